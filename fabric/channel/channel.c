@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Channels of a node: opened once for all its workers, each of which learns of it on its own thread.
+ */
+#include "channel/channel_private.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_MESSAGE_LIMIT ((size_t)1 << 30)
+
+void weft_channel_opts_init(struct weft_channel_opts *opts, size_t size)
+{
+	memset(opts, 0, size);
+	*opts = (struct weft_channel_opts){
+		.size = size,
+		.delivery = WEFT_RELIABLE,
+		.priority = WEFT_PRIORITY_NORMAL,
+		.lanes = 1,
+		.max_message_bytes = (size_t)1 << 20,
+		.window_messages = 1024,
+		.window_bytes = (size_t)4 << 20,
+		.request_window = 1024,
+	};
+}
+
+static int check_opts(const struct weft_channel_opts *opts, const char *name)
+{
+	if (!name || !weft__name_valid(name))
+		return weft_set_error(WEFT_EINVAL, "\"%s\" is no channel name: 1 to %d of [A-Za-z0-9._-]",
+				      name ? name : "", WEFT_NAME_MAX);
+	if (opts->size != sizeof *opts)
+		return weft_set_error(WEFT_EINVAL, "channel options of %zu bytes: call weft_channel_opts_init",
+				      opts->size);
+	if ((unsigned int)opts->delivery > WEFT_LATEST || (unsigned int)opts->priority >= WEFT_PRIORITY_COUNT)
+		return weft_set_error(WEFT_EINVAL, "channel \"%s\": unknown delivery or priority", name);
+	if (opts->lanes < 1 || opts->lanes > WEFT_CHANNEL_LANES_MAX)
+		return weft_set_error(WEFT_EINVAL, "channel \"%s\": lanes is %u, allowed is 1 to %d", name, opts->lanes,
+				      WEFT_CHANNEL_LANES_MAX);
+	if (opts->max_message_bytes < 1 || opts->max_message_bytes > MAX_MESSAGE_LIMIT)
+		return weft_set_error(WEFT_EINVAL, "channel \"%s\": max_message_bytes is %zu, allowed is 1 to %zu", name,
+				      opts->max_message_bytes, MAX_MESSAGE_LIMIT);
+	if (opts->window_messages < 1 || opts->window_messages > 1u << 20 || opts->window_bytes < 1)
+		return weft_set_error(WEFT_EINVAL, "channel \"%s\": window_messages is %u (1 to %u), window_bytes %zu",
+				      name, opts->window_messages, 1u << 20, opts->window_bytes);
+	if (!opts->request_window || opts->request_window > 1u << 16 ||
+	    (opts->request_window & (opts->request_window - 1)))
+		return weft_set_error(WEFT_EINVAL, "channel \"%s\": request_window is %u, must be a power of two up to %u",
+				      name, opts->request_window, 1u << 16);
+	return 0;
+}
+
+static void add_view(struct weft__station *station, void *argument)
+{
+	struct weft_channel *channel = argument;
+
+	if (weft__view_add(station, channel) < 0)
+		weft__node_degrade(station->node, "channel %s is missing on a worker: %s", channel->name,
+				   weft_last_error());
+	weft__channel_unref(channel); /* the call's own */
+}
+
+static struct weft_channel *find(struct weft_node *node, const char *name)
+{
+	WEFT_LIST_FOR_EACH(at, &node->channels) {
+		struct weft_channel *channel = WEFT_CONTAINER_OF(at, struct weft_channel, in_node);
+
+		if (strcmp(channel->name, name) == 0)
+			return channel;
+	}
+	return NULL;
+}
+
+int weft_channel_open(struct weft_node *node, const char *name, const struct weft_channel_opts *opts,
+		      struct weft_channel **out)
+{
+	struct weft_channel_opts defaults;
+	struct weft_channel *channel;
+	int rc;
+
+	weft_channel_opts_init(&defaults, sizeof defaults);
+	rc = check_opts(opts ? opts : &defaults, name);
+	if (rc < 0)
+		return rc;
+	channel = calloc(1, sizeof *channel);
+	if (!channel)
+		return weft_set_error(WEFT_ENOMEM, "no memory for channel \"%s\"", name);
+	channel->node = node;
+	channel->opts = opts ? *opts : defaults;
+	strcpy(channel->name, name);
+	atomic_init(&channel->refs, 1);
+
+	pthread_mutex_lock(&node->lock);
+	if (find(node, name)) {
+		pthread_mutex_unlock(&node->lock);
+		free(channel);
+		return weft_set_error(WEFT_EEXIST, "channel \"%s\" is open already on node \"%s\"", name, node->name);
+	}
+	weft_list_push_back(&node->channels, &channel->in_node);
+	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
+		if (node->stations[i]) {
+			atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
+			weft__station_call(node->stations[i], add_view, channel);
+		}
+	pthread_mutex_unlock(&node->lock);
+	*out = channel;
+	return 0;
+}
+
+void weft__channel_unref(struct weft_channel *channel)
+{
+	/* acq_rel: the last one must see what the others did; pairs with the same line on other threads. */
+	if (atomic_fetch_sub_explicit(&channel->refs, 1, memory_order_acq_rel) == 1)
+		free(channel);
+}
+
+static void drop_view(struct weft__station *station, void *argument)
+{
+	struct weft_channel *channel = argument;
+	struct weft__view *view = weft__view_find(station, channel->name);
+
+	if (view)
+		weft__view_drop(view);
+	weft__channel_unref(channel);
+}
+
+void weft_channel_close(struct weft_channel **channel_ptr)
+{
+	struct weft_channel *channel = *channel_ptr;
+	struct weft_node *node;
+
+	if (!channel)
+		return;
+	*channel_ptr = NULL;
+	node = channel->node;
+	pthread_mutex_lock(&node->lock);
+	weft_list_remove(&channel->in_node);
+	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
+		if (node->stations[i]) {
+			atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
+			weft__station_call(node->stations[i], drop_view, channel);
+		}
+	pthread_mutex_unlock(&node->lock);
+	weft__channel_unref(channel);
+}
+
+/* ---- where messages go ---- */
+
+struct set_handler {
+	struct weft_channel *channel;
+	weft_rx_fn *handler;
+	weft_place_fn *place;
+	void *user;
+	bool is_place;
+	_Atomic unsigned int refs;
+};
+
+static void tell_lanes(struct weft__view *view)
+{
+	WEFT_LIST_FOR_EACH(at, &view->lanes)
+		weft__rx_lane_credit(WEFT_CONTAINER_OF(at, struct weft__rx_lane, in_view), true);
+}
+
+static void set_unref(struct set_handler *set)
+{
+	/* acq_rel: the last one frees; pairs with the same line on other threads. */
+	if (atomic_fetch_sub_explicit(&set->refs, 1, memory_order_acq_rel) == 1) {
+		weft__channel_unref(set->channel);
+		free(set);
+	}
+}
+
+static void apply_handler(struct weft__station *station, void *argument)
+{
+	struct set_handler *set = argument;
+	struct weft__view *view = weft__view_find(station, set->channel->name);
+
+	if (view && view->channel == set->channel) {
+		if (set->is_place) {
+			view->place = set->place;
+			view->place_user = set->user;
+		} else {
+			view->handler = set->handler;
+			view->handler_user = set->user;
+		}
+		if (weft__view_receives(view))
+			tell_lanes(view);
+	}
+	set_unref(set);
+}
+
+static void set_on_all(struct weft_channel *channel, const struct set_handler *what)
+{
+	struct weft_node *node = channel->node;
+	struct set_handler *set = malloc(sizeof *set);
+
+	if (!set) {
+		weft__node_degrade(node, "no memory to set the handler of channel %s", channel->name);
+		return;
+	}
+	set->channel = channel;
+	set->handler = what->handler;
+	set->place = what->place;
+	set->user = what->user;
+	set->is_place = what->is_place;
+	atomic_init(&set->refs, 1);
+	atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
+	pthread_mutex_lock(&node->lock);
+	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
+		if (node->stations[i]) {
+			atomic_fetch_add_explicit(&set->refs, 1, memory_order_relaxed);
+			weft__station_call(node->stations[i], apply_handler, set);
+		}
+	pthread_mutex_unlock(&node->lock);
+	set_unref(set);
+}
+
+void weft_channel_handle(struct weft_channel *channel, weft_rx_fn *handler, void *user)
+{
+	set_on_all(channel, &(struct set_handler){.handler = handler, .user = user});
+}
+
+void weft_channel_place(struct weft_channel *channel, weft_place_fn *hook, void *user)
+{
+	set_on_all(channel, &(struct set_handler){.place = hook, .user = user, .is_place = true});
+}
+
+const char *weft_channel_name(const struct weft_channel *channel)
+{
+	return channel->name;
+}
+
+void *weft_channel_user(const struct weft_channel *channel)
+{
+	return channel->opts.user;
+}

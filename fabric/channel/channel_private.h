@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Channels, their view on one worker, senders and loans, from the inside.
+ */
+#ifndef CHANNEL_PRIVATE_H
+#define CHANNEL_PRIVATE_H
+
+#include "node/node_private.h"
+#include "wire/meta.h"
+
+struct weft_channel {
+	struct weft_node *node;
+	struct weft_channel_opts opts;
+	char name[WEFT_NAME_MAX + 1];
+	struct weft_list in_node;
+	_Atomic unsigned int refs; /* the opener's, and one for each view */
+};
+
+/* A channel as one worker sees it. */
+struct weft__view {
+	struct weft_channel *channel;
+	struct weft__station *station;
+	weft_rx_fn *handler;
+	void *handler_user;
+	weft_place_fn *place;
+	void *place_user;
+	bool delivering;             /* inside a callback of it */
+	bool closed;
+	struct weft_list in_station;
+	struct weft_list lanes;      /* of peers, opened on it */
+	struct weft_list posted;     /* operations, oldest first */
+	struct weft_list unexpected; /* messages that nothing took yet, oldest first */
+	struct weft_list senders;
+};
+
+struct weft__request_slot {
+	struct weft_op *op;  /* NULL: free */
+	uint32_t generation;
+	uint32_t next_free;
+};
+
+struct weft_sender {
+	/* what the quick send looks at */
+	struct weft__tx_lane *lane0;
+	struct weft_path *path; /* NULL: not ready */
+	uint32_t inline_max;
+	uint8_t class_;
+	uint8_t delivery;
+	bool quick;             /* ready, one lane to look at, nothing staged or conflated */
+	uint64_t max_message_bytes;
+
+	struct weft__station *station;
+	struct weft__view *view;
+	struct weft__link *link;
+	struct weft_sender_opts opts;
+	char peer[2 * WEFT_NAME_MAX + 2];
+	int status;             /* 0 ready, -WEFT_EAGAIN on the way, else why it is lost */
+	unsigned int pending_events; /* bits of weft_sender_event */
+	int cause;
+	bool wants_writable;
+	struct weft_list in_link, in_view, in_events, in_blocked, in_requesters;
+
+	struct weft__request_slot *requests; /* made at the first request */
+	uint32_t request_free, requests_out;
+	unsigned int lane_count;
+	struct weft__tx_lane lanes[WEFT_CHANNEL_LANES_MAX];
+};
+
+/* A buffer being filled or sent, or a received message that is kept or waits for a taker. */
+struct weft_loan {
+	struct weft_list link;    /* the station's free list; or its view's unexpected list */
+	struct weft_list in_lane; /* its lane's unexpected list; or its station's list of kept ones */
+	struct weft__station *station;
+	void *data;
+	size_t len_bytes;
+	uint32_t holds;
+	uint32_t loan_id;           /* with from */
+	struct weft_buf *buf;       /* ours: to fill or a copy; NULL with from */
+	struct weft__link *from;    /* whose memory it is; NULL: ours */
+	struct weft__rx_lane *lane; /* whose window it uses; NULL: none */
+	/* while it waits for a taker */
+	uint32_t sequence;
+	bool has_header, is_request;
+	uint64_t tag, immediate, request_id;
+};
+
+/* What weft keeps in a weft_rx besides the message. */
+enum weft__rx_slot {
+	WEFT__RX_REQUEST_ID,
+	WEFT__RX_LANE,     /* struct weft__rx_lane: for the reply's lane number and the window */
+	WEFT__RX_FRAME,    /* const struct weft_rx_frame, or 0 */
+	WEFT__RX_STATE,    /* bits below */
+	WEFT__RX_LINK,     /* struct weft__link */
+	WEFT__RX_LOAN,     /* the struct weft_loan that holds it already, or 0 */
+};
+#define WEFT__RX_KEPT 1
+#define WEFT__RX_ANSWERED 2
+
+/* A request that will be answered later. */
+struct weft_call {
+	struct weft_list link; /* the station's free list, or its list of calls */
+	struct weft__station *station;
+	struct weft__link *to; /* NULL: the requester is gone */
+	uint64_t request_id;
+	uint16_t lane;
+};
+
+/* ---- view.c ---- */
+struct weft__view *weft__view_find(struct weft__station *station, const char *name);
+/* Whether the view has somewhere to deliver to. */
+bool weft__view_receives(const struct weft__view *view);
+int weft__view_add(struct weft__station *station, struct weft_channel *channel);
+void weft__view_drop(struct weft__view *view);
+void weft__channel_unref(struct weft_channel *channel);
+
+/* ---- deliver.c ---- */
+/* Hands one message to its channel. The frame's loan is released unless kept. */
+void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame);
+
+/* ---- sender.c ---- */
+void weft__sender_event(struct weft_sender *sender, enum weft_sender_event event, int cause);
+void weft__sender_ready(struct weft_sender *sender);
+void weft__sender_lost(struct weft_sender *sender, int cause);
+/* Remembers that the application met back-pressure. by_driver: nothing will tell us when it ends. Returns -WEFT_EAGAIN. */
+int weft__sender_again(struct weft_sender *sender, bool by_driver);
+unsigned int weft__senders_run_events(struct weft__station *station, unsigned int max);
+
+/* ---- loan.c ---- */
+struct weft_loan *weft__loan_alloc(struct weft__station *station);
+/* Lets go of what it holds (buffer, borrowed memory, window) and frees it, whoever holds it. */
+void weft__loan_free(struct weft_loan *loan);
+/* A received message as a loan: borrowed if the frame lent it, else copied. Errors as weft_rx_keep. */
+int weft__loan_of_frame(struct weft__rx_lane *lane, const struct weft_rx *rx, const struct weft_rx_frame *frame,
+			struct weft_loan **out);
+/* The lane has gone: kept loans use nobody's window any more. */
+void weft__loans_forget_lane(struct weft__station *station, const struct weft__rx_lane *lane);
+
+/* ---- send.c ---- */
+/* Sends small data, or a loan with a small head; 1 when taken. */
+static inline bool weft__tx_one(struct weft_path *path, enum weft_class class_, const struct weft_tx_frame *frame,
+				unsigned int flags, int *why)
+{
+	return path->port->tx(path, class_, frame, 1, flags, why) == 1;
+}
+/* Makes the head of a message: returns its length. */
+uint32_t weft__head_make(unsigned char head[24], bool has_header, uint64_t tag, uint64_t immediate);
+/* Sends part of a buffer on a lane if credit and driver allow: 0, -WEFT_EAGAIN. Cookie: an op or NULL. */
+int weft__send_buf(struct weft_sender *sender, struct weft__tx_lane *lane, enum weft__kind kind, unsigned int flags,
+		   const unsigned char *head, uint32_t head_len_bytes, struct weft_buf *buf, size_t offset_bytes,
+		   size_t len_bytes, struct weft_op *op);
+/* Whether the lane's credit allows a message of this length. */
+static inline bool weft__lane_has_credit(const struct weft__tx_lane *lane, size_t len_bytes)
+{
+	return (int32_t)(lane->limit_sequence - lane->next_sequence) > 0 &&
+	       (lane->sent_bytes + len_bytes <= lane->limit_bytes || lane->next_sequence == lane->delivered_sequence);
+}
+
+/* ---- request.c, reply.c ---- */
+void weft__request_reply(struct weft__link *link, const struct weft_rx_frame *frame);
+void weft__requests_end(struct weft_sender *sender, int status);
+/* Ends what is past its deadline. */
+void weft__requests_sweep(struct weft_timer *timer, void *user);
+/* Sends replies that had to wait; true when none is left. */
+bool weft__replies_flush(struct weft__link *link);
+/* The link has gone: replies and calls to it come to nothing. */
+void weft__replies_drop(struct weft__link *link);
+
+#endif

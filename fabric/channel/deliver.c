@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a frame to the application: a place hook is asked first, then posted receives, then the handler; what nothing
+ * takes waits in the order of its arrival, inside its sender's window.
+ */
+#include "channel/channel_private.h"
+
+#include <string.h>
+
+static bool tag_fits(const struct weft_op *op, uint64_t tag)
+{
+	return (tag & op->as.posted.mask) == (op->as.posted.tag & op->as.posted.mask);
+}
+
+static struct weft_op *find_posted(struct weft__view *view, uint64_t tag)
+{
+	WEFT_LIST_FOR_EACH(at, &view->posted) {
+		struct weft_op *op = WEFT_CONTAINER_OF(at, struct weft_op, link);
+
+		if (tag_fits(op, tag))
+			return op;
+	}
+	return NULL;
+}
+
+/* Copies a message to where it belongs and tells; len_bytes is the room there. */
+static void copy_to(struct weft__station *station, const struct weft_rx *rx, void *buffer, size_t len_bytes,
+		    struct weft_op *op, weft_recv_fn *done, void *user)
+{
+	struct weft_received received = {
+		.data = buffer,
+		.len_bytes = rx->len_bytes,
+		.tag = rx->tag,
+		.immediate = rx->immediate,
+		.peer = rx->peer,
+		.peer_incarnation = rx->peer_incarnation,
+	};
+	size_t copied = rx->len_bytes < len_bytes ? rx->len_bytes : len_bytes;
+
+	memcpy(buffer, rx->data, copied);
+	station->stats.copied_messages++;
+	station->stats.copied_bytes += copied;
+	if (done)
+		done(op, copied < rx->len_bytes ? -WEFT_ETRUNCATED : 0, &received, user);
+}
+
+static void complete_posted(struct weft_op *op, const struct weft_rx *rx)
+{
+	weft_list_remove(&op->link);
+	copy_to(op->station, rx, op->as.posted.buffer, op->as.posted.len_bytes, op, op->as.posted.done, op->user);
+	weft__op_put(op);
+}
+
+/* True when the hook has dealt with the message. */
+static bool place(struct weft__view *view, const struct weft_rx *rx)
+{
+	struct weft_placement placement = {0};
+	int rc = view->place(rx, rx->len_bytes, &placement, view->place_user);
+
+	if (rc == -WEFT_EAGAIN)
+		return false;
+	if (rc == 0)
+		copy_to(view->station, rx, placement.buffer, rx->len_bytes, NULL, placement.done, placement.user);
+	return true;
+}
+
+/* Keeps the message until something is posted for it. */
+static void wait_for_taker(struct weft__view *view, struct weft__rx_lane *lane, struct weft_rx *rx,
+			   const struct weft_rx_frame *frame)
+{
+	struct weft_loan *loan;
+
+	if (weft__loan_of_frame(lane, rx, frame, &loan) < 0) {
+		/* The window bounds how many can wait; beyond memory the link cannot go on without losing one. */
+		weft__link_violation(lane->link, "more unexpected messages than memory");
+		return;
+	}
+	rx->reserved[WEFT__RX_STATE] |= WEFT__RX_KEPT;
+	loan->tag = rx->tag;
+	loan->immediate = rx->immediate;
+	loan->has_header = rx->has_header;
+	loan->is_request = rx->is_request;
+	loan->request_id = rx->reserved[WEFT__RX_REQUEST_ID];
+	loan->sequence = lane->next_sequence - 1;
+	weft_list_remove(&loan->in_lane);
+	weft_list_push_back(&lane->unexpected, &loan->in_lane);
+	weft_list_push_back(&view->unexpected, &loan->link);
+}
+
+static void dispatch(struct weft__view *view, struct weft__rx_lane *lane, struct weft_rx *rx,
+		     const struct weft_rx_frame *frame)
+{
+	struct weft_op *op;
+
+	if (view->place && place(view, rx))
+		return;
+	if (!weft_list_empty(&view->posted) && (op = find_posted(view, rx->tag))) {
+		complete_posted(op, rx);
+		return;
+	}
+	if (view->handler)
+		view->handler(rx, view->handler_user);
+	else
+		wait_for_taker(view, lane, rx, frame);
+}
+
+void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame)
+{
+	struct weft__link *link = lane->link;
+	struct weft__view *view = lane->view;
+
+	rx->peer = link->peer_node;
+	rx->peer_incarnation = link->peer_incarnation;
+	rx->channel = view->channel;
+	rx->worker = link->station->worker;
+	rx->reserved[WEFT__RX_LANE] = (uintptr_t)lane;
+	rx->reserved[WEFT__RX_FRAME] = (uintptr_t)frame;
+	rx->reserved[WEFT__RX_STATE] = 0;
+	rx->reserved[WEFT__RX_LINK] = (uintptr_t)link;
+	rx->reserved[WEFT__RX_LOAN] = 0;
+	link->station->stats.received_messages++;
+	link->station->stats.received_bytes += rx->len_bytes;
+	dispatch(view, lane, rx, frame);
+	if (frame->loan_data && !(rx->reserved[WEFT__RX_STATE] & WEFT__RX_KEPT))
+		frame->path->port->release(frame->path, frame->loan_id);
+}
+
+/* ---- messages that came before their receive ---- */
+
+/* A waiting message as the rx that it would have been. */
+static void rx_of_loan(struct weft_loan *loan, struct weft_rx *out)
+{
+	struct weft__rx_lane *lane = loan->lane;
+
+	*out = (struct weft_rx){
+		.data = loan->data,
+		.len_bytes = loan->len_bytes,
+		.tag = loan->tag,
+		.immediate = loan->immediate,
+		.has_header = loan->has_header,
+		.is_request = loan->is_request,
+		.peer = lane->link->peer_node,
+		.peer_incarnation = lane->link->peer_incarnation,
+		.channel = lane->view->channel,
+		.worker = loan->station->worker,
+	};
+	out->reserved[WEFT__RX_REQUEST_ID] = loan->request_id;
+	out->reserved[WEFT__RX_LANE] = (uintptr_t)lane;
+	out->reserved[WEFT__RX_LINK] = (uintptr_t)lane->link;
+	out->reserved[WEFT__RX_LOAN] = (uintptr_t)loan;
+}
+
+/* Takes a waiting message out of the queues; its window stays used until it is freed. */
+static void unqueue(struct weft_loan *loan)
+{
+	weft_list_remove(&loan->link);
+	weft_list_remove(&loan->in_lane);
+	weft_list_push_back(&loan->station->kept, &loan->in_lane);
+}
+
+struct weft_loan *weft__view_take_unexpected(struct weft__view *view, const struct weft_op *op)
+{
+	WEFT_LIST_FOR_EACH(at, &view->unexpected) {
+		struct weft_loan *loan = WEFT_CONTAINER_OF(at, struct weft_loan, link);
+
+		if (tag_fits(op, loan->tag)) {
+			unqueue(loan);
+			return loan;
+		}
+	}
+	return NULL;
+}
+
+/* The callback of a posted receive: with the message that waited for it, or with why there is none. */
+static void end_posted(struct weft_op *op)
+{
+	struct weft_loan *loan = op->as.posted.loan;
+	struct weft_received nothing = {.data = op->as.posted.buffer};
+	struct weft_rx rx;
+
+	if (!loan) {
+		if (op->as.posted.done)
+			op->as.posted.done(op, op->status, &nothing, op->user);
+		return;
+	}
+	rx_of_loan(loan, &rx);
+	copy_to(op->station, &rx, op->as.posted.buffer, op->as.posted.len_bytes, op, op->as.posted.done, op->user);
+	weft_loan_release(loan);
+}
+
+int weft_recv_post(struct weft_worker *worker, struct weft_channel *channel, void *buffer, size_t len_bytes,
+		   uint64_t wanted_tag, uint64_t mask, weft_recv_fn *done, void *user, struct weft_op **out)
+{
+	struct weft__station *station = weft__station_of(worker);
+	struct weft__view *view = weft__view_find(station, channel->name);
+	struct weft_op *op;
+
+	if (!view || (!buffer && len_bytes))
+		return weft_set_error(WEFT_EINVAL, "no such channel on this worker, or no buffer");
+	op = weft__op_get(station, WEFT__OP_POSTED);
+	if (!op)
+		return weft_set_error(WEFT_ENOMEM, "all %u operations of this worker are in use", WEFT__OPS);
+	op->end = end_posted;
+	op->user = user;
+	op->as.posted.view = view;
+	op->as.posted.buffer = buffer;
+	op->as.posted.len_bytes = len_bytes;
+	op->as.posted.tag = wanted_tag;
+	op->as.posted.mask = mask;
+	op->as.posted.done = done;
+	op->as.posted.loan = weft__view_take_unexpected(view, op);
+	if (op->as.posted.loan)
+		weft__op_finish(op, 0);
+	else
+		weft_list_push_back(&view->posted, &op->link);
+	weft__view_receiving(view);
+	if (out)
+		*out = op;
+	return 0;
+}
+
+unsigned int weft__view_run_unexpected(struct weft__view *view, unsigned int max)
+{
+	unsigned int count = 0;
+
+	while (view->handler && count < max && !weft_list_empty(&view->unexpected)) {
+		struct weft_loan *loan = WEFT_CONTAINER_OF(view->unexpected.next, struct weft_loan, link);
+		struct weft_rx rx;
+
+		rx_of_loan(loan, &rx);
+		unqueue(loan);
+		view->handler(&rx, view->handler_user);
+		weft_loan_release(loan);
+		count++;
+	}
+	return count;
+}

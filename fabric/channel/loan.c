@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loans: pool buffers that the application fills and hands over, and received messages that it keeps.
+ */
+#include "channel/channel_private.h"
+
+#include <string.h>
+
+struct weft_loan *weft__loan_alloc(struct weft__station *station)
+{
+	struct weft_list *link = weft_list_pop_front(&station->free_loans);
+	struct weft_loan *loan;
+
+	if (!link)
+		return NULL;
+	loan = WEFT_CONTAINER_OF(link, struct weft_loan, link);
+	loan->holds = 1;
+	loan->buf = NULL;
+	loan->from = NULL;
+	loan->lane = NULL;
+	return loan;
+}
+
+/* Its window goes back to the sender of the message. */
+static void give_window_back(struct weft_loan *loan)
+{
+	struct weft__rx_lane *lane = loan->lane;
+
+	lane->held_messages--;
+	lane->held_bytes -= loan->len_bytes;
+	loan->lane = NULL;
+	weft__rx_lane_credit(lane, false);
+}
+
+void weft__loan_free(struct weft_loan *loan)
+{
+	struct weft__station *station = loan->station;
+
+	weft_list_remove(&loan->link);
+	weft_list_remove(&loan->in_lane);
+	if (loan->lane)
+		give_window_back(loan);
+	if (loan->buf) {
+		weft_buf_put(loan->buf);
+	} else if (loan->from) {
+		loan->from->kept--;
+		loan->from->kept_bytes -= loan->len_bytes;
+		if (loan->from->state == WEFT__LINK_UP)
+			loan->from->path->port->release(loan->from->path, loan->loan_id);
+	}
+	weft_list_push_front(&station->free_loans, &loan->link);
+}
+
+void weft__loans_forget_lane(struct weft__station *station, const struct weft__rx_lane *lane)
+{
+	if (!lane->held_messages)
+		return;
+	WEFT_LIST_FOR_EACH(at, &station->kept) {
+		struct weft_loan *loan = WEFT_CONTAINER_OF(at, struct weft_loan, in_lane);
+
+		if (loan->lane == lane)
+			loan->lane = NULL;
+	}
+}
+
+int weft_loan_get(struct weft_worker *worker, size_t len_bytes, struct weft_loan **out)
+{
+	struct weft__station *station = weft__station_of(worker);
+	struct weft_loan *loan = weft__loan_alloc(station);
+	int rc;
+
+	if (!loan)
+		return -WEFT_EAGAIN;
+	rc = weft_pool_get(station->pool, len_bytes, &loan->buf);
+	if (rc < 0) {
+		loan->buf = NULL;
+		weft__loan_free(loan);
+		if (rc == -WEFT_EAGAIN)
+			weft__station_grow(station);
+		return rc;
+	}
+	loan->data = loan->buf->data;
+	loan->len_bytes = len_bytes;
+	*out = loan;
+	return 0;
+}
+
+void *weft_loan_data(struct weft_loan *loan)
+{
+	return loan->data;
+}
+
+size_t weft_loan_len(const struct weft_loan *loan)
+{
+	return loan->len_bytes;
+}
+
+void weft_loan_trim(struct weft_loan *loan, size_t len_bytes)
+{
+	if (len_bytes < loan->len_bytes && loan->buf && !loan->lane)
+		loan->len_bytes = len_bytes;
+}
+
+void weft_loan_share(struct weft_loan *loan)
+{
+	loan->holds++;
+}
+
+void weft_loan_release(struct weft_loan *loan)
+{
+	if (--loan->holds == 0)
+		weft__loan_free(loan);
+}
+
+/* Copies a message of the ring, which is gone after the callback. */
+static int copy_message(struct weft_loan *loan, const struct weft_rx *rx)
+{
+	struct weft__station *station = loan->station;
+	int rc = weft_pool_get(station->pool, rx->len_bytes ? rx->len_bytes : 1, &loan->buf);
+
+	if (rc < 0) {
+		loan->buf = NULL;
+		weft__station_grow(station);
+		return rc;
+	}
+	memcpy(loan->buf->data, rx->data, rx->len_bytes);
+	loan->data = loan->buf->data;
+	station->stats.copied_messages++;
+	station->stats.copied_bytes += rx->len_bytes;
+	return 0;
+}
+
+int weft__loan_of_frame(struct weft__rx_lane *lane, const struct weft_rx *rx, const struct weft_rx_frame *frame,
+			struct weft_loan **out)
+{
+	struct weft_loan *loan = weft__loan_alloc(lane->link->station);
+
+	if (!loan)
+		return -WEFT_EAGAIN;
+	if (frame->loan_data) {
+		loan->data = (void *)(uintptr_t)frame->loan_data;
+		loan->loan_id = frame->loan_id;
+		loan->from = lane->link;
+		loan->from->kept++;
+		loan->from->kept_bytes += rx->len_bytes;
+	} else {
+		int rc = copy_message(loan, rx);
+
+		if (rc < 0) {
+			weft__loan_free(loan);
+			return rc;
+		}
+	}
+	loan->len_bytes = rx->len_bytes;
+	loan->lane = lane;
+	lane->held_messages++;
+	lane->held_bytes += rx->len_bytes;
+	weft_list_push_back(&lane->link->station->kept, &loan->in_lane);
+	*out = loan;
+	return 0;
+}
+
+int weft_rx_keep(struct weft_rx *rx, struct weft_loan **out)
+{
+	struct weft__rx_lane *lane = (struct weft__rx_lane *)(uintptr_t)rx->reserved[WEFT__RX_LANE];
+	const struct weft_rx_frame *frame = (const struct weft_rx_frame *)(uintptr_t)rx->reserved[WEFT__RX_FRAME];
+	struct weft_loan *held = (struct weft_loan *)(uintptr_t)rx->reserved[WEFT__RX_LOAN];
+	int rc;
+
+	if (rx->reserved[WEFT__RX_STATE] & WEFT__RX_KEPT)
+		return weft_set_error(WEFT_EINVAL, "the message was kept already");
+	if (held) {
+		weft_loan_share(held);
+		*out = held;
+	} else {
+		rc = weft__loan_of_frame(lane, rx, frame, out);
+		if (rc < 0)
+			return rc;
+	}
+	rx->reserved[WEFT__RX_STATE] |= WEFT__RX_KEPT;
+	return 0;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pending operations: their table, and the callbacks that end them.
+ */
+#include "channel/op.h"
+
+#include "channel/channel_private.h"
+
+#include <stdlib.h>
+
+static void end_send(struct weft_op *op)
+{
+	if (op->done)
+		op->done(op, op->status, op->user);
+}
+
+struct weft_op *weft__op_get(struct weft__station *station, enum weft__op_kind kind)
+{
+	struct weft_list *link = weft_list_pop_front(&station->free_ops);
+	struct weft_op *op;
+
+	if (!link)
+		return NULL;
+	op = WEFT_CONTAINER_OF(link, struct weft_op, link);
+	op->kind = kind;
+	op->station = station;
+	op->status = 0;
+	op->end = end_send;
+	op->done = NULL;
+	op->lane = NULL;
+	return op;
+}
+
+void weft__op_put(struct weft_op *op)
+{
+	weft_list_remove(&op->link);
+	op->kind = WEFT__OP_FREE;
+	/* Last in, first out: its lines are the likeliest to be cached. */
+	weft_list_push_front(&op->station->free_ops, &op->link);
+}
+
+static void release_staged(struct weft_op *op)
+{
+	op->lane->staged_count--;
+	if (op->as.staged.buf)
+		weft_buf_put(op->as.staged.buf);
+	if (op->as.staged.iov != op->as.staged.iov_storage)
+		free(op->as.staged.iov);
+}
+
+void weft__op_finish(struct weft_op *op, int status)
+{
+	if (op->kind == WEFT__OP_STAGED)
+		release_staged(op);
+	weft_list_remove(&op->link);
+	op->status = status;
+	op->kind = WEFT__OP_FINISHED;
+	weft_list_push_back(&op->station->finished, &op->link);
+}
+
+unsigned int weft__ops_run_finished(struct weft__station *station, unsigned int max)
+{
+	unsigned int count = 0;
+
+	while (count < max && !weft_list_empty(&station->finished)) {
+		struct weft_op *op = WEFT_CONTAINER_OF(station->finished.next, struct weft_op, link);
+
+		weft_list_remove(&op->link);
+		op->end(op);
+		weft__op_put(op);
+		count++;
+	}
+	return count;
+}
+
+void weft_op_cancel(struct weft_op *op)
+{
+	switch (op->kind) {
+	case WEFT__OP_STAGED:
+	case WEFT__OP_POSTED:
+		weft__op_finish(op, -WEFT_ECANCELED);
+		break;
+	case WEFT__OP_REQUEST:
+		weft__request_cancel(op);
+		break;
+	default:
+		break; /* too late: it will end by itself */
+	}
+}

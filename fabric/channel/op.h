@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Something pending: a send that reports back, a posted receive, a request. Operations come from a fixed table of
+ * their station, so that nothing is allocated while data flows.
+ */
+#ifndef OP_H
+#define OP_H
+
+#include <weft/receive.h>
+#include <weft/request.h>
+
+struct weft__station;
+struct weft__tx_lane;
+
+enum weft__op_kind {
+	WEFT__OP_FREE,
+	WEFT__OP_LENT,     /* a loan is out; done when it comes home (WEFT_SENT) */
+	WEFT__OP_UNACKED,  /* waits in its lane's list for delivery (WEFT_DELIVERED) */
+	WEFT__OP_STAGED,   /* foreign memory being copied, in its link's list */
+	WEFT__OP_FINISHED, /* waits for its callback in the next turn */
+	WEFT__OP_POSTED,   /* a posted receive, in its view's list */
+	WEFT__OP_REQUEST,  /* in its sender's table */
+};
+
+struct weft_op {
+	struct weft_list link; /* the list that its kind says, or the station's free list */
+	struct weft__station *station;
+	struct weft__tx_lane *lane;
+	enum weft__op_kind kind;
+	int status;
+	void (*end)(struct weft_op *op); /* runs the callback of its kind */
+	weft_done_fn *done;
+	void *user;
+	union {
+		struct {
+			uint32_t sequence; /* delivered when the lane's delivered sequence passes it */
+		} unacked;
+		struct {
+			struct weft_buf *buf;
+			struct iovec *iov; /* a copy of the caller's, in iov_storage or allocated */
+			struct iovec iov_storage[4];
+			unsigned int iov_count, iov_at;
+			size_t iov_offset, len_bytes, copied_bytes;
+			uint64_t tag, immediate;
+			bool has_header;
+			enum weft_completion completion;
+		} staged;
+		struct {
+			struct weft__view *view;
+			void *buffer;
+			size_t len_bytes;
+			uint64_t tag, mask;
+			weft_recv_fn *done;
+			struct weft_loan *loan; /* the message that was there already */
+		} posted;
+		struct {
+			struct weft_sender *sender;
+			weft_reply_fn *on_reply;
+			uint64_t deadline_ns;
+			uint32_t slot, generation;
+		} request;
+	} as;
+};
+
+/* A free operation, or NULL when all are in use. */
+struct weft_op *weft__op_get(struct weft__station *station, enum weft__op_kind kind);
+void weft__op_put(struct weft_op *op);
+/* Ends an operation in the station's next turn: callbacks never come from inside a send. */
+void weft__op_finish(struct weft_op *op, int status);
+/* Runs the callbacks of what has finished; at most max. */
+unsigned int weft__ops_run_finished(struct weft__station *station, unsigned int max);
+
+#endif

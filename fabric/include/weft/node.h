@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A node: this process in the fabric. It has a name that peers send to, a runner thread for everything slow, and
+ * workers, on which every data-path call happens. There are three ways to have a worker:
+ *
+ *   own workers   worker_count threads, pinned by the core plan; handlers run on them (the default, with one)
+ *   own loop      worker_count 0: one worker that the application polls from a loop of its own
+ *   attached      weft_attach: one more worker for a thread that exists already; peers reach it as "node/worker"
+ *
+ * The library has no global instance: a process may open several nodes. It starts no thread but the runner and the
+ * own workers, installs no signal handler (weft_node_run excepted, while it runs), never exits and prints nothing.
+ */
+#ifndef WEFT_NODE_H
+#define WEFT_NODE_H
+
+#include <weft/errors.h>
+#include <weft/segment.h>
+#include <weft/worker.h>
+
+WEFT_BEGIN_DECLS
+
+struct weft_node;
+
+#define WEFT_NAME_MAX 64
+
+enum weft_role {
+	WEFT_ROLE_LEAF = 1,   /* an application */
+	WEFT_ROLE_MEMBER = 2, /* stands for the machine: owns NICs and remote heartbeats */
+};
+
+/* Capabilities that become an error when they cannot be had, instead of an entry in the degraded list. */
+enum weft_require {
+	WEFT_REQUIRE_HUGE_PAGES = 1 << 0,
+	WEFT_REQUIRE_PINNING = 1 << 1,        /* a core of its own for each worker */
+	WEFT_REQUIRE_SLEEP = 1 << 2,          /* membarrier and wake-ups by all drivers */
+	WEFT_REQUIRE_INVARIANT_CLOCK = 1 << 3,
+	WEFT_REQUIRE_ZERO_COPY = 1 << 4,
+};
+
+struct weft_node_opts {
+	size_t size;
+	const char *name;         /* [A-Za-z0-9._-], at most 64; default PROGRAM-PID. Copied */
+	unsigned int role;        /* weft_role bits; default both */
+	unsigned int worker_count; /* own workers; 0: the application polls weft_node_worker(node, 0). Default 1 */
+	const char *cores;        /* "2-3,8" or "package:1.core:0-3"; default: the core plan within the inherited mask */
+	enum weft_idle idle;      /* of the workers; default adaptive */
+	const char *runtime_dir;  /* directory for the rendezvous socket; default $WEFT_RUNTIME_DIR, else an abstract
+				   * socket, which leaves nothing behind and reaches as far as the network namespace */
+	enum weft_pages pages;
+	size_t memory_max_bytes;  /* shareable memory altogether; default 1 GiB */
+	const uint32_t *allowed_uids; /* users, besides our own, whose nodes may connect and be connected to. Copied */
+	unsigned int allowed_uid_count;
+	unsigned int require;     /* weft_require bits: -WEFT_EDEGRADED instead of degrading */
+	bool hardening;           /* PR_SET_DUMPABLE 0: same-uid processes cannot reach in by ptrace or /proc */
+	void *user;
+};
+
+/* Fills in the defaults. Thread: any. */
+WEFT_API void weft_node_opts_init(struct weft_node_opts *opts, size_t size);
+
+/*
+ * Opens a node; opts may be NULL for the defaults. Gives. -WEFT_EADDRINUSE when the name is taken on this machine,
+ * -WEFT_EINVAL (the last error names the field), -WEFT_EDEGRADED, -WEFT_ENOMEM, -WEFT_EMFILE, -WEFT_EACCES. Thread: any.
+ */
+WEFT_API int weft_node_open(const struct weft_node_opts *opts, struct weft_node **out);
+/*
+ * Leaves in good order: what was accepted is sent (for at most one second), pending operations end with
+ * -WEFT_ECLOSED, peers are told, memory goes. Closes what is still open on it. Sets *node to NULL. A worker that the
+ * application polls must be called from its thread. Thread: the opener, or the polling thread.
+ */
+WEFT_API void weft_node_close(struct weft_node **node);
+
+/*
+ * Runs until weft_node_stop, SIGINT or SIGTERM (whose dispositions are put back at return): polls the application's
+ * worker, or waits for the own ones. Returns 0, so that main can return it. Thread: the opener, or the polling thread.
+ */
+WEFT_API int weft_node_run(struct weft_node *node);
+/* Makes weft_node_run return. Async-signal-safe. Thread: any. */
+WEFT_API void weft_node_stop(struct weft_node *node);
+
+/* The index-th worker, or NULL. Borrowed until close. Thread: any. */
+WEFT_API struct weft_worker *weft_node_worker(struct weft_node *node, unsigned int index);
+/*
+ * A worker for the calling thread, which then polls it (weft_worker_turn and relatives). Peers reach it as
+ * "NODE/NAME". Gives; end it with weft_detach. -WEFT_EADDRINUSE, -WEFT_ENOMEM, -WEFT_EINVAL. Thread: any.
+ */
+WEFT_API int weft_attach(struct weft_node *node, const char *name, struct weft_worker **out);
+/* Ends an attached worker and what is open on it; sets *worker to NULL. Thread: its thread. */
+WEFT_API void weft_detach(struct weft_node *node, struct weft_worker **worker);
+
+/* Borrowed until close. Thread: any. */
+WEFT_API const char *weft_node_name(const struct weft_node *node);
+WEFT_API void *weft_node_user(const struct weft_node *node);
+/* 64 random bits drawn at open: a peer that comes back with others is a new peer. Thread: any. */
+WEFT_API uint64_t weft_node_incarnation(const struct weft_node *node);
+
+/* What could not be had and why, as the index-th sentence; NULL past the end. Borrowed until close. Thread: any. */
+WEFT_API const char *weft_node_degraded(const struct weft_node *node, unsigned int index);
+
+/* Copies and hand-overs, summed over workers: the proof of what was not copied. */
+struct weft_node_stats {
+	uint64_t sent_messages, sent_bytes, received_messages, received_bytes;
+	uint64_t copied_messages, copied_bytes;   /* payload copies made by weft */
+	uint64_t lent_messages, lent_bytes;       /* handed over without a copy */
+	uint64_t inlined_messages, inlined_bytes; /* carried in ring slots */
+	uint64_t again;                           /* sends refused for back-pressure */
+	uint64_t violations;                      /* what peers did wrong */
+	uint64_t peers_lost;
+	uint64_t loans_out;                       /* lent by us, now */
+	uint64_t buffers_out;                     /* pool buffers that are not home, now */
+	uint64_t memory_bytes;                    /* of segments */
+	uint32_t links, hot_links;
+};
+/* Thread: any; counters may be some turns old. */
+WEFT_API void weft_node_describe(struct weft_node *node, struct weft_node_stats *out);
+
+WEFT_END_DECLS
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Receiving: by a channel's handler; into posted buffers chosen by tag and mask; or where a place hook says once it has
+ * seen the message's size.
+ *
+ * Small messages have been copied out of the ring before the callback. Lent ones are read in place, in the sender's
+ * memory: its bounds were checked, but a misbehaving sender could change the bytes while they are read. Whoever does
+ * not trust the sender copies first and checks the copy.
+ */
+#ifndef WEFT_RECEIVE_H
+#define WEFT_RECEIVE_H
+
+#include <weft/send.h>
+
+WEFT_BEGIN_DECLS
+
+/* A message, during its callback only. Read-only. */
+struct weft_rx {
+	const void *data;
+	size_t len_bytes;
+	uint64_t tag;         /* 0 without header */
+	uint64_t immediate;
+	bool has_header;
+	bool is_request;      /* weft_reply answers it */
+	const char *peer;     /* the sender's node name; borrowed for the callback */
+	uint64_t peer_incarnation;
+	struct weft_channel *channel;
+	struct weft_worker *worker;
+	uint64_t reserved[6]; /* weft's */
+};
+
+/*
+ * Keeps the message beyond the callback, as a loan to be released: without a copy if it was lent, else copied into a
+ * pool buffer. Gives. While it is kept the sender's window stays used. -WEFT_EAGAIN when no buffer is free, -WEFT_EQUOTA
+ * when too much of this sender's memory is kept already. Thread: owner, inside the callback.
+ */
+WEFT_API int weft_rx_keep(struct weft_rx *rx, struct weft_loan **out);
+
+/* ---- posted receives ---- */
+
+struct weft_received {
+	void *data;           /* the posted buffer */
+	size_t len_bytes;     /* of the message, also if it was longer than the buffer */
+	uint64_t tag, immediate;
+	const char *peer;     /* borrowed for the callback */
+	uint64_t peer_incarnation;
+};
+/* status: 0, -WEFT_ETRUNCATED (the buffer holds the beginning), -WEFT_ECANCELED, -WEFT_ECLOSED. */
+typedef void weft_recv_fn(struct weft_op *op, int status, const struct weft_received *received, void *user);
+
+/*
+ * Posts a buffer for the first message of the channel, arriving at this worker, with (tag & mask) equal to
+ * (wanted_tag & mask); oldest first on both sides, and messages that came before it count. Keeps buffer until done. Gives op if not
+ * NULL. -WEFT_ENOMEM, -WEFT_EINVAL. Thread: owner of worker.
+ */
+WEFT_API int weft_recv_post(struct weft_worker *worker, struct weft_channel *channel, void *buffer, size_t len_bytes,
+			    uint64_t wanted_tag, uint64_t mask, weft_recv_fn *done, void *user, struct weft_op **op);
+
+/* ---- placing ---- */
+
+/* What a place hook answers for a message. */
+struct weft_placement {
+	void *buffer;         /* where to put all of it: len_bytes of room; kept until done */
+	weft_recv_fn *done;
+	void *user;
+};
+/* Sees size, tag and immediate (rx->data is the first piece). 0: use *out; -WEFT_EAGAIN: deliver as usual; other codes
+ * refuse the message, which is dropped and counted. Thread: owner. */
+typedef int weft_place_fn(const struct weft_rx *rx, size_t total_len_bytes, struct weft_placement *out, void *user);
+/* Asks hook for each message before posted receives and the handler. Keeps user. NULL: stops. Thread: any. */
+WEFT_API void weft_channel_place(struct weft_channel *channel, weft_place_fn *hook, void *user);
+
+WEFT_END_DECLS
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests and replies over a channel: a request is a message whose handler may answer, now or later. Each ends exactly
+ * once, with a reply, at its deadline, by cancel, or with its peer; a late reply is dropped and never answers another.
+ * At most once: nothing is sent again.
+ */
+#ifndef WEFT_REQUEST_H
+#define WEFT_REQUEST_H
+
+#include <weft/receive.h>
+
+WEFT_BEGIN_DECLS
+
+struct weft_call;
+
+/*
+ * status 0: reply holds the answer, borrowed for the callback (weft_rx_keep works). Else reply is NULL:
+ * -WEFT_ETIMEDOUT, -WEFT_ECANCELED, -WEFT_ECLOSED, -WEFT_EPEERRESET (outcome unknown), or what weft_reply_error said.
+ */
+typedef void weft_reply_fn(struct weft_rx *reply, int status, void *user);
+
+/*
+ * Sends a request: borrows data, keeps user. deadline_ns is on the worker's clock, WEFT_NEVER for none; it fires at most
+ * 1 ms late. Gives *op if op is not NULL, for weft_op_cancel. -WEFT_EAGAIN also when request_window are in flight.
+ * Errors as weft_send. Thread: owner.
+ */
+WEFT_API int weft_request(struct weft_sender *sender, const void *data, size_t len_bytes, uint64_t deadline_ns,
+			  weft_reply_fn *on_reply, void *user, struct weft_op **op);
+
+/* Answers the request rx, once: copies data. Room is always there for a reply: the requester's window saw to it.
+ * -WEFT_EINVAL if rx is no request or was answered. Thread: owner, inside the callback. */
+WEFT_API int weft_reply(struct weft_rx *rx, const void *data, size_t len_bytes);
+/* Answers with a loan: takes it. Thread: owner, inside the callback. */
+WEFT_API int weft_reply_loan(struct weft_rx *rx, struct weft_loan *loan);
+/* Answers with an error code (negative) instead of data. Thread: owner, inside the callback. */
+WEFT_API int weft_reply_error(struct weft_rx *rx, int status);
+
+/* Answers later: gives a call that weft_call_reply ends. -WEFT_EINVAL if rx is no request or was answered. Thread: owner. */
+WEFT_API int weft_rx_defer(struct weft_rx *rx, struct weft_call **out);
+/* Answers a deferred request; takes the call whatever it returns. status 0 with data, or a negative code. Thread: owner. */
+WEFT_API int weft_call_reply(struct weft_call *call, int status, const void *data, size_t len_bytes);
+
+WEFT_END_DECLS
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a link sends at the end of a turn: control about lanes first, then replies that had to wait, then staged copies.
+ * Whatever the driver does not take stays marked and is tried again; nothing here is allocated.
+ */
+#include "channel/channel_private.h"
+#include "link/link.h"
+#include "wire/meta.h"
+
+#include <string.h>
+
+/* One turn copies at most this much, so that urgent messages wait for at most one piece. */
+#define STAGED_BUDGET_BYTES ((size_t)64 * 1024)
+
+void weft__link_busy(struct weft__link *link)
+{
+	if (weft_list_empty(&link->in_busy))
+		weft_list_push_back(&link->station->busy_links, &link->in_busy);
+}
+
+static bool send_control(struct weft__link *link, enum weft_class class_, uint64_t meta, const void *data, size_t len_bytes)
+{
+	struct weft_tx_frame frame = {.meta = meta, .data = data, .data_len_bytes = (uint32_t)len_bytes};
+
+	return link->path->port->tx(link->path, class_, &frame, 1, 0, NULL) == 1;
+}
+
+static bool send_open(struct weft__link *link, struct weft__tx_lane *lane)
+{
+	const struct weft_channel *channel = lane->sender->view->channel;
+	struct weft__lane_terms terms = {
+		.delivery = (uint8_t)channel->opts.delivery,
+		.priority = (uint8_t)channel->opts.priority,
+		.max_message_bytes = channel->opts.max_message_bytes,
+	};
+	unsigned char bytes[WEFT__LANE_OPEN_MAX];
+
+	memcpy(terms.channel, channel->name, sizeof terms.channel);
+	/* In the class of the lane's data: a close of the number's earlier holder must come first. */
+	return send_control(link, lane->class_, weft__meta(WEFT__LANE_OPEN, 0, lane->id, lane->generation), bytes,
+			    weft__lane_terms_encode(&terms, bytes));
+}
+
+static bool flush_opens(struct weft__link *link)
+{
+	WEFT_LIST_FOR_EACH(at, &link->tx_dirty) {
+		struct weft__tx_lane *lane = WEFT_CONTAINER_OF(at, struct weft__tx_lane, dirty);
+
+		if (!send_open(link, lane))
+			return false;
+		lane->told = true;
+		weft_list_remove(at);
+	}
+	return true;
+}
+
+static bool flush_closes(struct weft__link *link)
+{
+	for (unsigned int class_ = 0; class_ < WEFT_CLASS_COUNT; class_++)
+		while (link->close_lanes[class_]) {
+			uint16_t id = (uint16_t)__builtin_ctzll(link->close_lanes[class_]);
+
+			if (!send_control(link, class_, weft__meta(WEFT__LANE_CLOSE, 0, id, 0), NULL, 0))
+				return false;
+			link->close_lanes[class_] &= link->close_lanes[class_] - 1;
+		}
+	return true;
+}
+
+static bool send_credit(struct weft__rx_lane *lane)
+{
+	const struct weft_channel_opts *opts = &lane->view->channel->opts;
+	struct weft__credit credit = {
+		.delivered_sequence = weft__rx_lane_delivered(lane),
+		.limit_sequence = lane->next_sequence + opts->window_messages - lane->held_messages,
+		.limit_bytes = lane->received_bytes + opts->window_bytes - lane->held_bytes,
+	};
+	unsigned char bytes[WEFT__CREDIT_BYTES];
+
+	weft__credit_encode(&credit, bytes);
+	if (!send_control(lane->link, WEFT_CLASS_EXPRESS, weft__meta(WEFT__CREDIT, 0, lane->id, lane->generation),
+			  bytes, sizeof bytes))
+		return false;
+	lane->limit_sequence = credit.limit_sequence;
+	lane->limit_bytes = credit.limit_bytes;
+	lane->told_delivered = credit.delivered_sequence;
+	return true;
+}
+
+static bool flush_credits(struct weft__link *link)
+{
+	WEFT_LIST_FOR_EACH(at, &link->rx_dirty) {
+		struct weft__rx_lane *lane = WEFT_CONTAINER_OF(at, struct weft__rx_lane, dirty);
+		bool sent;
+
+		if (lane->to_tell == WEFT__CREDIT)
+			sent = send_credit(lane);
+		else
+			sent = send_control(link, WEFT_CLASS_EXPRESS,
+					    weft__meta((enum weft__kind)lane->to_tell, 0, lane->id, lane->generation),
+					    NULL, 0);
+		if (!sent)
+			return false;
+		lane->to_tell = 0;
+		weft_list_remove(at);
+	}
+	return true;
+}
+
+bool weft__link_flush(struct weft__link *link)
+{
+	if (link->state != WEFT__LINK_UP)
+		return true;
+	return flush_closes(link) && flush_opens(link) && flush_credits(link) && weft__replies_flush(link) &&
+	       weft__staged_flush(link, STAGED_BUDGET_BYTES);
+}

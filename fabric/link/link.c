@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a link: made when the first sender needs it or a peer asks, built by the runner, ended by either side's
+ * close, death or misbehaviour.
+ */
+#include "link/link.h"
+
+#include "channel/channel_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <weft/hash.h>
+#include <weft/log.h>
+
+#define RETRY_FIRST_NS UINT64_C(1000000)
+#define RETRY_MAX_NS UINT64_C(100000000)
+
+static void retry_now(struct weft_timer *timer, void *user);
+
+static struct weft__link *link_new(struct weft__station *station)
+{
+	struct weft__link *link = calloc(1, sizeof *link);
+
+	if (!link)
+		return NULL;
+	link->station = station;
+	link->retry_ns = RETRY_FIRST_NS;
+	weft_timer_init(&link->retry, retry_now, link);
+	weft_list_init(&link->in_busy);
+	weft_list_init(&link->senders);
+	weft_list_init(&link->tx_dirty);
+	weft_list_init(&link->rx_dirty);
+	weft_list_init(&link->replies);
+	for (unsigned int i = 0; i < WEFT_PRIORITY_COUNT; i++)
+		weft_list_init(&link->staged[i]);
+	weft_list_push_back(&station->links, &link->in_station);
+	return link;
+}
+
+static void link_free(struct weft__link *link)
+{
+	weft_timer_cancel(link->station->worker, &link->retry);
+	weft_list_remove(&link->in_station);
+	weft_list_remove(&link->in_busy);
+	free(link);
+}
+
+/* Splits "NODE" or "NODE/WORKER" into a link's fields. */
+static int link_name(struct weft__link *link, const char *peer)
+{
+	const char *slash = strchr(peer, '/');
+	size_t node_len = slash ? (size_t)(slash - peer) : strlen(peer);
+
+	if (node_len > WEFT_NAME_MAX || strlen(peer) >= sizeof link->peer)
+		goto bad;
+	memcpy(link->peer_node, peer, node_len);
+	strcpy(link->peer, peer);
+	if (!weft__name_valid(link->peer_node) || (slash && !weft__name_valid(slash + 1)))
+		goto bad;
+	if (slash)
+		strcpy(link->peer_worker, slash + 1);
+	return 0;
+bad:
+	return weft_set_error(WEFT_EINVAL, "\"%s\" names no peer: it is NODE or NODE/WORKER, each 1 to %d of [A-Za-z0-9._-]",
+			      peer, WEFT_NAME_MAX);
+}
+
+/* ---- connecting: the worker asks, the runner does ---- */
+
+static void connect_refused(struct weft_worker *worker, const struct weft_message *message)
+{
+	(void)worker;
+	weft__link_connect_failed(NULL, message->with.pointers[0], (int)(int64_t)message->with.numbers[1],
+				  weft_error_text((int)(int64_t)message->with.numbers[1]));
+}
+
+static void runner_connect(struct weft_worker *runner, const struct weft_message *message)
+{
+	struct weft__link *link = message->with.pointers[0];
+	struct weft__station *station = link->station;
+	struct weft_node *node = station->node;
+	struct weft__hello hello = {.spread = (uint32_t)message->with.numbers[1]};
+	struct weft_hello bytes;
+	int rc;
+
+	(void)runner;
+	strcpy(hello.node, node->name);
+	strcpy(hello.worker, station->name);
+	strcpy(hello.target, link->peer_worker);
+	weft__hello_encode(&hello, &bytes);
+	rc = node->driver->connect(station->port, link->peer_node, &bytes, link);
+	if (rc < 0) {
+		struct weft_message answer = {.run = connect_refused,
+					      .with.numbers = {(uint64_t)(uintptr_t)link, (uint64_t)(int64_t)rc}};
+
+		while (weft_worker_post(station->worker, &answer) < 0)
+			sched_yield(); /* its mailbox is full for a moment; only the runner waits */
+	}
+}
+
+static int link_connect(struct weft__link *link)
+{
+	struct weft__station *station = link->station;
+	struct weft_message message = {.run = runner_connect};
+
+	message.with.pointers[0] = link;
+	message.with.numbers[1] = weft_hash_u64(station->node->incarnation + (uintptr_t)station->port);
+	return weft_worker_post(station->node->runner, &message);
+}
+
+static void retry_now(struct weft_timer *timer, void *user)
+{
+	struct weft__link *link = user;
+
+	(void)timer;
+	if (link_connect(link) == 0)
+		link->state = WEFT__LINK_CONNECTING;
+	else
+		weft_timer_set(link->station->worker, &link->retry,
+			       weft_worker_now(link->station->worker) + link->retry_ns);
+}
+
+static bool link_serves(const struct weft__link *link, const char *peer)
+{
+	return !link->closing && link->state != WEFT__LINK_DOWN && strcmp(link->peer, peer) == 0;
+}
+
+int weft__link_to(struct weft__station *station, const char *peer, struct weft__link **out)
+{
+	struct weft__link *link;
+	int rc;
+
+	WEFT_LIST_FOR_EACH(at, &station->links) {
+		link = WEFT_CONTAINER_OF(at, struct weft__link, in_station);
+		if (link_serves(link, peer)) {
+			*out = link;
+			return 0;
+		}
+	}
+	link = link_new(station);
+	if (!link)
+		return weft_set_error(WEFT_ENOMEM, "no memory for a link to \"%s\"", peer);
+	rc = link_name(link, peer);
+	if (rc == 0 && (rc = link_connect(link)) < 0)
+		weft_set_error(-rc, "the runner has too much to do to connect to \"%s\"; try again", peer);
+	if (rc < 0) {
+		link_free(link);
+		return rc;
+	}
+	*out = link;
+	return 0;
+}
+
+/* ---- events of the driver ---- */
+
+void weft__link_path_up(void *port_user, struct weft_path *path, const struct weft_hello *theirs, void *request)
+{
+	struct weft__station *station = port_user;
+	struct weft__link *link = request;
+	struct weft__hello hello;
+
+	if (weft__hello_decode(theirs, &hello) < 0) {
+		station->stats.violations++;
+		if (link)
+			weft__link_connect_failed(port_user, link, -WEFT_EPROTO, "malformed hello");
+		station->node->driver->disconnect(path);
+		return;
+	}
+	if (!link) {
+		link = link_new(station);
+		if (!link) {
+			station->node->driver->disconnect(path);
+			return;
+		}
+		strcpy(link->peer_node, hello.node);
+		strcpy(link->peer_worker, hello.worker);
+		snprintf(link->peer, sizeof link->peer, hello.worker[0] ? "%s/%s" : "%s", hello.node, hello.worker);
+	}
+	link->path = path;
+	path->user = link;
+	link->state = WEFT__LINK_UP;
+	link->peer_incarnation = path->peer.incarnation;
+	link->retry_ns = RETRY_FIRST_NS;
+	station->stats.links++;
+	if (link->closing)
+		weft__link_end(link, -WEFT_ECLOSED);
+	WEFT_LIST_FOR_EACH(at, &link->senders)
+		weft__sender_ready(WEFT_CONTAINER_OF(at, struct weft_sender, in_link));
+}
+
+/* Whether some sender keeps trying until the peer is there. */
+static bool somebody_waits(const struct weft__link *link)
+{
+	WEFT_LIST_FOR_EACH(at, &link->senders)
+		if (WEFT_CONTAINER_OF(at, struct weft_sender, in_link)->opts.wait_for_peer)
+			return true;
+	return false;
+}
+
+/* The senders that do not wait for the peer have lost; the others stay. */
+static void fail_impatient(struct weft__link *link, int cause)
+{
+	WEFT_LIST_FOR_EACH(at, &link->senders) {
+		struct weft_sender *sender = WEFT_CONTAINER_OF(at, struct weft_sender, in_link);
+
+		if (!sender->opts.wait_for_peer)
+			weft__sender_lost(sender, cause);
+	}
+}
+
+void weft__link_connect_failed(void *port_user, void *request, int error, const char *why)
+{
+	struct weft__link *link = request;
+	struct weft__station *station = link->station;
+
+	(void)port_user;
+	weft_log(WEFT_LOG_DEBUG, "link", "peer %s error %s why %s", link->peer, weft_error_name(error), why);
+	fail_impatient(link, error);
+	if (link->closing || !somebody_waits(link)) {
+		weft__link_end(link, error);
+		return;
+	}
+	link->state = WEFT__LINK_RETRYING;
+	weft_timer_set(station->worker, &link->retry, weft_worker_now(station->worker) + link->retry_ns);
+	link->retry_ns = link->retry_ns * 2 < RETRY_MAX_NS ? link->retry_ns * 2 : RETRY_MAX_NS;
+}
+
+static int cause_of(enum weft_down_reason reason)
+{
+	switch (reason) {
+	case WEFT_DOWN_CLOSED:
+		return -WEFT_ECLOSED;
+	case WEFT_DOWN_VIOLATION:
+		return -WEFT_EPROTO;
+	case WEFT_DOWN_DIED:
+	case WEFT_DOWN_BROKEN:
+		break;
+	}
+	return -WEFT_EPEERRESET;
+}
+
+void weft__link_path_down(void *port_user, struct weft_path *path, enum weft_down_reason reason)
+{
+	struct weft__link *link = path->user;
+	struct weft__station *station = port_user;
+
+	if (!link) {
+		station->node->driver->disconnect(path);
+		return;
+	}
+	if (reason != WEFT_DOWN_CLOSED)
+		station->stats.peers_lost++;
+	if (reason == WEFT_DOWN_VIOLATION)
+		station->stats.violations++;
+	weft__link_end(link, cause_of(reason));
+}
+
+void weft__link_violation(struct weft__link *link, const char *what)
+{
+	link->station->stats.violations++;
+	weft_log(WEFT_LOG_WARN, "link", "peer %s violation %s action closed", link->peer, what);
+	weft__link_end(link, -WEFT_EPROTO);
+}
+
+/* ---- the end ---- */
+
+static void drop_rx_lanes(struct weft__link *link)
+{
+	for (unsigned int i = 0; i < WEFT__LINK_LANES; i++) {
+		struct weft__rx_lane *lane = link->rx_lanes[i];
+
+		if (lane)
+			weft__rx_lane_free(lane);
+	}
+}
+
+void weft__link_end(struct weft__link *link, int cause)
+{
+	struct weft__station *station = link->station;
+
+	if (link->state == WEFT__LINK_DOWN)
+		return;
+	if (link->state == WEFT__LINK_UP)
+		station->stats.links--;
+	link->state = WEFT__LINK_DOWN;
+	link->closing = true;
+	station->dead_links++;
+	drop_rx_lanes(link);
+	weft__replies_drop(link);
+	while (!weft_list_empty(&link->senders))
+		weft__sender_lost(WEFT_CONTAINER_OF(link->senders.next, struct weft_sender, in_link), cause);
+}
+
+/* Between turns' callbacks: nothing refers to a dead link any more but what the application keeps. */
+bool weft__link_reap(struct weft__link *link)
+{
+	if (link->state != WEFT__LINK_DOWN || link->kept || !weft_list_empty(&link->senders))
+		return false;
+	if (link->path)
+		link->station->node->driver->disconnect(link->path);
+	link->station->dead_links--;
+	link_free(link);
+	return true;
+}

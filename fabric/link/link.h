@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A link: everything between one of our workers and one of a peer's. It has one path, the lanes that our senders opened
+ * on it, and the lanes that the peer opened towards us.
+ */
+#ifndef LINK_H
+#define LINK_H
+
+#include "wire/control.h"
+
+#include <weft/send.h>
+
+#define WEFT__LINK_LANES 64
+
+struct weft__station;
+struct weft__view;
+struct weft_op;
+
+/* Our end of a lane that we send on. */
+struct weft__tx_lane {
+	/* what a send looks at, together */
+	uint32_t next_sequence;
+	uint32_t limit_sequence;
+	uint64_t sent_bytes;
+	uint64_t limit_bytes;
+	uint16_t id;
+	bool opened;             /* credit has come */
+	bool told;               /* the open has been sent */
+	uint8_t class_;
+	uint32_t generation;     /* of the lane number: credit for an earlier holder of it is ignored */
+	uint32_t delivered_sequence;
+	uint32_t staged_count;   /* staged operations: later sends must not overtake them */
+	struct weft__link *link; /* NULL: not on a link */
+	struct weft_sender *sender;
+	struct weft_list unacked; /* operations in order of their sequence */
+	struct weft_buf *latest; /* WEFT_LATEST: the message that could not be sent yet */
+	size_t latest_len_bytes;
+	struct weft_list dirty;  /* on the link's list of lanes with something to tell */
+};
+
+/* Our end of a lane that the peer sends on. */
+struct weft__rx_lane {
+	uint32_t next_sequence;
+	uint32_t limit_sequence; /* as last told: nothing may come beyond */
+	uint64_t received_bytes;
+	uint64_t limit_bytes;
+	uint32_t told_delivered;
+	uint32_t held_messages;  /* received, and not given back: unexpected or kept */
+	uint64_t held_bytes;
+	uint32_t generation;
+	uint16_t id;
+	uint8_t to_tell;         /* WEFT__CREDIT, WEFT__LANE_WAITING, WEFT__LANE_RESET or 0 */
+	struct weft__link *link;
+	struct weft__view *view; /* NULL: there is no such channel (yet) */
+	struct weft_list unexpected; /* loans of this lane that wait for a taker, oldest first */
+	struct weft_list in_view;
+	struct weft_list dirty;
+	struct weft__lane_terms terms;
+};
+
+enum weft__link_state {
+	WEFT__LINK_CONNECTING,
+	WEFT__LINK_UP,
+	WEFT__LINK_RETRYING, /* nobody there; some sender waits for the peer */
+	WEFT__LINK_DOWN,     /* the path is dead; kept loans may still be read */
+};
+
+struct weft__link {
+	struct weft__station *station;
+	struct weft_path *path; /* NULL unless UP or DOWN */
+	enum weft__link_state state;
+	bool closing;           /* leaves as soon as nothing is pending */
+	char peer[2 * WEFT_NAME_MAX + 2]; /* as senders name it: "NODE" or "NODE/WORKER" */
+	char peer_node[WEFT_NAME_MAX + 1];
+	char peer_worker[WEFT_NAME_MAX + 1];
+	uint64_t peer_incarnation;
+	uint32_t kept;          /* received loans of it that the application keeps */
+	uint64_t kept_bytes;
+	uint64_t retry_ns;
+	struct weft_timer retry;
+	uint64_t close_lanes[WEFT_CLASS_COUNT]; /* bit per lane number: a close is to be sent, after its data */
+	uint32_t next_generation;
+	struct weft_list in_station, in_busy;
+	struct weft_list senders;
+	struct weft_list tx_dirty, rx_dirty; /* lanes with something to tell */
+	struct weft_list staged[WEFT_PRIORITY_COUNT]; /* operations, oldest first */
+	struct weft_list replies;            /* replies that found the ring full */
+	struct weft__tx_lane *tx_lanes[WEFT__LINK_LANES];
+	struct weft__rx_lane *rx_lanes[WEFT__LINK_LANES];
+};
+
+/* ---- link.c: its life ---- */
+
+/* The link to peer, made if there is none: -WEFT_ENOMEM, -WEFT_EAGAIN (the runner's mailbox is full). */
+int weft__link_to(struct weft__station *station, const char *peer, struct weft__link **out);
+/* Events of the driver. */
+void weft__link_path_up(void *port_user, struct weft_path *path, const struct weft_hello *theirs, void *request);
+void weft__link_connect_failed(void *port_user, void *request, int error, const char *why);
+void weft__link_path_down(void *port_user, struct weft_path *path, enum weft_down_reason reason);
+/* The peer broke the protocol: counts it and ends the link. */
+void weft__link_violation(struct weft__link *link, const char *what);
+/* Ends a link at once: lanes are lost, nothing more is sent. Its memory goes with weft__link_reap. */
+void weft__link_end(struct weft__link *link, int cause);
+/* Frees a dead link that nothing refers to any more; not from inside its own callbacks. */
+bool weft__link_reap(struct weft__link *link);
+
+/* ---- tx.c: lanes we send on ---- */
+
+/* Gives the sender's lane a number on the link; the peer is told at the next flush. -WEFT_ENOSPC. */
+int weft__tx_lane_open(struct weft__link *link, struct weft__tx_lane *lane);
+/* Takes the number back; what is pending on the lane ends with status. */
+void weft__tx_lane_close(struct weft__tx_lane *lane, int status);
+/* What the peer says of our lanes. */
+void weft__tx_credit(struct weft__link *link, const struct weft_rx_frame *frame);
+void weft__tx_waiting(struct weft__link *link, const struct weft_rx_frame *frame);
+void weft__tx_reset(struct weft__link *link, const struct weft_rx_frame *frame);
+
+/* ---- flush.c: what is due at the end of a turn ---- */
+
+/* Puts the link on its station's list of links with something to send. */
+void weft__link_busy(struct weft__link *link);
+/* Sends control, replies and staged copies that are due, within bounds; true when all of it is gone. */
+bool weft__link_flush(struct weft__link *link);
+
+/* ---- staged.c ---- */
+
+/* Copies and sends staged operations, at most budget_bytes; true when none is left. */
+bool weft__staged_flush(struct weft__link *link, size_t budget_bytes);
+
+/* ---- rx.c: frames that came in ---- */
+
+void weft__link_receive(struct weft__link *link, const struct weft_rx_frame *frame);
+/* The channel has somewhere to deliver to now: credit for a lane that waited for it. */
+void weft__rx_lane_attach(struct weft__rx_lane *lane, struct weft__view *view);
+/* The channel was closed: the sender is told, what still comes is dropped. */
+void weft__rx_lane_detach(struct weft__rx_lane *lane);
+void weft__rx_lane_free(struct weft__rx_lane *lane);
+/* Messages were delivered or given back: tells the sender when it matters, or now. */
+void weft__rx_lane_credit(struct weft__rx_lane *lane, bool now);
+/* Messages before this one have been delivered. */
+uint32_t weft__rx_lane_delivered(const struct weft__rx_lane *lane);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames that came in: each is checked against what the peer may send, then handed to its channel or lane.
+ */
+#include "channel/channel_private.h"
+#include "link/link.h"
+#include "wire/meta.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- lanes that the peer opened ---- */
+
+uint32_t weft__rx_lane_delivered(const struct weft__rx_lane *lane)
+{
+	if (weft_list_empty(&lane->unexpected))
+		return lane->next_sequence;
+	return WEFT_CONTAINER_OF(lane->unexpected.next, struct weft_loan, in_lane)->sequence;
+}
+
+static void tell(struct weft__rx_lane *lane, uint8_t what)
+{
+	lane->to_tell = what;
+	if (weft_list_empty(&lane->dirty))
+		weft_list_push_back(&lane->link->rx_dirty, &lane->dirty);
+	weft__link_busy(lane->link);
+}
+
+void weft__rx_lane_credit(struct weft__rx_lane *lane, bool now)
+{
+	const struct weft_channel_opts *opts;
+
+	if (!lane->view)
+		return;
+	opts = &lane->view->channel->opts;
+	/* A quarter of the window is told in one go: a sender that had all of it waits for no more than that. */
+	if (now || lane->next_sequence - lane->held_messages + opts->window_messages - lane->limit_sequence >=
+			   (opts->window_messages + 3) / 4 ||
+	    lane->received_bytes - lane->held_bytes + opts->window_bytes - lane->limit_bytes >= opts->window_bytes / 4)
+		tell(lane, WEFT__CREDIT);
+}
+
+void weft__rx_lane_attach(struct weft__rx_lane *lane, struct weft__view *view)
+{
+	lane->view = view;
+	weft_list_push_back(&view->lanes, &lane->in_view);
+	if (weft__view_receives(view))
+		tell(lane, WEFT__CREDIT);
+	else
+		tell(lane, WEFT__LANE_WAITING);
+}
+
+void weft__rx_lane_detach(struct weft__rx_lane *lane)
+{
+	while (!weft_list_empty(&lane->unexpected))
+		weft__loan_free(WEFT_CONTAINER_OF(lane->unexpected.next, struct weft_loan, in_lane));
+	weft_list_remove(&lane->in_view);
+	lane->view = NULL;
+	tell(lane, WEFT__LANE_RESET);
+}
+
+void weft__rx_lane_free(struct weft__rx_lane *lane)
+{
+	struct weft__link *link = lane->link;
+
+	while (!weft_list_empty(&lane->unexpected))
+		weft__loan_free(WEFT_CONTAINER_OF(lane->unexpected.next, struct weft_loan, in_lane));
+	weft__loans_forget_lane(link->station, lane);
+	weft_list_remove(&lane->in_view);
+	weft_list_remove(&lane->dirty);
+	link->rx_lanes[lane->id] = NULL;
+	free(lane);
+}
+
+static void lane_open(struct weft__link *link, const struct weft_rx_frame *frame)
+{
+	uint16_t id = weft__meta_lane(frame->meta);
+	struct weft__rx_lane *lane;
+	struct weft__view *view;
+
+	if (id >= WEFT__LINK_LANES || link->rx_lanes[id]) {
+		weft__link_violation(link, "a lane opened twice or out of range");
+		return;
+	}
+	lane = calloc(1, sizeof *lane); /* once a lane, never for a message */
+	if (!lane) {
+		weft__link_violation(link, "no memory for its lane");
+		return;
+	}
+	if (weft__lane_terms_decode(frame->data, frame->len_bytes, &lane->terms) < 0) {
+		free(lane);
+		weft__link_violation(link, "malformed terms of a lane");
+		return;
+	}
+	lane->id = id;
+	lane->generation = weft__meta_sequence(frame->meta);
+	lane->link = link;
+	weft_list_init(&lane->unexpected);
+	weft_list_init(&lane->in_view);
+	weft_list_init(&lane->dirty);
+	link->rx_lanes[id] = lane;
+	view = weft__view_find(link->station, lane->terms.channel);
+	if (view)
+		weft__rx_lane_attach(lane, view);
+	else
+		tell(lane, WEFT__LANE_WAITING);
+}
+
+static void lane_close(struct weft__link *link, const struct weft_rx_frame *frame)
+{
+	uint16_t id = weft__meta_lane(frame->meta);
+
+	if (id >= WEFT__LINK_LANES || !link->rx_lanes[id])
+		weft__link_violation(link, "a lane closed that was not open");
+	else
+		weft__rx_lane_free(link->rx_lanes[id]);
+}
+
+/* ---- messages ---- */
+
+static void drop(const struct weft_rx_frame *frame)
+{
+	if (frame->loan_data)
+		frame->path->port->release(frame->path, frame->loan_id);
+}
+
+/* Takes the parts of the head that flags and kind say, and leaves the payload in rx. */
+static bool parse_head(struct weft_rx *rx, const struct weft_rx_frame *frame, unsigned int flags, bool has_request_id)
+{
+	const char *at = frame->data;
+	size_t left = frame->len_bytes;
+
+	rx->has_header = flags & WEFT__HAS_HEADER;
+	rx->tag = rx->immediate = 0;
+	if (rx->has_header) {
+		if (left < WEFT__HEADER_BYTES)
+			return false;
+		memcpy(&rx->tag, at, 8);
+		memcpy(&rx->immediate, at + 8, 8);
+		at += WEFT__HEADER_BYTES;
+		left -= WEFT__HEADER_BYTES;
+	}
+	if (has_request_id) {
+		if (left < WEFT__REQUEST_ID_BYTES)
+			return false;
+		memcpy(&rx->reserved[WEFT__RX_REQUEST_ID], at, 8);
+		at += WEFT__REQUEST_ID_BYTES;
+		left -= WEFT__REQUEST_ID_BYTES;
+	}
+	if (frame->loan_data) {
+		rx->data = frame->loan_data;
+		rx->len_bytes = frame->loan_len_bytes;
+		return left == 0;
+	}
+	rx->data = at;
+	rx->len_bytes = left;
+	return true;
+}
+
+static void receive_message(struct weft__link *link, const struct weft_rx_frame *frame, bool is_request)
+{
+	uint16_t id = weft__meta_lane(frame->meta);
+	struct weft__rx_lane *lane = id < WEFT__LINK_LANES ? link->rx_lanes[id] : NULL;
+	unsigned int flags = weft__meta_flags(frame->meta);
+	struct weft_rx rx;
+
+	if (!lane || weft__meta_sequence(frame->meta) != lane->next_sequence ||
+	    (int32_t)(lane->limit_sequence - lane->next_sequence) <= 0 ||
+	    !parse_head(&rx, frame, flags, is_request) || rx.len_bytes > lane->terms.max_message_bytes) {
+		drop(frame);
+		weft__link_violation(link, "a message out of sequence, beyond its credit or malformed");
+		return;
+	}
+	lane->next_sequence++;
+	lane->received_bytes += rx.len_bytes;
+	if (!lane->view) {
+		drop(frame); /* sent before the sender could know that the channel was closed */
+		return;
+	}
+	rx.is_request = is_request;
+	weft__deliver(lane, &rx, frame);
+	if (link->state == WEFT__LINK_UP)
+		weft__rx_lane_credit(lane, flags & WEFT__ACK_NOW);
+}
+
+void weft__link_receive(struct weft__link *link, const struct weft_rx_frame *frame)
+{
+	unsigned int kind = weft__meta_kind(frame->meta);
+
+	if (kind == WEFT__DATA || kind == WEFT__REQUEST) {
+		receive_message(link, frame, kind == WEFT__REQUEST);
+		return;
+	}
+	if (kind == WEFT__REPLY) {
+		weft__request_reply(link, frame);
+		return;
+	}
+	if (frame->loan_data) {
+		drop(frame);
+		weft__link_violation(link, "control with a loan");
+		return;
+	}
+	switch (kind) {
+	case WEFT__LANE_OPEN:
+		lane_open(link, frame);
+		break;
+	case WEFT__LANE_CLOSE:
+		lane_close(link, frame);
+		break;
+	case WEFT__LANE_WAITING:
+		weft__tx_waiting(link, frame);
+		break;
+	case WEFT__LANE_RESET:
+		weft__tx_reset(link, frame);
+		break;
+	case WEFT__CREDIT:
+		weft__tx_credit(link, frame);
+		break;
+	default:
+		weft__link_violation(link, "a frame of unknown kind");
+	}
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of a node, and the station: the fabric's state on one worker, which only that worker's thread touches.
+ */
+#ifndef NODE_PRIVATE_H
+#define NODE_PRIVATE_H
+
+#include "channel/op.h"
+#include "link/link.h"
+
+#include <pthread.h>
+#include <weft/driver.h>
+#include <weft/node.h>
+
+#define WEFT__RX_BURST 32
+#define WEFT__STATIONS_MAX 64
+
+struct weft__station {
+	struct weft_node *node;
+	struct weft_worker *worker;
+	struct weft_pool *pool;
+	struct weft_port *port;
+	struct weft_poller poller;
+	char name[WEFT_NAME_MAX + 1]; /* "" for the node's own workers */
+	bool attached;                /* by weft_attach */
+	bool closing;
+	bool grow_asked;
+
+	struct weft_list links;
+	struct weft_list views;      /* the node's channels as this worker sees them */
+	struct weft_list events;     /* senders with events to deliver */
+	struct weft_list blocked;    /* senders that the driver refused: tried again by timer */
+	struct weft_list finished;   /* operations whose callbacks are due */
+	struct weft_list busy_links; /* links with something to send at the end of the turn */
+	struct weft_list requesters; /* senders with requests in flight */
+	struct weft_list kept;       /* received loans that the application keeps */
+	struct weft_list open_calls; /* requests to be answered later */
+	uint32_t request_generation; /* of the last request: no two in a station's life are alike */
+	unsigned int dead_links;     /* links to be freed once nothing refers to them */
+	unsigned int cookies_out;    /* loans out that somebody waits for */
+	struct weft_timer unblock;
+	uint64_t unblock_ns;
+	struct weft_timer sweep;     /* deadlines of requests */
+
+	struct weft_list free_ops, free_loans, free_calls;
+	struct weft_op *ops;
+	struct weft_loan *loans;
+	struct weft_call *calls;
+
+	struct weft_node_stats stats; /* one writer: this worker */
+	struct weft_rx_frame frames[WEFT__RX_BURST];
+};
+
+struct weft__thread {
+	pthread_t id;
+	bool started;
+	int core; /* -1: not pinned */
+};
+
+struct weft_node {
+	struct weft_node_opts opts; /* strings owned below */
+	char name[WEFT_NAME_MAX + 1];
+	uint64_t incarnation;
+	struct weft_arena *arena;
+	struct weft_worker *runner;
+	struct weft__thread runner_thread;
+	struct weft_device *device;
+	const struct weft_driver *driver;
+
+	pthread_mutex_t lock; /* stations and channels: cold calls from any thread */
+	struct weft__station *stations[WEFT__STATIONS_MAX];
+	struct weft__thread threads[WEFT__STATIONS_MAX];
+	unsigned int station_count;
+	unsigned int own_count;      /* stations of the node's own workers, first in the array */
+	struct weft_list channels;
+
+	char *degraded[16];
+	unsigned int degraded_count;
+	int stop_fd;                 /* eventfd: weft_node_stop */
+	_Atomic bool stopped;
+};
+
+/* ---- station.c ---- */
+
+int weft__station_open(struct weft_node *node, const char *name, const struct weft_worker_opts *worker_opts,
+		       struct weft__station **out);
+/* Both sides' threads must be quiet, or be the caller. */
+void weft__station_close(struct weft__station **station);
+struct weft__station *weft__station_of(struct weft_worker *worker);
+/* Runs fn(station, argument) on each station's thread, or at once where nobody else polls it. */
+typedef void weft__station_fn(struct weft__station *station, void *argument);
+int weft__station_call(struct weft__station *station, weft__station_fn *fn, void *argument);
+/* Memory of len_bytes was lacking: asks the runner for more. */
+void weft__station_grow(struct weft__station *station);
+/* Senders that the driver refused are tried again soon. */
+void weft__station_retry_soon(struct weft__station *station);
+
+/* ---- runner.c ---- */
+
+int weft__runner_start(struct weft_node *node);
+void weft__runner_stop(struct weft_node *node);
+
+void weft__node_degrade(struct weft_node *node, const char *format, ...) WEFT_PRINTF(2, 3);
+
+#endif
