@@ -183,6 +183,7 @@ static void apply_handler(struct weft__station *station, void *argument)
 		} else {
 			view->handler = set->handler;
 			view->handler_user = set->user;
+			station->unexpected_due |= !weft_list_empty(&view->unexpected);
 		}
 		if (weft__view_receives(view))
 			tell_lanes(view);

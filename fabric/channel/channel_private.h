@@ -24,8 +24,7 @@ struct weft__view {
 	void *handler_user;
 	weft_place_fn *place;
 	void *place_user;
-	bool delivering;             /* inside a callback of it */
-	bool closed;
+	bool posts;                  /* the application posts receives */
 	struct weft_list in_station;
 	struct weft_list lanes;      /* of peers, opened on it */
 	struct weft_list posted;     /* operations, oldest first */
@@ -109,6 +108,10 @@ struct weft_call {
 struct weft__view *weft__view_find(struct weft__station *station, const char *name);
 /* Whether the view has somewhere to deliver to. */
 bool weft__view_receives(const struct weft__view *view);
+/* The application posts receives: lanes that waited get credit. */
+void weft__view_receiving(struct weft__view *view);
+/* Hands messages that came before the handler to it, at most max. */
+unsigned int weft__view_run_unexpected(struct weft__view *view, unsigned int max);
 int weft__view_add(struct weft__station *station, struct weft_channel *channel);
 void weft__view_drop(struct weft__view *view);
 void weft__channel_unref(struct weft_channel *channel);
@@ -148,6 +151,13 @@ uint32_t weft__head_make(unsigned char head[24], bool has_header, uint64_t tag, 
 int weft__send_buf(struct weft_sender *sender, struct weft__tx_lane *lane, enum weft__kind kind, unsigned int flags,
 		   const unsigned char *head, uint32_t head_len_bytes, struct weft_buf *buf, size_t offset_bytes,
 		   size_t len_bytes, struct weft_op *op);
+/* Whether the sender takes a message of this length on the lane now: 0, or why not. */
+int weft__check_lane(struct weft_sender *sender, const struct weft__tx_lane *lane, size_t len_bytes);
+/* There is no room and the delivery is not reliable: drops the message, or keeps it as the latest. */
+int weft__send_unreliable(struct weft_sender *sender, struct weft__tx_lane *lane, const void *data, size_t len_bytes,
+			  const struct weft_send_opts *how);
+/* Sends the latest messages that found no room. */
+void weft__sender_push_latest(struct weft_sender *sender);
 /* Whether the lane's credit allows a message of this length. */
 static inline bool weft__lane_has_credit(const struct weft__tx_lane *lane, size_t len_bytes)
 {
@@ -157,6 +167,7 @@ static inline bool weft__lane_has_credit(const struct weft__tx_lane *lane, size_
 
 /* ---- request.c, reply.c ---- */
 void weft__request_reply(struct weft__link *link, const struct weft_rx_frame *frame);
+void weft__request_cancel(struct weft_op *op);
 void weft__requests_end(struct weft_sender *sender, int status);
 /* Ends what is past its deadline. */
 void weft__requests_sweep(struct weft_timer *timer, void *user);

@@ -158,7 +158,7 @@ static void unqueue(struct weft_loan *loan)
 	weft_list_push_back(&loan->station->kept, &loan->in_lane);
 }
 
-struct weft_loan *weft__view_take_unexpected(struct weft__view *view, const struct weft_op *op)
+static struct weft_loan *take_unexpected(struct weft__view *view, const struct weft_op *op)
 {
 	WEFT_LIST_FOR_EACH(at, &view->unexpected) {
 		struct weft_loan *loan = WEFT_CONTAINER_OF(at, struct weft_loan, link);
@@ -208,7 +208,7 @@ int weft_recv_post(struct weft_worker *worker, struct weft_channel *channel, voi
 	op->as.posted.tag = wanted_tag;
 	op->as.posted.mask = mask;
 	op->as.posted.done = done;
-	op->as.posted.loan = weft__view_take_unexpected(view, op);
+	op->as.posted.loan = take_unexpected(view, op);
 	if (op->as.posted.loan)
 		weft__op_finish(op, 0);
 	else

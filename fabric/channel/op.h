@@ -20,6 +20,7 @@ enum weft__op_kind {
 	WEFT__OP_FINISHED, /* waits for its callback in the next turn */
 	WEFT__OP_POSTED,   /* a posted receive, in its view's list */
 	WEFT__OP_REQUEST,  /* in its sender's table */
+	WEFT__OP_REPLY,    /* found the ring full, in its link's list */
 };
 
 struct weft_op {
@@ -59,6 +60,13 @@ struct weft_op {
 			uint64_t deadline_ns;
 			uint32_t slot, generation;
 		} request;
+		struct {
+			struct weft_buf *buf; /* holds the answer */
+			size_t len_bytes;
+			uint64_t request_id;
+			uint16_t lane;
+			bool is_error;
+		} reply;
 	} as;
 };
 

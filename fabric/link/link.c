@@ -303,3 +303,8 @@ bool weft__link_reap(struct weft__link *link)
 	link_free(link);
 	return true;
 }
+
+void weft__link_forget(struct weft__link *link)
+{
+	link_free(link);
+}

@@ -103,6 +103,8 @@ void weft__link_violation(struct weft__link *link, const char *what);
 void weft__link_end(struct weft__link *link, int cause);
 /* Frees a dead link that nothing refers to any more; not from inside its own callbacks. */
 bool weft__link_reap(struct weft__link *link);
+/* The port has gone with its paths: only memory is left. */
+void weft__link_forget(struct weft__link *link);
 
 /* ---- tx.c: lanes we send on ---- */
 

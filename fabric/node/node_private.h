@@ -14,6 +14,9 @@
 
 #define WEFT__RX_BURST 32
 #define WEFT__STATIONS_MAX 64
+#define WEFT__OPS 4096
+#define WEFT__LOANS 2048
+#define WEFT__CALLS 1024
 
 struct weft__station {
 	struct weft_node *node;
@@ -23,8 +26,9 @@ struct weft__station {
 	struct weft_poller poller;
 	char name[WEFT_NAME_MAX + 1]; /* "" for the node's own workers */
 	bool attached;                /* by weft_attach */
-	bool closing;
 	bool grow_asked;
+	bool unexpected_due;         /* a handler was set while messages waited for one */
+	size_t next_grow_bytes;
 
 	struct weft_list links;
 	struct weft_list views;      /* the node's channels as this worker sees them */
@@ -54,11 +58,13 @@ struct weft__station {
 struct weft__thread {
 	pthread_t id;
 	bool started;
-	int core; /* -1: not pinned */
+	int cpu; /* -1: not pinned */
 };
 
 struct weft_node {
-	struct weft_node_opts opts; /* strings owned below */
+	struct weft_node_opts opts; /* its pointers are the copies below */
+	char *cores, *runtime_dir;
+	uint32_t *allowed_uids;
 	char name[WEFT_NAME_MAX + 1];
 	uint64_t incarnation;
 	struct weft_arena *arena;
@@ -70,11 +76,13 @@ struct weft_node {
 	pthread_mutex_t lock; /* stations and channels: cold calls from any thread */
 	struct weft__station *stations[WEFT__STATIONS_MAX];
 	struct weft__thread threads[WEFT__STATIONS_MAX];
-	unsigned int station_count;
-	unsigned int own_count;      /* stations of the node's own workers, first in the array */
+	unsigned int own_count;      /* the node's own workers */
+	unsigned int base_count;     /* stations that are not attached, first in the array: own_count, or 1 */
 	struct weft_list channels;
 
+	pthread_mutex_t degraded_lock;
 	char *degraded[16];
+	unsigned int lacking;        /* weft_require bits that could not be had */
 	unsigned int degraded_count;
 	int stop_fd;                 /* eventfd: weft_node_stop */
 	_Atomic bool stopped;
@@ -99,7 +107,23 @@ void weft__station_retry_soon(struct weft__station *station);
 
 int weft__runner_start(struct weft_node *node);
 void weft__runner_stop(struct weft_node *node);
+/* Runs fn(argument) on the runner and waits for its answer; at once when the runner does not run. Not on a worker's
+ * own thread that the runner may wait for. */
+int weft__runner_call(struct weft_node *node, int (*fn)(void *argument), void *argument);
+/* Starts a thread that takes no signals. */
+int weft__thread_start(struct weft__thread *thread, void *(*start)(void *), void *argument);
+void weft__thread_join(struct weft__thread *thread);
 
+/* ---- opts.c, place.c, node.c ---- */
+
+int weft__node_opts_take(struct weft_node *node, const struct weft_node_opts *opts);
+void weft__node_opts_drop(struct weft_node *node);
+/* Decides where the node's threads run. */
+int weft__node_plan(struct weft_node *node);
+/* Pins the calling thread to where the plan put it. */
+void weft__thread_pin(struct weft_node *node, const struct weft__thread *thread);
+/* -WEFT_EDEGRADED when something that the options require could not be had. */
+int weft__node_check_required(struct weft_node *node);
 void weft__node_degrade(struct weft_node *node, const char *format, ...) WEFT_PRINTF(2, 3);
 
 #endif

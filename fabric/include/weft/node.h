@@ -23,9 +23,9 @@ struct weft_node;
 
 #define WEFT_NAME_MAX 64
 
-enum weft_role {
-	WEFT_ROLE_LEAF = 1,   /* an application */
-	WEFT_ROLE_MEMBER = 2, /* stands for the machine: owns NICs and remote heartbeats */
+enum weft_node_role {
+	WEFT_NODE_LEAF = 1,   /* an application */
+	WEFT_NODE_MEMBER = 2, /* stands for the machine: owns NICs and remote heartbeats */
 };
 
 /* Capabilities that become an error when they cannot be had, instead of an entry in the degraded list. */
@@ -40,7 +40,7 @@ enum weft_require {
 struct weft_node_opts {
 	size_t size;
 	const char *name;         /* [A-Za-z0-9._-], at most 64; default PROGRAM-PID. Copied */
-	unsigned int role;        /* weft_role bits; default both */
+	unsigned int role;        /* weft_node_role bits; default both */
 	unsigned int worker_count; /* own workers; 0: the application polls weft_node_worker(node, 0). Default 1 */
 	const char *cores;        /* "2-3,8" or "package:1.core:0-3"; default: the core plan within the inherited mask */
 	enum weft_idle idle;      /* of the workers; default adaptive */

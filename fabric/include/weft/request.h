@@ -27,17 +27,19 @@ typedef void weft_reply_fn(struct weft_rx *reply, int status, void *user);
 WEFT_API int weft_request(struct weft_sender *sender, const void *data, size_t len_bytes, uint64_t deadline_ns,
 			  weft_reply_fn *on_reply, void *user, struct weft_op **op);
 
-/* Answers the request rx, once: copies data. Room is always there for a reply: the requester's window saw to it.
- * -WEFT_EINVAL if rx is no request or was answered. Thread: owner, inside the callback. */
+/* Answers the request rx, once: copies data. Never waits for room in the ring. -WEFT_EINVAL if rx is no request or was
+ * answered; -WEFT_EAGAIN when no memory is free: defer it and answer later. Thread: owner, inside the callback. */
 WEFT_API int weft_reply(struct weft_rx *rx, const void *data, size_t len_bytes);
-/* Answers with a loan: takes it. Thread: owner, inside the callback. */
+/* Answers with a loan: takes it unless it fails. Errors as weft_reply. Thread: owner, inside the callback. */
 WEFT_API int weft_reply_loan(struct weft_rx *rx, struct weft_loan *loan);
-/* Answers with an error code (negative) instead of data. Thread: owner, inside the callback. */
+/* Answers with an error code (negative) instead of data. Errors as weft_reply. Thread: owner, inside the callback. */
 WEFT_API int weft_reply_error(struct weft_rx *rx, int status);
 
-/* Answers later: gives a call that weft_call_reply ends. -WEFT_EINVAL if rx is no request or was answered. Thread: owner. */
+/* Answers later: gives a call that weft_call_reply ends. -WEFT_EINVAL if rx is no request or was answered, -WEFT_EAGAIN
+ * when too many are deferred already. Thread: owner. */
 WEFT_API int weft_rx_defer(struct weft_rx *rx, struct weft_call **out);
-/* Answers a deferred request; takes the call whatever it returns. status 0 with data, or a negative code. Thread: owner. */
+/* Answers a deferred request; takes the call whatever it returns. status 0 with data, or a negative code.
+ * -WEFT_EPEERRESET when the requester is gone, -WEFT_EAGAIN when no memory is free. Thread: owner. */
 WEFT_API int weft_call_reply(struct weft_call *call, int status, const void *data, size_t len_bytes);
 
 WEFT_END_DECLS

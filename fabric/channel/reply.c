@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The answering side: replies at once or later, and those that find the ring full and wait for room.
+ */
+#include "channel/channel_private.h"
+
+#include <string.h>
+
+/* Where a reply goes, whatever it was made from. */
+struct reply_to {
+	struct weft__link *link;
+	uint64_t request_id;
+	uint16_t lane;
+};
+
+static bool tx_small(const struct reply_to *to, bool is_error, const void *data, size_t len_bytes)
+{
+	struct weft_tx_frame frame = {
+		.meta = weft__meta(WEFT__REPLY, is_error ? WEFT__IS_ERROR : 0, to->lane, 0),
+		.head = &to->request_id,
+		.head_len_bytes = sizeof to->request_id,
+		.data = data,
+		.data_len_bytes = (uint32_t)len_bytes,
+	};
+
+	return weft__tx_one(to->link->path, WEFT_CLASS_NORMAL, &frame, 0, NULL);
+}
+
+static bool tx_lent(const struct reply_to *to, struct weft_buf *buf, size_t offset_bytes, size_t len_bytes)
+{
+	struct weft_tx_frame frame = {
+		.meta = weft__meta(WEFT__REPLY, 0, to->lane, 0),
+		.head = &to->request_id,
+		.head_len_bytes = sizeof to->request_id,
+		.loan = buf,
+		.loan_offset_bytes = offset_bytes,
+		.loan_len_bytes = len_bytes,
+	};
+	int why = -WEFT_EAGAIN;
+
+	if (weft__tx_one(to->link->path, WEFT_CLASS_NORMAL, &frame, 0, &why))
+		return true;
+	if (why == -WEFT_ENXIO)
+		to->link->station->node->driver->share(to->link->path, buf->segment_id);
+	return false;
+}
+
+static bool is_small(const struct weft__link *link, size_t len_bytes)
+{
+	return sizeof(uint64_t) + len_bytes <= link->path->port->inline_max;
+}
+
+/* Sends what an operation holds; false when there is no room yet. */
+static bool tx_held(struct weft__link *link, struct weft_op *op)
+{
+	struct reply_to to = {link, op->as.reply.request_id, op->as.reply.lane};
+
+	if (is_small(link, op->as.reply.len_bytes))
+		return tx_small(&to, op->as.reply.is_error, op->as.reply.buf->data, op->as.reply.len_bytes);
+	return tx_lent(&to, op->as.reply.buf, 0, op->as.reply.len_bytes);
+}
+
+static void drop_held(struct weft_op *op)
+{
+	weft_buf_put(op->as.reply.buf);
+	weft__op_put(op);
+}
+
+/* Takes the reference to buf: sends it now or when there is room. */
+static int send_buf(const struct reply_to *to, struct weft_buf *buf, size_t len_bytes, bool is_error)
+{
+	struct weft_op *op = weft__op_get(to->link->station, WEFT__OP_REPLY);
+
+	if (!op) {
+		weft_buf_put(buf);
+		return -WEFT_EAGAIN;
+	}
+	op->as.reply.buf = buf;
+	op->as.reply.len_bytes = len_bytes;
+	op->as.reply.request_id = to->request_id;
+	op->as.reply.lane = to->lane;
+	op->as.reply.is_error = is_error;
+	if (weft_list_empty(&to->link->replies) && tx_held(to->link, op)) {
+		drop_held(op);
+		return 0;
+	}
+	weft_list_push_back(&to->link->replies, &op->link);
+	weft__link_busy(to->link);
+	return 0;
+}
+
+static int send_copy(const struct reply_to *to, bool is_error, const void *data, size_t len_bytes)
+{
+	struct weft__station *station = to->link->station;
+	struct weft_buf *buf;
+	int rc;
+
+	if (is_small(to->link, len_bytes) && weft_list_empty(&to->link->replies) &&
+	    tx_small(to, is_error, data, len_bytes))
+		return 0;
+	rc = weft_pool_get(station->pool, len_bytes ? len_bytes : 1, &buf);
+	if (rc < 0) {
+		weft__station_grow(station);
+		return rc;
+	}
+	memcpy(buf->data, data, len_bytes);
+	station->stats.copied_messages++;
+	station->stats.copied_bytes += len_bytes;
+	return send_buf(to, buf, len_bytes, is_error);
+}
+
+bool weft__replies_flush(struct weft__link *link)
+{
+	WEFT_LIST_FOR_EACH(at, &link->replies) {
+		struct weft_op *op = WEFT_CONTAINER_OF(at, struct weft_op, link);
+
+		if (!tx_held(link, op))
+			return false;
+		drop_held(op);
+	}
+	return true;
+}
+
+void weft__replies_drop(struct weft__link *link)
+{
+	while (!weft_list_empty(&link->replies))
+		drop_held(WEFT_CONTAINER_OF(link->replies.next, struct weft_op, link));
+	WEFT_LIST_FOR_EACH(at, &link->station->open_calls) {
+		struct weft_call *call = WEFT_CONTAINER_OF(at, struct weft_call, link);
+
+		if (call->to == link)
+			call->to = NULL;
+	}
+}
+
+/* ---- the application's side ---- */
+
+/* Marks the request as answered and says where the answer goes. */
+static int answering(struct weft_rx *rx, struct reply_to *to)
+{
+	struct weft__link *link = (struct weft__link *)(uintptr_t)rx->reserved[WEFT__RX_LINK];
+	struct weft__rx_lane *lane = (struct weft__rx_lane *)(uintptr_t)rx->reserved[WEFT__RX_LANE];
+
+	if (!rx->is_request || rx->reserved[WEFT__RX_STATE] & WEFT__RX_ANSWERED)
+		return weft_set_error(WEFT_EINVAL, "this message is no request, or was answered already");
+	rx->reserved[WEFT__RX_STATE] |= WEFT__RX_ANSWERED;
+	*to = (struct reply_to){link, rx->reserved[WEFT__RX_REQUEST_ID], lane->id};
+	return 0;
+}
+
+/* A request whose answer could not be taken may be answered again. */
+static int answered(struct weft_rx *rx, int rc)
+{
+	if (rc < 0)
+		rx->reserved[WEFT__RX_STATE] &= ~(uint64_t)WEFT__RX_ANSWERED;
+	return rc;
+}
+
+int weft_reply(struct weft_rx *rx, const void *data, size_t len_bytes)
+{
+	struct reply_to to = {0};
+	int rc = answering(rx, &to);
+
+	return rc < 0 ? rc : answered(rx, send_copy(&to, false, data, len_bytes));
+}
+
+int weft_reply_error(struct weft_rx *rx, int status)
+{
+	int32_t code = status;
+	struct reply_to to = {0};
+	int rc = answering(rx, &to);
+
+	return rc < 0 ? rc : answered(rx, send_copy(&to, true, &code, sizeof code));
+}
+
+int weft_reply_loan(struct weft_rx *rx, struct weft_loan *loan)
+{
+	struct reply_to to = {0};
+	int rc = answering(rx, &to);
+
+	if (rc < 0)
+		return rc;
+	if (loan->from || !loan->len_bytes) {
+		rc = send_copy(&to, false, loan->data, loan->len_bytes);
+	} else {
+		weft_buf_ref(loan->buf);
+		rc = send_buf(&to, loan->buf, loan->len_bytes, false);
+	}
+	if (rc == 0)
+		weft_loan_release(loan);
+	return answered(rx, rc);
+}
+
+int weft_rx_defer(struct weft_rx *rx, struct weft_call **out)
+{
+	struct weft__station *station = weft__station_of(rx->worker);
+	struct weft_list *free_call = weft_list_pop_front(&station->free_calls);
+	struct weft_call *call;
+	struct reply_to to = {0};
+	int rc;
+
+	if (!free_call)
+		return -WEFT_EAGAIN;
+	rc = answering(rx, &to);
+	if (rc < 0) {
+		weft_list_push_front(&station->free_calls, free_call);
+		return rc;
+	}
+	call = WEFT_CONTAINER_OF(free_call, struct weft_call, link);
+	call->to = to.link;
+	call->request_id = to.request_id;
+	call->lane = to.lane;
+	weft_list_push_back(&station->open_calls, &call->link);
+	*out = call;
+	return 0;
+}
+
+int weft_call_reply(struct weft_call *call, int status, const void *data, size_t len_bytes)
+{
+	struct reply_to to = {call->to, call->request_id, call->lane};
+	int32_t code = status;
+
+	weft_list_remove(&call->link);
+	weft_list_push_front(&call->station->free_calls, &call->link);
+	if (!to.link)
+		return -WEFT_EPEERRESET;
+	return status < 0 ? send_copy(&to, true, &code, sizeof code) : send_copy(&to, false, data, len_bytes);
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Senders: opened, made ready, lost, and the events about that, which are delivered in the worker's turn.
+ */
+#include "channel/channel_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void weft_sender_opts_init(struct weft_sender_opts *opts, size_t size)
+{
+	memset(opts, 0, size);
+	opts->size = size;
+}
+
+static void init_lists(struct weft_sender *sender)
+{
+	weft_list_init(&sender->in_link);
+	weft_list_init(&sender->in_events);
+	weft_list_init(&sender->in_blocked);
+	weft_list_init(&sender->in_requesters);
+	for (unsigned int i = 0; i < WEFT_CHANNEL_LANES_MAX; i++) {
+		weft_list_init(&sender->lanes[i].unacked);
+		weft_list_init(&sender->lanes[i].dirty);
+	}
+}
+
+/* Priorities above normal use the express class of the path. */
+static enum weft_class class_of(const struct weft_channel *channel)
+{
+	return channel->opts.priority < WEFT_PRIORITY_NORMAL ? WEFT_CLASS_EXPRESS : WEFT_CLASS_NORMAL;
+}
+
+/* Joins the link to the peer and takes lanes on it. */
+static int join_link(struct weft_sender *sender)
+{
+	struct weft__link *link;
+	int rc = weft__link_to(sender->station, sender->peer, &link);
+
+	for (unsigned int i = 0; rc == 0 && i < sender->lane_count; i++) {
+		sender->lanes[i].sender = sender;
+		sender->lanes[i].class_ = sender->class_;
+		rc = weft__tx_lane_open(link, &sender->lanes[i]);
+	}
+	if (rc < 0) {
+		for (unsigned int i = 0; i < sender->lane_count; i++)
+			weft__tx_lane_close(&sender->lanes[i], -WEFT_ECLOSED);
+		return rc;
+	}
+	sender->link = link;
+	sender->status = -WEFT_EAGAIN;
+	weft_list_push_back(&link->senders, &sender->in_link);
+	return 0;
+}
+
+int weft_sender_open(struct weft_worker *worker, struct weft_channel *channel, const char *peer,
+		     const struct weft_sender_opts *opts, struct weft_sender **out)
+{
+	struct weft__station *station = weft__station_of(worker);
+	struct weft__view *view = weft__view_find(station, channel->name);
+	struct weft_sender *sender;
+	int rc;
+
+	if (!peer || strlen(peer) >= sizeof sender->peer)
+		return weft_set_error(WEFT_EINVAL, "a peer's name is NODE or NODE/WORKER, each at most %d bytes",
+				      WEFT_NAME_MAX);
+	if (!view)
+		return weft_set_error(WEFT_EINVAL, "channel \"%s\" has not reached this worker: give it a turn first",
+				      channel->name);
+	sender = calloc(1, sizeof *sender);
+	if (!sender)
+		return weft_set_error(WEFT_ENOMEM, "no memory for a sender to \"%s\"", peer);
+	sender->station = station;
+	sender->view = view;
+	if (opts)
+		sender->opts = *opts;
+	strcpy(sender->peer, peer);
+	sender->lane_count = channel->opts.lanes;
+	sender->lane0 = &sender->lanes[0];
+	sender->class_ = (uint8_t)class_of(channel);
+	sender->delivery = (uint8_t)channel->opts.delivery;
+	sender->max_message_bytes = channel->opts.max_message_bytes;
+	init_lists(sender);
+	rc = join_link(sender);
+	if (rc < 0) {
+		free(sender);
+		return rc;
+	}
+	weft_list_push_back(&view->senders, &sender->in_view);
+	*out = sender;
+	return 0;
+}
+
+void weft_sender_close(struct weft_sender **sender_ptr)
+{
+	struct weft_sender *sender = *sender_ptr;
+
+	if (!sender)
+		return;
+	*sender_ptr = NULL;
+	weft__requests_end(sender, -WEFT_ECLOSED);
+	for (unsigned int i = 0; i < sender->lane_count; i++)
+		weft__tx_lane_close(&sender->lanes[i], -WEFT_ECLOSED);
+	/* The callbacks of what just ended still know the sender's user; nothing refers to the sender itself. */
+	weft_list_remove(&sender->in_link);
+	weft_list_remove(&sender->in_view);
+	weft_list_remove(&sender->in_events);
+	weft_list_remove(&sender->in_blocked);
+	weft_list_remove(&sender->in_requesters);
+	free(sender->requests);
+	free(sender);
+}
+
+int weft_sender_wait(struct weft_sender *sender, uint64_t deadline_ns)
+{
+	struct weft_worker *worker = sender->station->worker;
+
+	while (sender->status == -WEFT_EAGAIN) {
+		if (weft_clock_now(weft_worker_clock(worker)) >= deadline_ns)
+			return weft_set_error(WEFT_ETIMEDOUT, "\"%s\" has not opened channel \"%s\" in time",
+					      sender->peer, sender->view->channel->name);
+		weft_worker_turn(worker, deadline_ns);
+	}
+	if (sender->status < 0)
+		weft_set_error(sender->status, "no sender to \"%s\": %s", sender->peer,
+			       weft_error_text(sender->status));
+	return sender->status;
+}
+
+int weft_sender_status(const struct weft_sender *sender)
+{
+	return sender->status;
+}
+
+const char *weft_sender_peer(const struct weft_sender *sender)
+{
+	return sender->peer;
+}
+
+void *weft_sender_user(const struct weft_sender *sender)
+{
+	return sender->opts.user;
+}
+
+/* ---- what happens to it ---- */
+
+void weft__sender_event(struct weft_sender *sender, enum weft_sender_event event, int cause)
+{
+	sender->pending_events |= 1u << event;
+	if (event != WEFT_SENDER_WRITABLE)
+		sender->cause = cause;
+	if (event == WEFT_SENDER_WRITABLE)
+		sender->wants_writable = false;
+	if (weft_list_empty(&sender->in_events))
+		weft_list_push_back(&sender->station->events, &sender->in_events);
+}
+
+void weft__sender_ready(struct weft_sender *sender)
+{
+	struct weft__link *link = sender->link;
+
+	if (!link || link->state != WEFT__LINK_UP)
+		return;
+	sender->path = link->path;
+	sender->inline_max = link->path->port->inline_max;
+	for (unsigned int i = 0; i < sender->lane_count; i++)
+		if (!sender->lanes[i].opened) {
+			weft__link_busy(link);
+			return;
+		}
+	if (sender->status == 0)
+		return;
+	sender->status = 0;
+	sender->quick = sender->delivery == WEFT_RELIABLE;
+	weft__sender_event(sender, WEFT_SENDER_READY, 0);
+}
+
+void weft__sender_lost(struct weft_sender *sender, int cause)
+{
+	bool was_up = sender->path != NULL;
+
+	weft__requests_end(sender, cause);
+	for (unsigned int i = 0; i < sender->lane_count; i++)
+		weft__tx_lane_close(&sender->lanes[i], cause);
+	weft_list_remove(&sender->in_link);
+	weft_list_remove(&sender->in_blocked);
+	sender->link = NULL;
+	sender->path = NULL;
+	sender->quick = false;
+	sender->wants_writable = false;
+	sender->status = sender->opts.wait_for_peer ? -WEFT_EAGAIN : cause;
+	weft__sender_event(sender, was_up ? WEFT_SENDER_LOST : WEFT_SENDER_FAILED, cause);
+}
+
+int weft__sender_again(struct weft_sender *sender, bool by_driver)
+{
+	struct weft__station *station = sender->station;
+
+	station->stats.again++;
+	sender->wants_writable = true;
+	if (by_driver && weft_list_empty(&sender->in_blocked)) {
+		weft_list_push_back(&station->blocked, &sender->in_blocked);
+		weft__station_retry_soon(station);
+	}
+	return -WEFT_EAGAIN;
+}
+
+static void run_events(struct weft_sender *sender)
+{
+	unsigned int events = sender->pending_events;
+	weft_sender_event_fn *on_event = sender->opts.on_event;
+	struct weft__station *station = sender->station;
+
+	weft_list_remove(&sender->in_events);
+	/* One callback a turn: it may close the sender. The rest follows in the next. */
+	for (unsigned int event = WEFT_SENDER_READY; event <= WEFT_SENDER_FAILED; event++) {
+		if (!(events & 1u << event))
+			continue;
+		sender->pending_events &= ~(1u << event);
+		if (sender->pending_events)
+			weft_list_push_back(&station->events, &sender->in_events);
+		if (!sender->link && sender->opts.wait_for_peer && join_link(sender) < 0)
+			weft__sender_event(sender, WEFT_SENDER_LOST, sender->cause);
+		if (on_event)
+			on_event(sender, (enum weft_sender_event)event, sender->cause, sender->opts.user);
+		return;
+	}
+}
+
+unsigned int weft__senders_run_events(struct weft__station *station, unsigned int max)
+{
+	unsigned int count = 0;
+
+	while (count < max && !weft_list_empty(&station->events)) {
+		run_events(WEFT_CONTAINER_OF(station->events.next, struct weft_sender, in_events));
+		count++;
+	}
+	return count;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attached workers: one more station for a thread that the application has already. Its port is opened and closed on
+ * the runner, which is running.
+ */
+#include "node/node_private.h"
+
+#include "channel/channel_private.h"
+
+#include <string.h>
+
+struct attach {
+	struct weft_node *node;
+	const char *name;
+	struct weft__station *station;
+};
+
+static int open_station(void *argument)
+{
+	struct attach *attach = argument;
+	struct weft_worker_opts opts;
+
+	weft_worker_opts_init(&opts, sizeof opts);
+	opts.name = attach->name;
+	opts.idle = attach->node->opts.idle;
+	return weft__station_open(attach->node, attach->name, &opts, &attach->station);
+}
+
+static int close_station(void *argument)
+{
+	struct attach *attach = argument;
+
+	weft__station_close(&attach->station);
+	return 0;
+}
+
+/* Puts the station where peers find it; gives it the channels that there are. */
+static int enlist(struct weft_node *node, struct weft__station *station)
+{
+	unsigned int slot = WEFT__STATIONS_MAX;
+	int rc = 0;
+
+	pthread_mutex_lock(&node->lock);
+	for (unsigned int i = node->base_count; i < WEFT__STATIONS_MAX; i++) {
+		if (!node->stations[i])
+			slot = i < slot ? i : slot;
+		else if (strcmp(node->stations[i]->name, station->name) == 0)
+			rc = weft_set_error(WEFT_EADDRINUSE, "a thread is attached as \"%s\" already", station->name);
+	}
+	if (rc == 0 && slot == WEFT__STATIONS_MAX)
+		rc = weft_set_error(WEFT_ENOSPC, "a node has at most %d workers", WEFT__STATIONS_MAX);
+	WEFT_LIST_FOR_EACH(at, &node->channels)
+		if (rc == 0)
+			rc = weft__view_add(station, WEFT_CONTAINER_OF(at, struct weft_channel, in_node));
+	if (rc == 0)
+		node->stations[slot] = station;
+	pthread_mutex_unlock(&node->lock);
+	return rc;
+}
+
+int weft_attach(struct weft_node *node, const char *name, struct weft_worker **out)
+{
+	struct attach attach = {.node = node, .name = name};
+	int rc;
+
+	if (!name || !weft__name_valid(name))
+		return weft_set_error(WEFT_EINVAL, "name \"%s\": a worker's name is 1 to %d of [A-Za-z0-9._-]",
+				      name ? name : "", WEFT_NAME_MAX);
+	rc = weft__runner_call(node, open_station, &attach);
+	if (rc < 0)
+		return rc;
+	attach.station->attached = true;
+	rc = enlist(node, attach.station);
+	if (rc < 0) {
+		weft__runner_call(node, close_station, &attach);
+		return rc;
+	}
+	weft_worker_poll(attach.station->worker); /* the caller is its owner from now on */
+	*out = attach.station->worker;
+	return 0;
+}
+
+void weft_detach(struct weft_node *node, struct weft_worker **worker)
+{
+	struct attach attach = {.node = node};
+
+	if (!*worker)
+		return;
+	attach.station = weft__station_of(*worker);
+	*worker = NULL;
+	pthread_mutex_lock(&node->lock);
+	for (unsigned int i = node->base_count; i < WEFT__STATIONS_MAX; i++)
+		if (node->stations[i] == attach.station)
+			node->stations[i] = NULL;
+	pthread_mutex_unlock(&node->lock);
+	weft__runner_call(node, close_station, &attach);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a node has done, summed over its workers. Each counter has one writer; a reader may see it some turns old.
+ */
+#include "node/node_private.h"
+
+#include <string.h>
+
+/* The leading counters of weft_node_stats are kept by stations, as an array of numbers. */
+#define STATION_COUNTERS (offsetof(struct weft_node_stats, loans_out) / sizeof(uint64_t))
+
+static void add_station(const struct weft__station *station, struct weft_node_stats *sum)
+{
+	const uint64_t *from = (const uint64_t *)&station->stats;
+	uint64_t *to = (uint64_t *)sum;
+	struct weft_driver_stats driver;
+
+	for (size_t i = 0; i < STATION_COUNTERS; i++)
+		to[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+	sum->links += station->stats.links;
+	station->node->driver->describe(station->port, &driver);
+	sum->loans_out += driver.loans_out;
+	sum->hot_links += driver.hot_paths;
+}
+
+void weft_node_describe(struct weft_node *node, struct weft_node_stats *out)
+{
+	struct weft_arena_stats arena;
+
+	memset(out, 0, sizeof *out);
+	pthread_mutex_lock(&node->lock);
+	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
+		if (node->stations[i])
+			add_station(node->stations[i], out);
+	pthread_mutex_unlock(&node->lock);
+	weft_arena_describe(node->arena, &arena);
+	out->memory_bytes = arena.total_bytes;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * weft_node_run: the whole main loop of a simple program.
+ */
+#include "node/node_private.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+/* Signal dispositions belong to the process, and so does this: the nodes that SIGINT and SIGTERM stop. */
+#define RUNNING_MAX 16
+static struct weft_node *_Atomic running[RUNNING_MAX];
+
+static void stop_all(int signal_number)
+{
+	int saved = errno;
+
+	(void)signal_number;
+	for (unsigned int i = 0; i < RUNNING_MAX; i++) {
+		/* acquire: pairs with the release in enter(), so that the node is whole. */
+		struct weft_node *node = atomic_load_explicit(&running[i], memory_order_acquire);
+
+		if (node)
+			weft_node_stop(node);
+	}
+	errno = saved;
+}
+
+static int enter(struct weft_node *node)
+{
+	for (int i = 0; i < RUNNING_MAX; i++) {
+		struct weft_node *nobody = NULL;
+
+		/* release: pairs with the acquire in stop_all(). */
+		if (atomic_compare_exchange_strong_explicit(&running[i], &nobody, node, memory_order_release,
+							    memory_order_relaxed))
+			return i;
+	}
+	return -1;
+}
+
+void weft_node_stop(struct weft_node *node)
+{
+	uint64_t one = 1;
+
+	atomic_store_explicit(&node->stopped, true, memory_order_relaxed);
+	if (write(node->stop_fd, &one, sizeof one) < 0)
+		return; /* full: it has been told */
+	if (!node->own_count)
+		weft_worker_stop(node->stations[0]->worker);
+}
+
+static void wait_for_stop(struct weft_node *node)
+{
+	struct pollfd stop = {.fd = node->stop_fd, .events = POLLIN};
+
+	while (!atomic_load_explicit(&node->stopped, memory_order_relaxed))
+		poll(&stop, 1, -1);
+}
+
+int weft_node_run(struct weft_node *node)
+{
+	struct sigaction stop = {.sa_handler = stop_all}, before_int, before_term;
+	int slot = enter(node);
+
+	sigemptyset(&stop.sa_mask);
+	sigaction(SIGINT, &stop, &before_int);
+	sigaction(SIGTERM, &stop, &before_term);
+	if (node->own_count)
+		wait_for_stop(node);
+	else if (!atomic_load_explicit(&node->stopped, memory_order_relaxed))
+		weft_worker_run(node->stations[0]->worker);
+	sigaction(SIGINT, &before_int, NULL);
+	sigaction(SIGTERM, &before_term, NULL);
+	if (slot >= 0)
+		atomic_store_explicit(&running[slot], NULL, memory_order_relaxed);
+	return 0;
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The station: what a node is on one worker. It polls the port, hands frames to links, runs the callbacks that are due,
+ * and flushes at the end of each turn.
+ */
+#include "node/node_private.h"
+
+#include "channel/channel_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CALLBACKS_A_TURN 32
+#define UNBLOCK_FIRST_NS UINT64_C(20000)
+#define UNBLOCK_MAX_NS UINT64_C(5000000)
+#define FIRST_MEMORY_BYTES ((size_t)1 << 20)
+
+struct weft__station *weft__station_of(struct weft_worker *worker)
+{
+	return weft_worker_user(worker);
+}
+
+/* ---- one turn ---- */
+
+static void reap_lent(struct weft__station *station)
+{
+	uint64_t cookies[CALLBACKS_A_TURN];
+	unsigned int count = station->port->reap(station->port, cookies, CALLBACKS_A_TURN);
+
+	for (unsigned int i = 0; i < count; i++)
+		if (cookies[i]) {
+			station->cookies_out--;
+			weft__op_finish((struct weft_op *)(uintptr_t)cookies[i], 0);
+		}
+}
+
+static void reap_links(struct weft__station *station)
+{
+	WEFT_LIST_FOR_EACH(at, &station->links)
+		weft__link_reap(WEFT_CONTAINER_OF(at, struct weft__link, in_station));
+}
+
+static unsigned int run_unexpected(struct weft__station *station)
+{
+	unsigned int count = 0;
+
+	station->unexpected_due = false;
+	WEFT_LIST_FOR_EACH(at, &station->views) {
+		struct weft__view *view = WEFT_CONTAINER_OF(at, struct weft__view, in_station);
+
+		count += weft__view_run_unexpected(view, CALLBACKS_A_TURN);
+		station->unexpected_due |= view->handler && !weft_list_empty(&view->unexpected);
+	}
+	return count;
+}
+
+/* The seldom parts of a turn, each behind one test. */
+static unsigned int poll_seldom(struct weft__station *station)
+{
+	unsigned int count = 0;
+
+	if (station->cookies_out)
+		reap_lent(station);
+	if (!weft_list_empty(&station->finished))
+		count += weft__ops_run_finished(station, CALLBACKS_A_TURN);
+	if (!weft_list_empty(&station->events))
+		count += weft__senders_run_events(station, CALLBACKS_A_TURN);
+	if (station->unexpected_due)
+		count += run_unexpected(station);
+	if (station->dead_links)
+		reap_links(station);
+	return count;
+}
+
+static unsigned int station_poll(void *user)
+{
+	struct weft__station *station = user;
+	unsigned int count = station->port->rx(station->port, station->frames, WEFT__RX_BURST);
+
+	for (unsigned int i = 0; i < count; i++) {
+		const struct weft_rx_frame *frame = &station->frames[i];
+		struct weft__link *link = frame->path->user;
+
+		/* A frame before this one may have ended the link. */
+		if (link && link->state == WEFT__LINK_UP)
+			weft__link_receive(link, frame);
+	}
+	return count + poll_seldom(station);
+}
+
+static void station_flush(void *user)
+{
+	struct weft__station *station = user;
+
+	WEFT_LIST_FOR_EACH(at, &station->busy_links) {
+		struct weft__link *link = WEFT_CONTAINER_OF(at, struct weft__link, in_busy);
+
+		if (weft__link_flush(link))
+			weft_list_remove(at);
+		else
+			weft__station_retry_soon(station);
+	}
+	station->port->flush(station->port);
+}
+
+static void station_arm(void *user)
+{
+	struct weft__station *station = user;
+
+	station->node->driver->arm(station->port, true);
+}
+
+static void station_disarm(void *user)
+{
+	struct weft__station *station = user;
+
+	station->node->driver->arm(station->port, false);
+}
+
+/* ---- back-pressure of the driver: nothing tells us when it ends, so it is tried again ---- */
+
+static void unblock(struct weft_timer *timer, void *user)
+{
+	struct weft__station *station = user;
+
+	(void)timer;
+	station->unblock_ns = station->unblock_ns * 2 < UNBLOCK_MAX_NS ? station->unblock_ns * 2 : UNBLOCK_MAX_NS;
+	if (weft_list_empty(&station->blocked))
+		station->unblock_ns = UNBLOCK_FIRST_NS;
+	while (!weft_list_empty(&station->blocked)) {
+		struct weft_list *link = weft_list_pop_front(&station->blocked);
+		struct weft_sender *sender = WEFT_CONTAINER_OF(link, struct weft_sender, in_blocked);
+
+		weft__sender_push_latest(sender);
+		if (sender->wants_writable && sender->status == 0)
+			weft__sender_event(sender, WEFT_SENDER_WRITABLE, 0);
+	}
+}
+
+void weft__station_retry_soon(struct weft__station *station)
+{
+	if (!weft_timer_is_set(&station->unblock))
+		weft_timer_set(station->worker, &station->unblock,
+			       weft_worker_now(station->worker) + station->unblock_ns);
+}
+
+/* ---- memory: the runner makes it, the worker adopts it ---- */
+
+static void adopt(struct weft_worker *worker, const struct weft_message *message)
+{
+	struct weft__station *station = weft__station_of(worker);
+	const struct weft_segment *segment = message->with.pointers[0];
+
+	station->grow_asked = false;
+	if (segment && weft_pool_adopt(station->pool, segment) < 0)
+		weft__node_degrade(station->node, "memory is there but cannot be used: %s", weft_last_error());
+	station->unblock_ns = UNBLOCK_FIRST_NS;
+}
+
+static void runner_grow(struct weft_worker *runner, const struct weft_message *message)
+{
+	struct weft__station *station = message->with.pointers[0];
+	struct weft_message answer = {.run = adopt};
+	const struct weft_segment *segment = NULL;
+	size_t len_bytes = message->with.numbers[1];
+
+	(void)runner;
+	if (weft_arena_grow(station->node->arena, len_bytes, &segment) == 0)
+		answer.with.pointers[0] = (void *)(uintptr_t)segment;
+	while (weft_worker_post(station->worker, &answer) < 0)
+		sched_yield(); /* its mailbox is full for a moment; only the runner waits */
+}
+
+void weft__station_grow(struct weft__station *station)
+{
+	struct weft_message message = {.run = runner_grow};
+	size_t wanted;
+
+	if (station->grow_asked)
+		return;
+	wanted = weft_pool_wants(station->pool);
+	/* Doubling: a small program stays small, a busy one soon has whole segments. */
+	if (wanted < station->next_grow_bytes)
+		wanted = station->next_grow_bytes;
+	if (station->next_grow_bytes < (size_t)32 << 20)
+		station->next_grow_bytes *= 2;
+	message.with.pointers[0] = station;
+	message.with.numbers[1] = wanted;
+	if (weft_worker_post(station->node->runner, &message) == 0)
+		station->grow_asked = true;
+}
+
+/* ---- calls from other threads ---- */
+
+struct station_call {
+	weft__station_fn *fn;
+	void *argument;
+};
+
+static void run_call(struct weft_worker *worker, const struct weft_message *message)
+{
+	struct station_call call;
+
+	memcpy(&call, message->with.bytes, sizeof call);
+	call.fn(weft__station_of(worker), call.argument);
+}
+
+int weft__station_call(struct weft__station *station, weft__station_fn *fn, void *argument)
+{
+	struct weft_message message = {.run = run_call};
+	struct station_call call = {fn, argument};
+
+	if (weft_worker_is_owner(station->worker)) {
+		fn(station, argument);
+		return 0;
+	}
+	memcpy(message.with.bytes, &call, sizeof call);
+	while (weft_worker_post(station->worker, &message) < 0)
+		sched_yield(); /* a cold call: its mailbox drains within a turn */
+	return 0;
+}
+
+/* ---- its life ---- */
+
+static int make_tables(struct weft__station *station)
+{
+	station->ops = calloc(WEFT__OPS, sizeof *station->ops);
+	station->loans = calloc(WEFT__LOANS, sizeof *station->loans);
+	station->calls = calloc(WEFT__CALLS, sizeof *station->calls);
+	if (!station->ops || !station->loans || !station->calls)
+		return weft_set_error(WEFT_ENOMEM, "no memory for the tables of a worker");
+	for (unsigned int i = 0; i < WEFT__OPS; i++) {
+		station->ops[i].station = station;
+		weft_list_push_back(&station->free_ops, &station->ops[i].link);
+	}
+	for (unsigned int i = 0; i < WEFT__LOANS; i++) {
+		station->loans[i].station = station;
+		weft_list_init(&station->loans[i].in_lane);
+		weft_list_push_back(&station->free_loans, &station->loans[i].link);
+	}
+	for (unsigned int i = 0; i < WEFT__CALLS; i++) {
+		station->calls[i].station = station;
+		weft_list_push_back(&station->free_calls, &station->calls[i].link);
+	}
+	return 0;
+}
+
+static void init_lists(struct weft__station *station)
+{
+	struct weft_list *lists[] = {&station->links,      &station->views,    &station->events,     &station->blocked,
+				     &station->finished,   &station->busy_links, &station->requesters, &station->kept,
+				     &station->open_calls, &station->free_ops, &station->free_loans, &station->free_calls};
+
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+		weft_list_init(lists[i]);
+}
+
+static int open_pool(struct weft__station *station)
+{
+	const struct weft_segment *segment;
+	struct weft_pool_opts opts;
+	int rc;
+
+	weft_pool_opts_init(&opts, sizeof opts);
+	rc = weft_pool_open(&opts, &station->pool);
+	if (rc == 0)
+		rc = weft_arena_grow(station->node->arena, FIRST_MEMORY_BYTES, &segment);
+	if (rc == 0)
+		rc = weft_pool_adopt(station->pool, segment);
+	station->next_grow_bytes = FIRST_MEMORY_BYTES * 4;
+	return rc;
+}
+
+static int open_port(struct weft__station *station)
+{
+	struct weft_port_opts opts;
+
+	weft_port_opts_init(&opts, sizeof opts);
+	opts.worker = station->worker;
+	opts.pool = station->pool;
+	opts.loan_quota_bytes = station->node->opts.memory_max_bytes / 4;
+	opts.user = station;
+	return station->node->driver->port_open(station->node->device, &opts, &station->port);
+}
+
+int weft__station_open(struct weft_node *node, const char *name, const struct weft_worker_opts *worker_opts,
+		       struct weft__station **out)
+{
+	struct weft__station *station = calloc(1, sizeof *station);
+	struct weft_worker_opts opts = *worker_opts;
+	int rc;
+
+	if (!station)
+		return weft_set_error(WEFT_ENOMEM, "no memory for a worker");
+	station->node = node;
+	strcpy(station->name, name);
+	station->unblock_ns = UNBLOCK_FIRST_NS;
+	init_lists(station);
+	weft_timer_init(&station->unblock, unblock, station);
+	weft_timer_init(&station->sweep, weft__requests_sweep, station);
+	opts.user = station;
+	rc = make_tables(station);
+	if (rc == 0)
+		rc = weft_worker_open(&opts, &station->worker);
+	if (rc == 0)
+		rc = open_pool(station);
+	if (rc == 0)
+		rc = open_port(station);
+	if (rc < 0) {
+		weft__station_close(&station);
+		return rc;
+	}
+	station->poller = (struct weft_poller){.poll = station_poll,
+					       .flush = station_flush,
+					       .arm = station_arm,
+					       .disarm = station_disarm,
+					       .user = station};
+	weft_worker_add_poller(station->worker, &station->poller);
+	*out = station;
+	return 0;
+}
+
+void weft__station_close(struct weft__station **station_ptr)
+{
+	struct weft__station *station = *station_ptr;
+
+	while (!weft_list_empty(&station->views))
+		weft__view_drop(WEFT_CONTAINER_OF(station->views.next, struct weft__view, in_station));
+	WEFT_LIST_FOR_EACH(at, &station->links)
+		weft__link_end(WEFT_CONTAINER_OF(at, struct weft__link, in_station), -WEFT_ECLOSED);
+	if (station->worker && station->poller.poll) {
+		weft_timer_cancel(station->worker, &station->unblock);
+		weft_timer_cancel(station->worker, &station->sweep);
+		weft__ops_run_finished(station, WEFT__OPS);
+		weft_worker_remove_poller(station->worker, &station->poller);
+	}
+	if (station->port)
+		station->node->driver->port_close(&station->port);
+	WEFT_LIST_FOR_EACH(at, &station->links)
+		weft__link_forget(WEFT_CONTAINER_OF(at, struct weft__link, in_station));
+	if (station->pool)
+		weft_pool_close(&station->pool);
+	if (station->worker)
+		weft_worker_close(&station->worker);
+	free(station->ops);
+	free(station->loans);
+	free(station->calls);
+	free(station);
+	*station_ptr = NULL;
+}
