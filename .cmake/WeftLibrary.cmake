@@ -30,6 +30,9 @@ set(WEFT_CMAKE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/weft")
 configure_package_config_file("${PROJECT_SOURCE_DIR}/.cmake/weft-config.cmake.in" weft-config.cmake
                               INSTALL_DESTINATION "${WEFT_CMAKE_DIR}")
 write_basic_package_version_file(weft-config-version.cmake COMPATIBILITY SameMinorVersion)
+# Relative, so that an installed tree can be moved.
+file(RELATIVE_PATH WEFT_PC_TO_PREFIX "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+string(REGEX REPLACE "/$" "" WEFT_PC_TO_PREFIX "${WEFT_PC_TO_PREFIX}")
 configure_file("${PROJECT_SOURCE_DIR}/.cmake/weft.pc.in" weft.pc @ONLY)
 
 install(TARGETS weft EXPORT weft-targets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
