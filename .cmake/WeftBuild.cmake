@@ -3,6 +3,8 @@
 
 option(BUILD_TESTING "Build tests and benchmarks" ON)
 option(WEFT_WERROR "Treat warnings as errors" ON)
+option(WEFT_LTO "Optimise libweft.so and programs at link time, in Release builds" ON)
+option(WEFT_FUZZ "Build the fuzzers with libFuzzer (clang only)" OFF)
 set(WEFT_SANITIZE "" CACHE STRING "Sanitizers for the whole build: address,undefined or thread")
 
 set(CMAKE_C_STANDARD 17)
@@ -22,6 +24,29 @@ if(WEFT_SANITIZE)
   add_compile_options(-fsanitize=${WEFT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${WEFT_SANITIZE})
 endif()
+if(WEFT_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+# Link-time optimisation is for what gets installed and measured. gcc writes ordinary code beside it into each object,
+# so that tests link fast, and only the targets given to weft_link_time_optimise() use it.
+set(WEFT_LTO_ACTIVE OFF)
+if(WEFT_LTO AND NOT WEFT_SANITIZE AND CMAKE_BUILD_TYPE STREQUAL "Release")
+  if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    set(WEFT_LTO_ACTIVE ON)
+    add_compile_options(-flto=auto -ffat-lto-objects)
+    add_link_options(-fno-lto)
+  elseif(CMAKE_C_COMPILER_ID MATCHES "Clang")
+    set(WEFT_LTO_ACTIVE ON)
+    add_compile_options(-flto=thin)
+    add_link_options(-flto=thin -fuse-ld=lld "LINKER:--thinlto-cache-dir=${PROJECT_BINARY_DIR}/lto-cache")
+  endif()
+endif()
+function(weft_link_time_optimise target)
+  if(WEFT_LTO_ACTIVE AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    target_link_options(${target} PRIVATE -flto=auto)
+  endif()
+endfunction()
 
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)

@@ -1,0 +1,1 @@
+static inline size_t weft_size(void) { return 1; }

@@ -1,0 +1,2 @@
+/* Opens. Thread: any. */
+WEFT_API int weft_thing_open(struct weft_thing **out);

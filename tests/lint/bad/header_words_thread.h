@@ -1,0 +1,3 @@
+/* Adds. */
+WEFT_API int weft_add(int a,
+		      int b);

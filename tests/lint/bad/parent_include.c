@@ -1,0 +1,1 @@
+#include "../numa/private.h"
