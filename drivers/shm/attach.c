@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The handshake that makes a path. Connector and listener each carve rings out of their own memory, hand each other the
+ * segments, map what they get, and only then tell a worker. A peer that stalls is given up after a time.
+ */
+#include "shm/shm.h"
+#include "shm/wire.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <weft/errors.h>
+
+#define STALL_NS UINT64_C(2000000000)
+#define ATTACHES_MAX 64
+#define CONTROL_SEGMENT_MAX_BYTES (UINT64_C(1) << 30)
+
+/* One handshake under way. */
+struct shm_attach {
+	struct shm_device *device;
+	struct shm_port *port;  /* of a connector */
+	struct shm_path *path;  /* of a connector: waits for the answer */
+	struct weft_peer_identity peer;
+	void *request;
+	int fd;
+	struct weft_fd_watch watch;
+	struct weft_timer stall;
+	struct weft_list link;
+};
+
+/* ---- the two halves of a path ---- */
+
+static void init_wire(struct shm_wire *wire, const struct shm_device *device, enum shm_message_type type)
+{
+	memset(wire, 0, sizeof *wire);
+	wire->magic = SHM_WIRE_MAGIC;
+	wire->version = WEFT__SHM_VERSION;
+	wire->type = (uint16_t)type;
+	wire->incarnation = device->opts.incarnation;
+}
+
+/* Carves our rings and describes them. */
+static int make_own_half(struct shm_path *path, struct shm_wire *wire, int fds[2])
+{
+	struct shm_port *port = path->port;
+	const uint32_t slots[WEFT_CLASS_COUNT] = {SHM_EXPRESS_SLOTS, port->slots};
+	const struct weft_segment *rings, *armed;
+	char *at;
+	int rc = weft_arena_carve(path->device->opts.arena, shm_rings_bytes(slots), &path->carving);
+
+	if (rc < 0)
+		return rc;
+	at = path->carving.base;
+	memset(at, 0, path->carving.len_bytes);
+	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++) {
+		path->tx[i].slots = (struct shm_slot *)(void *)at;
+		path->tx[i].mask = slots[i] - 1;
+		at += (size_t)slots[i] * SHM_SLOT_BYTES;
+		wire->slots[i] = slots[i];
+	}
+	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++)
+		path->rx[i].own_head = (struct shm_head *)(void *)at + i;
+	wire->rings = (struct shm_place){path->carving.segment_id, 0, path->carving.offset_bytes};
+	wire->armed = (struct shm_place){port->armed_carving.segment_id, 0, port->armed_carving.offset_bytes};
+	rings = weft_arena_segment(path->device->opts.arena, path->carving.segment_id);
+	armed = weft_arena_segment(path->device->opts.arena, port->armed_carving.segment_id);
+	wire->segment_len_bytes[0] = rings->len_bytes;
+	wire->segment_len_bytes[1] = armed->len_bytes;
+	fds[0] = rings->fd;
+	fds[1] = armed->fd;
+	return 0;
+}
+
+static int map_segment(struct shm_path *path, const struct shm_wire *wire, uint32_t segment_id, int fd,
+		       const struct weft_mapping **out)
+{
+	struct shm_mapping *mapping = &path->mappings[path->mapping_count];
+	int rc = weft_mapping_open(fd, wire->incarnation, segment_id, CONTROL_SEGMENT_MAX_BYTES, &mapping->map);
+
+	if (rc < 0)
+		return rc;
+	mapping->segment_id = segment_id;
+	path->mapping_count++;
+	*out = &mapping->map;
+	return 0;
+}
+
+/* Maps the peer's rings and joins them to ours. */
+static int join_peer_half(struct shm_path *path, const struct shm_wire *wire, const int *fds)
+{
+	const struct weft_mapping *rings, *armed;
+	const char *at;
+	int rc = map_segment(path, wire, wire->rings.segment_id, fds[0], &rings);
+
+	armed = rings;
+	if (rc == 0 && wire->armed.segment_id != wire->rings.segment_id)
+		rc = map_segment(path, wire, wire->armed.segment_id, fds[1], &armed);
+	if (rc < 0)
+		return rc;
+	if (!shm_wire_fits(wire, rings->len_bytes, armed->len_bytes))
+		return weft_set_error(WEFT_EPROTO, "the peer's rings lie outside its segment");
+	at = rings->base + wire->rings.offset_bytes;
+	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++) {
+		path->rx[i].slots = (const struct shm_slot *)(const void *)at;
+		path->rx[i].mask = wire->slots[i] - 1;
+		at += (size_t)wire->slots[i] * SHM_SLOT_BYTES;
+	}
+	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++)
+		path->tx[i].peer_head = (const struct shm_head *)(const void *)at + i;
+	path->peer_armed = (const struct shm_armed *)(const void *)(armed->base + wire->armed.offset_bytes);
+	return 0;
+}
+
+static void take_hello(struct weft_hello *hello, const struct shm_wire *wire)
+{
+	hello->len_bytes = wire->hello_len_bytes;
+	memcpy(hello->bytes, wire->hello, wire->hello_len_bytes);
+}
+
+static void put_hello(struct shm_wire *wire, const struct weft_hello *hello)
+{
+	wire->hello_len_bytes = hello->len_bytes;
+	memcpy(wire->hello, hello->bytes, hello->len_bytes);
+}
+
+/* The path stands: from now on its socket is its own. */
+static int finish(struct shm_path *path, int fd, const struct weft_peer_identity *peer, const struct shm_wire *theirs,
+		  void *request)
+{
+	struct weft_hello hello;
+	int rc;
+
+	path->base.peer = *peer;
+	path->base.peer.incarnation = theirs->incarnation;
+	path->control_fd = fd;
+	path->pid_fd = shm_rendezvous_pidfd(fd, peer);
+	rc = shm_control_start(path);
+	if (rc < 0) {
+		path->control_fd = -1;
+		return rc;
+	}
+	take_hello(&hello, theirs);
+	shm_path_start(path, &hello, request);
+	return 0;
+}
+
+/* ---- handshakes ---- */
+
+static void attach_free(struct shm_attach *attach)
+{
+	struct weft_worker *runner = attach->device->opts.runner;
+
+	weft_timer_cancel(runner, &attach->stall);
+	weft_worker_remove_fd(runner, &attach->watch);
+	weft_list_remove(&attach->link);
+	attach->device->attach_count--;
+	if (attach->fd >= 0)
+		close(attach->fd);
+	if (attach->path)
+		shm_path_free(attach->path);
+	free(attach);
+}
+
+struct failure {
+	void *request;
+	int error;
+	char why[96];
+};
+
+static void failed_on_worker(struct weft_worker *worker, const struct weft_message *message)
+{
+	struct failure *failure = message->with.pointers[0];
+	struct shm_port *port = message->with.pointers[1];
+
+	(void)worker;
+	port->device->opts.events->connect_failed(port->base.user, failure->request, failure->error, failure->why);
+	free(failure);
+}
+
+/* Ends a handshake; a connector's worker is told. */
+static void attach_fail(struct shm_attach *attach, int error, const char *why)
+{
+	struct weft_message message = {.run = failed_on_worker};
+	struct failure *failure;
+
+	if (attach->port && (failure = calloc(1, sizeof *failure))) {
+		failure->request = attach->request;
+		failure->error = error;
+		strncpy(failure->why, why, sizeof failure->why - 1);
+		message.with.pointers[0] = failure;
+		message.with.pointers[1] = attach->port;
+		while (weft_worker_post(attach->port->worker, &message) < 0)
+			sched_yield();
+	}
+	attach_free(attach);
+}
+
+static void stalled(struct weft_timer *timer, void *user)
+{
+	(void)timer;
+	attach_fail(user, -WEFT_ETIMEDOUT, "the peer did not finish the handshake in time");
+}
+
+static struct shm_attach *attach_new(struct shm_device *device, int fd, weft_fd_fn *ready)
+{
+	struct shm_attach *attach = calloc(1, sizeof *attach);
+
+	if (!attach)
+		return NULL;
+	attach->device = device;
+	attach->fd = fd;
+	attach->watch = (struct weft_fd_watch){.fd = fd, .events = EPOLLIN, .ready = ready, .user = attach};
+	weft_timer_init(&attach->stall, stalled, attach);
+	if (weft_worker_add_fd(device->opts.runner, &attach->watch) < 0) {
+		free(attach);
+		return NULL;
+	}
+	weft_list_push_back(&device->attaches, &attach->link);
+	device->attach_count++;
+	weft_timer_set(device->opts.runner, &attach->stall,
+		       weft_clock_now(weft_worker_clock(device->opts.runner)) + STALL_NS);
+	return attach;
+}
+
+/* ---- the connector ---- */
+
+static void answer_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
+{
+	struct shm_attach *attach = user;
+	struct shm_path *path = attach->path;
+	int fds[SHM_FDS_MAX], rc;
+	unsigned int fd_count;
+	struct shm_wire wire;
+
+	(void)events;
+	rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
+	if (rc == -WEFT_EAGAIN)
+		return;
+	if (rc == 1 && wire.type == SHM_REFUSE) {
+		rc = wire.error < 0 ? wire.error : -WEFT_EPROTO;
+	} else if (rc == 1 && wire.type == SHM_ACCEPT && fd_count == 2) {
+		rc = join_peer_half(path, &wire, fds);
+		if (rc == 0) {
+			weft_worker_remove_fd(attach->device->opts.runner, &attach->watch);
+			rc = finish(path, attach->fd, &attach->peer, &wire, attach->request);
+		}
+		if (rc == 0) {
+			attach->path = NULL;
+			attach->fd = -1;
+			attach->port = NULL;
+		}
+	} else {
+		rc = rc == 0 ? -WEFT_ECONNREFUSED : rc < 0 ? rc : -WEFT_EPROTO;
+	}
+	while (fd_count)
+		close(fds[--fd_count]);
+	attach_fail(attach, rc, rc < 0 ? weft_error_text(rc) : "");
+}
+
+static int send_attach(struct shm_attach *attach, const struct weft_hello *mine)
+{
+	struct shm_wire wire;
+	int fds[SHM_FDS_MAX], bells[2], rc;
+
+	init_wire(&wire, attach->device, SHM_ATTACH);
+	put_hello(&wire, mine);
+	rc = make_own_half(attach->path, &wire, fds);
+	if (rc < 0)
+		return rc;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, bells) < 0)
+		return weft_set_error(weft_error_from_errno(errno), "no socket pair: %s", strerror(errno));
+	attach->path->bell_fd = bells[0];
+	fds[2] = bells[1];
+	rc = shm_wire_send(attach->fd, &wire, fds, 3);
+	close(bells[1]);
+	return rc;
+}
+
+int shm_attach_connect(struct weft_port *base, const char *to, const struct weft_hello *mine, void *request)
+{
+	struct shm_port *port = WEFT_CONTAINER_OF(base, struct shm_port, base);
+	struct shm_device *device = port->device;
+	struct weft_peer_identity peer;
+	struct shm_attach *attach;
+	int fd, rc = shm_rendezvous_connect(device, to, &fd);
+
+	if (rc < 0)
+		return rc;
+	rc = shm_rendezvous_peer(device, fd, &peer);
+	attach = rc < 0 ? NULL : attach_new(device, fd, answer_ready);
+	if (!attach) {
+		close(fd);
+		return rc < 0 ? rc : weft_set_error(WEFT_ENOMEM, "no memory to connect to \"%s\"", to);
+	}
+	attach->peer = peer;
+	attach->path = shm_path_new(port);
+	rc = attach->path ? send_attach(attach, mine) : -WEFT_ENOMEM;
+	if (rc < 0) {
+		attach_free(attach); /* the caller hears of it by the return value */
+		return rc;
+	}
+	attach->port = port;
+	attach->request = request;
+	return 0;
+}
+
+/* ---- the listener ---- */
+
+static int build_accepted(struct shm_attach *attach, const struct shm_wire *theirs, const int *fds)
+{
+	struct weft_port *port = NULL;
+	struct weft_hello hello, mine = {0};
+	struct shm_wire answer;
+	int own_fds[2], rc;
+
+	take_hello(&hello, theirs);
+	attach->peer.incarnation = theirs->incarnation;
+	rc = attach->device->opts.events->accept(attach->device->opts.user, &attach->peer, &hello, &mine, &port);
+	if (rc < 0)
+		return rc;
+	attach->path = shm_path_new(WEFT_CONTAINER_OF(port, struct shm_port, base));
+	if (!attach->path)
+		return -WEFT_ENOMEM;
+	init_wire(&answer, attach->device, SHM_ACCEPT);
+	put_hello(&answer, &mine);
+	rc = make_own_half(attach->path, &answer, own_fds);
+	if (rc == 0)
+		rc = join_peer_half(attach->path, theirs, fds);
+	if (rc == 0)
+		rc = shm_wire_send(attach->fd, &answer, own_fds, 2);
+	return rc;
+}
+
+static void refuse(struct shm_attach *attach, int error)
+{
+	struct shm_wire wire;
+
+	init_wire(&wire, attach->device, SHM_REFUSE);
+	wire.error = error;
+	(void)shm_wire_send(attach->fd, &wire, NULL, 0); /* it sees the end of file in any case */
+}
+
+static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
+{
+	struct shm_attach *attach = user;
+	int fds[SHM_FDS_MAX], rc;
+	unsigned int fd_count;
+	struct shm_wire wire;
+
+	(void)events;
+	rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
+	if (rc == -WEFT_EAGAIN)
+		return;
+	if (rc == 1 && wire.type == SHM_ATTACH && fd_count == 3) {
+		rc = build_accepted(attach, &wire, fds);
+		if (rc == 0) {
+			attach->path->bell_fd = fds[--fd_count];
+			weft_worker_remove_fd(attach->device->opts.runner, &attach->watch);
+			rc = finish(attach->path, attach->fd, &attach->peer, &wire, NULL);
+		}
+		if (rc == 0) {
+			attach->path = NULL;
+			attach->fd = -1;
+		} else {
+			refuse(attach, rc);
+		}
+	} else if (rc != 0) {
+		refuse(attach, rc < 0 ? rc : -WEFT_EPROTO);
+	}
+	while (fd_count)
+		close(fds[--fd_count]);
+	attach_free(attach);
+}
+
+void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user)
+{
+	struct shm_device *device = user;
+	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct weft_peer_identity peer;
+	struct shm_attach *attach;
+
+	(void)events;
+	if (fd < 0)
+		return;
+	attach = device->attach_count < ATTACHES_MAX && shm_rendezvous_peer(device, fd, &peer) == 0
+			 ? attach_new(device, fd, attach_ready)
+			 : NULL;
+	if (attach)
+		attach->peer = peer;
+	else
+		close(fd);
+}
+
+void shm_attach_cancel(struct shm_device *device, const struct shm_port *port)
+{
+	WEFT_LIST_FOR_EACH(at, &device->attaches) {
+		struct shm_attach *attach = WEFT_CONTAINER_OF(at, struct shm_attach, link);
+
+		if (!port || attach->port == port)
+			attach_free(attach);
+	}
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control socket of a path that stands, and the notice of the peer's death. All of it happens on the runner.
+ */
+#include "shm/shm.h"
+#include "shm/wire.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+#include <weft/errors.h>
+
+#define MAPPED_MAX_BYTES (UINT64_C(64) << 30)
+
+static void close_all(int *fds, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		close(fds[i]);
+}
+
+static void stop_listening(struct shm_path *path)
+{
+	if (!path->control_open)
+		return;
+	path->control_open = false;
+	weft_worker_remove_fd(path->device->opts.runner, &path->control_watch);
+}
+
+/* Whether the peer's process is known to have ended; without a pidfd, the end of its socket must do. */
+static bool process_ended(const struct shm_path *path)
+{
+	return path->pid_fd < 0;
+}
+
+static void lost(struct shm_path *path, enum weft_down_reason reason, bool proven)
+{
+	stop_listening(path);
+	shm_path_report_down(path, reason, proven);
+}
+
+/* ---- segments of the peer ---- */
+
+static void map_on_worker(struct weft_worker *worker, const struct weft_message *message)
+{
+	struct shm_path *path = message->with.pointers[0];
+	const struct weft_mapping *mapping = message->with.pointers[1];
+
+	(void)worker;
+	if (!path->maps)
+		path->maps = calloc(SHM_SEGMENTS, sizeof *path->maps); /* once a path, before its first loan */
+	if (path->maps)
+		path->maps[mapping->segment_id] = mapping;
+}
+
+static void shared_on_worker(struct weft_worker *worker, const struct weft_message *message)
+{
+	struct shm_path *path = message->with.pointers[0];
+
+	(void)worker;
+	path->shared[message->with.numbers[1]] = SHM_SHARE_DONE;
+}
+
+static void post_to_worker(struct shm_path *path, weft_message_fn *run, void *pointer, uint64_t number)
+{
+	struct weft_message message = {.run = run};
+
+	message.with.pointers[0] = path;
+	if (pointer)
+		message.with.pointers[1] = pointer;
+	else
+		message.with.numbers[1] = number;
+	while (weft_worker_post(path->port->worker, &message) < 0)
+		sched_yield();
+}
+
+static bool mapped_already(const struct shm_path *path, uint32_t segment_id)
+{
+	for (unsigned int i = 0; i < path->mapping_count; i++)
+		if (path->mappings[i].segment_id == segment_id && path->mappings[i].is_data)
+			return true;
+	return false;
+}
+
+/* The peer shares a segment: maps it, tells the worker, then the peer. False when it lies or asks too much. */
+static bool on_share(struct shm_path *path, const struct shm_wire *wire, int fd)
+{
+	struct shm_wire answer = {.magic = SHM_WIRE_MAGIC,
+				  .version = WEFT__SHM_VERSION,
+				  .type = SHM_SHARED,
+				  .rings.segment_id = wire->rings.segment_id};
+	struct shm_mapping *mapping = &path->mappings[path->mapping_count];
+
+	if (path->mapping_count == sizeof path->mappings / sizeof *path->mappings ||
+	    wire->rings.segment_id >= SHM_SEGMENTS || mapped_already(path, wire->rings.segment_id))
+		return false;
+	if (weft_mapping_open(fd, path->base.peer.incarnation, wire->rings.segment_id, MAPPED_MAX_BYTES, &mapping->map) < 0)
+		return false;
+	mapping->segment_id = wire->rings.segment_id;
+	mapping->is_data = true;
+	path->mapping_count++;
+	post_to_worker(path, map_on_worker, &mapping->map, 0);
+	return shm_wire_send(path->control_fd, &answer, NULL, 0) == 0;
+}
+
+void shm_control_share(struct shm_path *path, uint32_t segment_id)
+{
+	const struct weft_segment *segment = weft_arena_segment(path->device->opts.arena, segment_id);
+	struct shm_wire wire = {.magic = SHM_WIRE_MAGIC,
+				.version = WEFT__SHM_VERSION,
+				.type = SHM_SHARE,
+				.rings.segment_id = segment_id};
+
+	if (!segment || !path->control_open)
+		return;
+	wire.segment_len_bytes[0] = segment->len_bytes;
+	if (shm_wire_send(path->control_fd, &wire, &segment->fd, 1) < 0)
+		lost(path, WEFT_DOWN_BROKEN, false);
+}
+
+/* ---- what the peer says ---- */
+
+static bool handle(struct shm_path *path, const struct shm_wire *wire, int *fds, unsigned int fd_count)
+{
+	switch (wire->type) {
+	case SHM_SHARE:
+		return fd_count == 1 && on_share(path, wire, fds[0]);
+	case SHM_SHARED:
+		if (wire->rings.segment_id >= SHM_SEGMENTS)
+			return false;
+		post_to_worker(path, shared_on_worker, NULL, wire->rings.segment_id);
+		return fd_count == 0;
+	case SHM_BYE:
+		path->bye_received = true;
+		return fd_count == 0;
+	default:
+		return false;
+	}
+}
+
+static void control_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
+{
+	struct shm_path *path = user;
+
+	(void)events;
+	for (unsigned int i = 0; i < 16 && path->control_open; i++) {
+		unsigned int fd_count;
+		struct shm_wire wire;
+		int fds[SHM_FDS_MAX];
+		int rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
+		bool good;
+
+		if (rc == -WEFT_EAGAIN)
+			return;
+		if (rc == 0) {
+			lost(path, path->bye_received ? WEFT_DOWN_CLOSED : WEFT_DOWN_DIED,
+			     path->bye_received || process_ended(path));
+			return;
+		}
+		good = rc == 1 && handle(path, &wire, fds, fd_count);
+		if (rc == 1)
+			close_all(fds, fd_count);
+		if (!good)
+			lost(path, WEFT_DOWN_VIOLATION, false);
+		else if (path->bye_received)
+			lost(path, WEFT_DOWN_CLOSED, true);
+	}
+}
+
+static void process_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
+{
+	struct shm_path *path = user;
+
+	(void)events;
+	weft_worker_remove_fd(path->device->opts.runner, watch);
+	close(path->pid_fd);
+	path->pid_fd = -1;
+	lost(path, path->bye_received ? WEFT_DOWN_CLOSED : WEFT_DOWN_DIED, true);
+}
+
+/* ---- start and stop ---- */
+
+int shm_control_start(struct shm_path *path)
+{
+	struct weft_worker *runner = path->device->opts.runner;
+	int rc;
+
+	path->control_watch = (struct weft_fd_watch){
+		.fd = path->control_fd, .events = EPOLLIN, .ready = control_ready, .user = path};
+	rc = weft_worker_add_fd(runner, &path->control_watch);
+	if (rc < 0)
+		return rc;
+	path->control_open = true;
+	if (path->pid_fd < 0)
+		return 0;
+	path->pid_watch = (struct weft_fd_watch){
+		.fd = path->pid_fd, .events = EPOLLIN, .ready = process_ready, .user = path};
+	if (weft_worker_add_fd(runner, &path->pid_watch) < 0) {
+		close(path->pid_fd);
+		path->pid_fd = -1;
+	}
+	return 0;
+}
+
+void shm_control_bye(struct shm_path *path)
+{
+	struct shm_wire wire = {.magic = SHM_WIRE_MAGIC, .version = WEFT__SHM_VERSION, .type = SHM_BYE};
+
+	if (path->bye_sent || path->control_fd < 0)
+		return;
+	path->bye_sent = true;
+	(void)shm_wire_send(path->control_fd, &wire, NULL, 0); /* a peer that does not read sees the end of file */
+}
+
+void shm_control_stop(struct shm_path *path)
+{
+	shm_control_bye(path);
+	stop_listening(path);
+	if (path->pid_fd >= 0) {
+		weft_worker_remove_fd(path->device->opts.runner, &path->pid_watch);
+		close(path->pid_fd);
+		path->pid_fd = -1;
+	}
+	if (path->control_fd >= 0)
+		close(path->control_fd);
+	path->control_fd = -1;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lent buffers. The lender keeps a private table for each borrower; a release names an entry and its generation, never
+ * a buffer, so that forged and repeated releases find nothing. The borrower checks where a loan lies before it is read.
+ */
+#include "shm/shm.h"
+
+#include <stdlib.h>
+#include <weft/errors.h>
+
+#define NO_ENTRY UINT16_MAX
+
+/* ---- the lender ---- */
+
+static int make_table(struct shm_path *path)
+{
+	path->lent = calloc(SHM_LOANS, sizeof *path->lent); /* once a path, at its first loan */
+	if (!path->lent)
+		return -WEFT_EAGAIN;
+	for (uint32_t i = 0; i < SHM_LOANS; i++)
+		path->lent[i].next_free = i + 1 < SHM_LOANS ? (uint16_t)(i + 1) : NO_ENTRY;
+	path->lent_free = 0;
+	return 0;
+}
+
+int shm_loan_book(struct shm_path *path, const struct weft_tx_frame *frame, struct shm_loan *out)
+{
+	struct shm_port *port = path->port;
+	struct shm_lent *lent;
+	uint16_t index;
+
+	if (!path->lent && make_table(path) < 0)
+		return -WEFT_EAGAIN;
+	if (frame->loan->segment_id >= SHM_SEGMENTS || path->shared[frame->loan->segment_id] != SHM_SHARE_DONE)
+		return -WEFT_ENXIO;
+	if (path->lent_free == NO_ENTRY)
+		return -WEFT_EAGAIN;
+	if (port->loan_quota_bytes && path->lent_count && path->lent_bytes + frame->loan_len_bytes > port->loan_quota_bytes) {
+		port->stats.quota++;
+		return -WEFT_EQUOTA;
+	}
+	index = path->lent_free;
+	lent = &path->lent[index];
+	path->lent_free = lent->next_free;
+	weft_buf_ref(frame->loan);
+	lent->buf = frame->loan;
+	lent->cookie = frame->cookie;
+	lent->len_bytes = frame->loan_len_bytes;
+	path->lent_count++;
+	path->lent_bytes += lent->len_bytes;
+	port->stats.loans_out++;
+	port->stats.tx_loans++;
+	port->stats.loan_bytes += lent->len_bytes;
+	*out = (struct shm_loan){
+		.segment_id = frame->loan->segment_id,
+		.loan_id = (uint32_t)lent->generation << 16 | index,
+		.offset_bytes = frame->loan->offset_bytes + frame->loan_offset_bytes,
+		.len_bytes = frame->loan_len_bytes,
+	};
+	return 0;
+}
+
+static void come_home(struct shm_path *path, uint16_t index)
+{
+	struct shm_lent *lent = &path->lent[index];
+	struct shm_port *port = path->port;
+
+	path->lent_count--;
+	path->lent_bytes -= lent->len_bytes;
+	port->stats.loans_out--;
+	weft_buf_put(lent->buf);
+	lent->buf = NULL;
+	lent->generation++;
+	lent->next_free = path->lent_free;
+	path->lent_free = index;
+	if (lent->cookie && port->home_head - port->home_tail < SHM_HOME_MAX)
+		port->home[port->home_head++ % SHM_HOME_MAX] = lent->cookie;
+}
+
+void shm_loan_released(struct shm_path *path, const uint32_t *ids, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		uint16_t index = (uint16_t)ids[i];
+
+		if (!path->lent || index >= SHM_LOANS || !path->lent[index].buf ||
+		    path->lent[index].generation != ids[i] >> 16)
+			path->port->stats.bad_releases++;
+		else
+			come_home(path, index);
+	}
+}
+
+void shm_loans_home(struct shm_path *path)
+{
+	for (uint16_t i = 0; path->lent_count && i < SHM_LOANS; i++)
+		if (path->lent[i].buf)
+			come_home(path, i);
+}
+
+unsigned int shm_port_reap(struct weft_port *base, uint64_t *cookies, unsigned int max)
+{
+	struct shm_port *port = WEFT_CONTAINER_OF(base, struct shm_port, base);
+	unsigned int count = 0;
+
+	while (count < max && port->home_tail != port->home_head)
+		cookies[count++] = port->home[port->home_tail++ % SHM_HOME_MAX];
+	return count;
+}
+
+/* ---- the borrower ---- */
+
+bool shm_loan_check(struct shm_path *path, const struct shm_loan *loan, struct weft_rx_frame *frame)
+{
+	const struct weft_mapping *map;
+	uint64_t end_bytes;
+
+	if (!path->maps || loan->segment_id >= SHM_SEGMENTS || !(map = path->maps[loan->segment_id]))
+		return false;
+	if (!loan->len_bytes || __builtin_add_overflow(loan->offset_bytes, loan->len_bytes, &end_bytes) ||
+	    end_bytes > map->len_bytes)
+		return false;
+	if (path->borrowed >= SHM_LOANS)
+		return false;
+	if (!path->pending && !(path->pending = malloc(SHM_LOANS * sizeof *path->pending)))
+		return false; /* once a path; without it nothing could ever be given back */
+	path->borrowed++;
+	frame->loan_data = map->base + loan->offset_bytes;
+	frame->loan_len_bytes = loan->len_bytes;
+	frame->loan_id = loan->loan_id;
+	path->port->stats.rx_loans++;
+	return true;
+}
+
+void shm_port_release(struct weft_path *base, uint32_t loan_id)
+{
+	struct shm_path *path = WEFT_CONTAINER_OF(base, struct shm_path, base);
+
+	if (path->state != SHM_PATH_UP)
+		return;
+	/* Never more than were borrowed, so there is room. */
+	path->pending[path->pending_count++] = loan_id;
+	if (!path->dirty)
+		shm_path_dirty(path);
+}
+
+bool shm_releases_flush(struct shm_path *path)
+{
+	struct shm_tx *tx = &path->tx[WEFT_CLASS_EXPRESS];
+
+	if (path->state != SHM_PATH_UP)
+		path->pending_count = 0;
+	while (path->pending_count) {
+		uint32_t count = path->pending_count < SHM_RELEASES_PER_SLOT ? path->pending_count : SHM_RELEASES_PER_SLOT;
+
+		if (shm_tx_room(tx, 1) <= 0)
+			return false;
+		path->pending_count -= count;
+		path->borrowed -= count;
+		memcpy(shm_tx_slot(tx)->data, path->pending + path->pending_count, count * 4);
+		shm_tx_commit(tx, SHM_RELEASE, count * 4, 0, 1, path->pending_count > 0);
+	}
+	return true;
+}

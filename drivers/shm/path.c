@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A path's life between its two owners. The runner builds it and gives it to the worker; the worker gives it back for
+ * its end; it is freed when the worker has seen the last message about it.
+ */
+#include "shm/shm.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <weft/errors.h>
+
+/* The runner or worker of the other side takes mail within a turn. */
+static void post(struct weft_worker *to, weft_message_fn *run, void *first, uint64_t second, uint64_t third)
+{
+	struct weft_message message = {.run = run};
+
+	message.with.pointers[0] = first;
+	message.with.numbers[1] = second;
+	message.with.numbers[2] = third;
+	while (weft_worker_post(to, &message) < 0)
+		sched_yield();
+}
+
+struct shm_path *shm_path_new(struct shm_port *port)
+{
+	struct shm_path *path = aligned_alloc(64, (sizeof *path + 63) & ~(size_t)63);
+
+	if (!path)
+		return NULL;
+	memset(path, 0, sizeof *path);
+	path->base.port = &port->base;
+	path->port = port;
+	path->device = port->device;
+	path->control_fd = path->bell_fd = path->pid_fd = -1;
+	weft_list_init(&path->in_polled);
+	weft_list_init(&path->in_dirty);
+	weft_list_init(&path->in_port);
+	weft_list_push_back(&port->device->paths, &path->in_device);
+	return path;
+}
+
+void shm_path_free(struct shm_path *path)
+{
+	weft_list_remove(&path->in_polled);
+	weft_list_remove(&path->in_dirty);
+	weft_list_remove(&path->in_port);
+	weft_list_remove(&path->in_device);
+	for (unsigned int i = 0; i < path->mapping_count; i++)
+		weft_mapping_close(&path->mappings[i].map);
+	if (path->carving.base)
+		weft_arena_uncarve(path->device->opts.arena, &path->carving);
+	if (path->control_fd >= 0)
+		close(path->control_fd);
+	if (path->bell_fd >= 0)
+		close(path->bell_fd);
+	if (path->pid_fd >= 0)
+		close(path->pid_fd);
+	free(path->lent);
+	free(path->pending);
+	free(path->maps);
+	free(path);
+}
+
+/* ---- the bell ---- */
+
+void shm_ring_bell(struct shm_path *path)
+{
+	/*
+	 * A socket, not an eventfd: MSG_DONTWAIT holds for this call, while O_NONBLOCK belongs to the shared description,
+	 * where a hostile peer could clear it, fill the counter, and hang us. A full socket is read by a peer that wakes.
+	 */
+	if (send(path->bell_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return; /* full, or the peer is gone: both are found out elsewhere */
+	path->port->stats.bells_rung++;
+}
+
+static void bell_rang(struct weft_fd_watch *watch, uint32_t events, void *user)
+{
+	struct shm_path *path = user;
+	unsigned char bytes[256];
+
+	(void)events;
+	path->port->stats.wakes++;
+	path->port->look_at_all = true;
+	if (recv(watch->fd, bytes, sizeof bytes, MSG_DONTWAIT) == 0)
+		shm_path_down(path, WEFT_DOWN_DIED);
+}
+
+/* ---- up ---- */
+
+struct start {
+	struct shm_path *path;
+	void *request;
+	struct weft_hello theirs;
+};
+
+static void start_on_worker(struct weft_worker *worker, const struct weft_message *message)
+{
+	struct start *start = message->with.pointers[0];
+	struct shm_path *path = start->path;
+	struct shm_port *port = path->port;
+
+	path->state = SHM_PATH_UP;
+	weft_list_push_back(&port->paths, &path->in_port);
+	weft_list_push_back(&port->busy, &path->in_polled);
+	path->busy = true;
+	port->stats.paths++;
+	path->bell_watch = (struct weft_fd_watch){
+		.fd = path->bell_fd, .events = EPOLLIN | EPOLLRDHUP, .ready = bell_rang, .user = path};
+	if (weft_worker_add_fd(worker, &path->bell_watch) < 0)
+		path->bell_watch.ready = NULL; /* without a bell the back-stop wakes us */
+	port->device->opts.events->path_up(port->base.user, &path->base, &start->theirs, start->request);
+	free(start);
+}
+
+void shm_path_start(struct shm_path *path, const struct weft_hello *theirs, void *request)
+{
+	struct start *start = malloc(sizeof *start);
+
+	if (!start)
+		return;
+	*start = (struct start){path, request, *theirs};
+	post(path->port->worker, start_on_worker, start, 0, 0);
+}
+
+/* ---- down ---- */
+
+static void leave_polling(struct shm_path *path)
+{
+	weft_list_remove(&path->in_polled);
+	path->busy = false;
+}
+
+void shm_path_down(struct shm_path *path, enum weft_down_reason reason)
+{
+	struct shm_port *port = path->port;
+
+	if (path->state != SHM_PATH_UP)
+		return;
+	path->state = SHM_PATH_DOWN;
+	leave_polling(path);
+	if (reason == WEFT_DOWN_VIOLATION)
+		port->stats.violations++;
+	if (path->bell_watch.ready) {
+		weft_worker_remove_fd(port->worker, &path->bell_watch);
+		path->bell_watch.ready = NULL;
+	}
+	port->device->opts.events->path_down(port->base.user, &path->base, reason);
+}
+
+static void finish_limbo(struct shm_path *path);
+
+static void down_on_worker(struct weft_worker *worker, const struct weft_message *message)
+{
+	struct shm_path *path = message->with.pointers[0];
+
+	(void)worker;
+	if (message->with.numbers[2] && !path->proven) {
+		path->proven = true;
+		if (path->lent)
+			shm_loans_home(path);
+	}
+	if (path->state == SHM_PATH_LIMBO)
+		finish_limbo(path);
+	else
+		shm_path_down(path, (enum weft_down_reason)message->with.numbers[1]);
+}
+
+void shm_path_report_down(struct shm_path *path, enum weft_down_reason reason, bool proven)
+{
+	post(path->port->worker, down_on_worker, path, (uint64_t)reason, proven);
+}
+
+/* ---- the end: to the runner, back once behind whatever it had posted about the path, and to the runner again ---- */
+
+static void free_on_runner(struct weft_worker *runner, const struct weft_message *message)
+{
+	(void)runner;
+	shm_path_free(message->with.pointers[0]);
+}
+
+static void last_on_worker(struct weft_worker *worker, const struct weft_message *message)
+{
+	struct shm_path *path = message->with.pointers[0];
+
+	(void)worker;
+	post(path->device->opts.runner, free_on_runner, path, 0, 0);
+}
+
+static void end_on_runner(struct weft_worker *runner, const struct weft_message *message)
+{
+	struct shm_path *path = message->with.pointers[0];
+
+	(void)runner;
+	shm_control_stop(path);
+	post(path->port->worker, last_on_worker, path, 0, 0);
+}
+
+static void bye_on_runner(struct weft_worker *runner, const struct weft_message *message)
+{
+	(void)runner;
+	shm_control_bye(message->with.pointers[0]);
+}
+
+static void finish_limbo(struct shm_path *path)
+{
+	if (path->proven)
+		post(path->device->opts.runner, end_on_runner, path, 0, 0);
+}
+
+void shm_path_disconnect(struct weft_path *base)
+{
+	struct shm_path *path = WEFT_CONTAINER_OF(base, struct shm_path, base);
+	struct shm_port *port = path->port;
+
+	if (path->state == SHM_PATH_LIMBO)
+		return;
+	leave_polling(path);
+	if (path->bell_watch.ready)
+		weft_worker_remove_fd(port->worker, &path->bell_watch);
+	path->bell_watch.ready = NULL;
+	if (path->dirty)
+		weft_list_remove(&path->in_dirty);
+	path->dirty = false;
+	weft_list_remove(&path->in_port);
+	port->stats.paths--;
+	path->state = SHM_PATH_LIMBO;
+	if (!path->lent_count)
+		path->proven = true; /* nothing of ours is out: nothing needs proof */
+	if (path->proven)
+		finish_limbo(path);
+	else
+		post(path->device->opts.runner, bye_on_runner, path, 0, 0);
+}
+
+/* ---- memory ---- */
+
+static void share_on_runner(struct weft_worker *runner, const struct weft_message *message)
+{
+	(void)runner;
+	shm_control_share(message->with.pointers[0], (uint32_t)message->with.numbers[1]);
+}
+
+int shm_path_share(struct weft_path *base, uint32_t segment_id)
+{
+	struct shm_path *path = WEFT_CONTAINER_OF(base, struct shm_path, base);
+
+	if (segment_id >= SHM_SEGMENTS)
+		return -WEFT_ENOSPC;
+	if (path->shared[segment_id] != SHM_SHARE_NONE || path->state != SHM_PATH_UP)
+		return 0;
+	path->shared[segment_id] = SHM_SHARE_ASKED;
+	post(path->device->opts.runner, share_on_runner, path, segment_id, 0);
+	return 0;
+}

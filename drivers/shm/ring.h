@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The two ends of one ring. The hot path of the driver: everything here is inline.
+ *
+ * Sequence in the slot (FastForward, Giacomoni 2008): the consumer polls the very line that carries the message, so one
+ * line moves. A slot that continues a message holds data, which may look like anything, also like the sequence that the
+ * consumer will look for there one lap later. Therefore the producer, before it publishes the message that ends at
+ * position p, looks at slot p in its own memory, and clears a first word that equals p + 1. Slot p is then either
+ * consumed, so that nobody reads it before the message is published, or begins the oldest message that is not consumed,
+ * whose sequence differs by the ring's size and is left alone.
+ */
+#ifndef RING_H
+#define RING_H
+
+#include "shm/layout.h"
+
+#include <string.h>
+
+/* The producer's end: private, but for what it points to. */
+struct shm_tx {
+	struct shm_slot *slots;
+	const struct shm_head *peer_head;
+	uint32_t mask;
+	uint32_t tail;        /* next position to write */
+	uint32_t head;        /* the consumer's position as last read */
+	uint32_t held_at;     /* first message that is written and not published */
+	bool held;
+};
+
+/* The consumer's end. */
+struct shm_rx {
+	const struct shm_slot *slots; /* in the peer's memory */
+	struct shm_head *own_head;
+	uint32_t mask;
+	uint32_t head;      /* next position to read */
+	uint32_t published; /* as the producer may see it */
+};
+
+static inline uint32_t shm_slots_for(uint32_t len_bytes)
+{
+	return len_bytes <= SHM_SLOT_INLINE ? 1 : 1 + (len_bytes - SHM_SLOT_INLINE + SHM_SLOT_BYTES - 1) / SHM_SLOT_BYTES;
+}
+
+/* Copies without a call and without reading beyond: pieces of 16, 8, 4 bytes that may overlap. */
+static inline void shm_copy(unsigned char *to, const unsigned char *from, uint32_t len_bytes)
+{
+	if (len_bytes >= 16) {
+		uint32_t at = 0;
+
+		for (; at + 16 <= len_bytes; at += 16)
+			memcpy(to + at, from + at, 16);
+		memcpy(to + len_bytes - 16, from + len_bytes - 16, 16);
+	} else if (len_bytes >= 8) {
+		memcpy(to, from, 8);
+		memcpy(to + len_bytes - 8, from + len_bytes - 8, 8);
+	} else if (len_bytes >= 4) {
+		memcpy(to, from, 4);
+		memcpy(to + len_bytes - 4, from + len_bytes - 4, 4);
+	} else {
+		for (uint32_t i = 0; i < len_bytes; i++)
+			to[i] = from[i];
+	}
+}
+
+/* Room for count more slots: 1 yes, 0 no, -1 the consumer claims what cannot be. */
+static inline int shm_tx_room(struct shm_tx *tx, uint32_t count)
+{
+	uint32_t size = tx->mask + 1;
+
+	if (__builtin_expect(tx->tail + count - tx->head <= size, 1))
+		return 1;
+	/* acquire: pairs with the release in shm_rx_publish(); the slots before it have been read. */
+	tx->head = atomic_load_explicit(&tx->peer_head->position, memory_order_acquire);
+	if (tx->tail - tx->head > size) {
+		tx->head = tx->tail;
+		return -1;
+	}
+	return tx->tail + count - tx->head <= size;
+}
+
+/* The slot at the tail, to be filled and then given to shm_tx_commit. */
+static inline struct shm_slot *shm_tx_slot(struct shm_tx *tx)
+{
+	return &tx->slots[tx->tail & tx->mask];
+}
+
+/* Writes small data behind a slot's header, also around the ring's end. */
+static inline void shm_tx_write(struct shm_tx *tx, const void *head, uint32_t head_len, const void *data,
+				uint32_t data_len)
+{
+	struct shm_slot *slot = shm_tx_slot(tx);
+	uint32_t index = tx->tail & tx->mask;
+	uint32_t count = shm_slots_for(head_len + data_len);
+	unsigned char whole[SHM_INLINE_MAX];
+	uint32_t before_end;
+
+	if (__builtin_expect(index + count <= tx->mask + 1, 1)) {
+		if (head_len)
+			shm_copy(slot->data, head, head_len);
+		shm_copy(slot->data + head_len, data, data_len);
+		return;
+	}
+	shm_copy(whole, head, head_len);
+	shm_copy(whole + head_len, data, data_len);
+	before_end = (tx->mask + 1 - index) * SHM_SLOT_BYTES - 16;
+	memcpy(slot->data, whole, before_end);
+	memcpy(tx->slots, whole + before_end, head_len + data_len - before_end);
+}
+
+static inline void shm_tx_publish(struct shm_tx *tx)
+{
+	/* release: pairs with the acquire in shm_rx_ready(); everything written before is visible with it. */
+	atomic_store_explicit(&tx->slots[tx->held_at & tx->mask].sequence, tx->held_at + 1, memory_order_release);
+	tx->held = false;
+}
+
+/* Ends a message of count slots; with more, it is held back with all that follow until shm_tx_publish. */
+static inline void shm_tx_commit(struct shm_tx *tx, enum shm_kind kind, uint32_t len_bytes, uint64_t meta,
+				 uint32_t count, bool more)
+{
+	struct shm_slot *slot = shm_tx_slot(tx);
+	uint32_t next = tx->tail + count;
+	struct shm_slot *after = &tx->slots[next & tx->mask];
+
+	slot->kind_len = (uint32_t)kind | len_bytes << 8;
+	slot->meta = meta;
+	if (__builtin_expect(atomic_load_explicit(&after->sequence, memory_order_relaxed) == next + 1, 0))
+		atomic_store_explicit(&after->sequence, 0, memory_order_relaxed);
+	if (tx->held) {
+		/* Published together with the first that was held back. */
+		atomic_store_explicit(&slot->sequence, tx->tail + 1, memory_order_relaxed);
+	} else {
+		tx->held_at = tx->tail;
+		tx->held = true;
+	}
+	tx->tail = next;
+	if (!more)
+		shm_tx_publish(tx);
+}
+
+/* Whether a message stands at the head. */
+static inline bool shm_rx_ready(const struct shm_rx *rx)
+{
+	/* acquire: pairs with the release in shm_tx_publish(). */
+	return atomic_load_explicit(&rx->slots[rx->head & rx->mask].sequence, memory_order_acquire) == rx->head + 1;
+}
+
+/* Copies len_bytes of small data out of count slots at the head; to has room for whole slots. */
+static inline void shm_rx_read(const struct shm_rx *rx, unsigned char *to, uint32_t len_bytes, uint32_t count)
+{
+	uint32_t index = rx->head & rx->mask;
+	const unsigned char *from = rx->slots[index].data;
+	uint32_t before_end;
+
+	if (__builtin_expect(index + count <= rx->mask + 1, 1)) {
+		for (uint32_t at = 0; at < len_bytes; at += 16)
+			memcpy(to + at, from + at, 16);
+		return;
+	}
+	before_end = (rx->mask + 1 - index) * SHM_SLOT_BYTES - 16;
+	memcpy(to, from, before_end);
+	memcpy(to + before_end, rx->slots, len_bytes - before_end);
+}
+
+static inline void shm_rx_publish(struct shm_rx *rx)
+{
+	rx->published = rx->head;
+	/* release: pairs with the acquire in shm_tx_room(); the slots may be written again. */
+	atomic_store_explicit(&rx->own_head->position, rx->head, memory_order_release);
+}
+
+#endif

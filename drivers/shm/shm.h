@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Devices, ports and paths of shared memory, from the inside. Each field belongs to the worker or to the runner.
+ */
+#ifndef SHM_H
+#define SHM_H
+
+#include "shm/ring.h"
+
+#include <sched.h>
+#include <weft/driver.h>
+
+#define SHM_EXPRESS_SLOTS 64u
+#define SHM_LOANS 1024u     /* what one peer may hold of ours, and we of one peer's */
+#define SHM_SEGMENTS 1024u  /* ids of segments are below this */
+#define SHM_MAPPINGS 64u    /* segments of one peer that we map at the most */
+#define SHM_HOME_MAX 8192u    /* cookies of loans that came home and were not reaped yet */
+#define SHM_SLICE 4u        /* quiet paths looked at in one turn */
+#define SHM_QUIET_TURNS 4096u /* empty looks after which a path is quiet */
+
+struct shm_port;
+struct shm_device;
+
+/* A buffer that the peer holds. Private: the peer only names it. */
+struct shm_lent {
+	struct weft_buf *buf;
+	uint64_t cookie;
+	uint64_t len_bytes;
+	uint16_t generation;
+	uint16_t next_free;
+};
+
+/* A segment of the peer that we read. Control segments hold rings, data ones hold what is lent. */
+struct shm_mapping {
+	struct weft_mapping map;
+	uint32_t segment_id;
+	bool is_data;
+};
+
+enum shm_path_state {
+	SHM_PATH_MADE,  /* by the runner; the worker does not know it yet */
+	SHM_PATH_UP,
+	SHM_PATH_DOWN,  /* the worker has been told */
+	SHM_PATH_LIMBO, /* disconnected; lent buffers wait for the peer's proven end */
+};
+
+struct shm_path {
+	struct weft_path base;
+	struct shm_port *port;
+
+	/* the worker's */
+	struct shm_tx tx[WEFT_CLASS_COUNT];
+	struct shm_rx rx[WEFT_CLASS_COUNT];
+	const struct shm_armed *peer_armed;
+	uint32_t rung_epoch;
+	uint32_t empty_looks;
+	enum shm_path_state state;
+	bool busy;                 /* on the list of paths that are looked at each turn */
+	bool dirty;                /* on the list of paths to flush */
+	bool proven;               /* the peer cannot read our memory any more */
+	struct weft_list in_polled;
+	struct weft_list in_dirty;
+	struct weft_list in_port;
+	struct weft_fd_watch bell_watch;
+	struct shm_lent *lent;     /* SHM_LOANS of them, made at the first loan */
+	uint16_t lent_free;
+	uint32_t lent_count;
+	uint64_t lent_bytes;
+	uint32_t borrowed;         /* loans of the peer that we hold */
+	uint32_t pending_count;    /* releases that are not sent yet */
+	uint32_t *pending;
+	const struct weft_mapping **maps; /* by segment id */
+	unsigned char shared[SHM_SEGMENTS]; /* of ours: enum shm_share */
+
+	/* the runner's */
+	struct shm_device *device;
+	int control_fd, bell_fd, pid_fd;
+	struct weft_fd_watch control_watch, pid_watch;
+	bool control_open, bye_sent, bye_received;
+	struct weft_carving carving;
+	struct shm_mapping mappings[SHM_MAPPINGS];
+	unsigned int mapping_count;
+	struct weft_list in_device;
+};
+
+enum shm_share { SHM_SHARE_NONE, SHM_SHARE_ASKED, SHM_SHARE_DONE };
+
+struct shm_port {
+	struct weft_port base;
+	struct shm_device *device;
+	struct weft_worker *worker;
+	struct weft_pool *pool;
+	struct weft_carving armed_carving;
+	struct shm_armed *armed;
+	uint64_t loan_quota_bytes;
+	uint32_t slots;
+	bool look_at_all;             /* the next rx looks at every quiet path */
+	struct weft_list busy, quiet; /* paths, by how they are polled */
+	struct weft_list dirty;
+	struct weft_list paths;       /* all that the worker knows */
+	uint64_t *home;               /* cookies of loans that came home: a ring */
+	uint32_t home_head, home_tail;
+	struct weft_driver_stats stats;
+	struct weft_list in_device;
+	_Alignas(64) unsigned char scratch[32][SHM_INLINE_MAX + 16];
+};
+
+struct shm_device {
+	struct weft_device_opts opts;
+	char *name, *runtime_dir;
+	uint32_t *allowed_uids;
+	int listen_fd;
+	char *socket_path; /* NULL: abstract */
+	struct weft_fd_watch listen_watch;
+	struct weft_list attaches; /* handshakes under way */
+	unsigned int attach_count;
+	struct weft_list ports, paths;
+};
+
+/* ---- port.c ---- */
+unsigned int shm_port_tx(struct weft_path *path, enum weft_class class_, const struct weft_tx_frame *frames,
+			 unsigned int count, unsigned int flags, int *why);
+unsigned int shm_port_rx(struct weft_port *port, struct weft_rx_frame *frames, unsigned int max);
+void shm_port_flush(struct weft_port *port);
+void shm_port_arm(struct weft_port *port, bool on);
+
+/* ---- loans.c ---- */
+/* Books a loan and fills its descriptor: 0, -WEFT_EAGAIN, -WEFT_EQUOTA or -WEFT_ENXIO. */
+int shm_loan_book(struct shm_path *path, const struct weft_tx_frame *frame, struct shm_loan *out);
+/* The peer gives these back. */
+void shm_loan_released(struct shm_path *path, const uint32_t *ids, unsigned int count);
+/* A descriptor that came in: false when it lies. */
+bool shm_loan_check(struct shm_path *path, const struct shm_loan *loan, struct weft_rx_frame *frame);
+/* All that the peer held comes home. */
+void shm_loans_home(struct shm_path *path);
+void shm_port_release(struct weft_path *path, uint32_t loan_id);
+/* Sends pending releases as far as there is room; true when none is left. */
+bool shm_releases_flush(struct shm_path *path);
+unsigned int shm_port_reap(struct weft_port *port, uint64_t *cookies, unsigned int max);
+
+/* ---- path.c: a path between runner and worker ---- */
+struct shm_path *shm_path_new(struct shm_port *port);
+/* Hands a path that stands to its worker. */
+void shm_path_start(struct shm_path *path, const struct weft_hello *theirs, void *request);
+/* Tells the worker (from the runner) that the path is down. proven: the peer's process has ended or given all back. */
+void shm_path_report_down(struct shm_path *path, enum weft_down_reason reason, bool proven);
+/* On the worker: down, once. */
+void shm_path_down(struct shm_path *path, enum weft_down_reason reason);
+void shm_path_dirty(struct shm_path *path);
+void shm_path_disconnect(struct weft_path *path);
+int shm_path_share(struct weft_path *path, uint32_t segment_id);
+/* Frees everything at once; neither worker nor runner run, or both know. */
+void shm_path_free(struct shm_path *path);
+void shm_ring_bell(struct shm_path *path);
+
+/* ---- control.c: what goes over a path's control socket once it stands; on the runner ---- */
+int shm_control_start(struct shm_path *path);
+void shm_control_stop(struct shm_path *path);
+void shm_control_share(struct shm_path *path, uint32_t segment_id);
+void shm_control_bye(struct shm_path *path);
+
+/* ---- attach.c: how a path is made; on the runner ---- */
+int shm_attach_connect(struct weft_port *port, const char *to, const struct weft_hello *mine, void *request);
+void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user);
+/* Ends all handshakes of a port, or of the device (NULL), without events. */
+void shm_attach_cancel(struct shm_device *device, const struct shm_port *port);
+
+/* ---- rendezvous.c ---- */
+int shm_rendezvous_listen(struct shm_device *device);
+void shm_rendezvous_close(struct shm_device *device);
+/* A non-blocking socket connected to the device named to; -WEFT_ECONNREFUSED when nobody listens. */
+int shm_rendezvous_connect(struct shm_device *device, const char *to, int *fd);
+/* Who is at the other end; -WEFT_EACCES when we do not talk with that user. */
+int shm_rendezvous_peer(struct shm_device *device, int fd, struct weft_peer_identity *out);
+/* A descriptor that tells when the process at the other end ends; -1 when it cannot be had. */
+int shm_rendezvous_pidfd(int fd, const struct weft_peer_identity *peer);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sending, receiving and checking of handshake messages.
+ */
+#include "shm/wire.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <weft/errors.h>
+
+static bool slots_valid(uint32_t slots)
+{
+	return slots >= SHM_SLOTS_MIN && slots <= SHM_SLOTS_MAX && !(slots & (slots - 1));
+}
+
+int shm_wire_decode(const void *bytes, size_t len_bytes, struct shm_wire *out)
+{
+	struct shm_wire wire;
+
+	if (len_bytes != sizeof wire)
+		return -WEFT_EPROTO;
+	memcpy(&wire, bytes, sizeof wire);
+	if (wire.magic != SHM_WIRE_MAGIC)
+		return -WEFT_EPROTO;
+	if (wire.version != WEFT__SHM_VERSION || wire.features)
+		return -WEFT_EVERSION;
+	if (wire.type < SHM_ATTACH || wire.type > SHM_BYE || wire.hello_len_bytes > WEFT_HELLO_MAX)
+		return -WEFT_EPROTO;
+	if (wire.type == SHM_ATTACH || wire.type == SHM_ACCEPT)
+		for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++)
+			if (!slots_valid(wire.slots[i]))
+				return -WEFT_EPROTO;
+	*out = wire;
+	return 0;
+}
+
+static bool piece_fits(const struct shm_place *place, uint64_t len_bytes, uint64_t segment_len_bytes)
+{
+	uint64_t end_bytes;
+
+	return place->offset_bytes % WEFT_CACHE_LINE == 0 && place->offset_bytes >= WEFT_CACHE_LINE &&
+	       !__builtin_add_overflow(place->offset_bytes, len_bytes, &end_bytes) && end_bytes <= segment_len_bytes;
+}
+
+bool shm_wire_fits(const struct shm_wire *wire, uint64_t rings_len_bytes, uint64_t armed_len_bytes)
+{
+	return piece_fits(&wire->rings, shm_rings_bytes(wire->slots), rings_len_bytes) &&
+	       piece_fits(&wire->armed, sizeof(struct shm_armed), armed_len_bytes);
+}
+
+int shm_wire_send(int fd, const struct shm_wire *wire, const int *fds, unsigned int fd_count)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(SHM_FDS_MAX * sizeof(int))];
+	} control = {.bytes = {0}};
+	struct iovec iov = {(void *)(uintptr_t)wire, sizeof *wire};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t sent;
+
+	if (fd_count) {
+		struct cmsghdr *cmsg;
+
+		message.msg_control = control.bytes;
+		message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
+		cmsg = CMSG_FIRSTHDR(&message);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
+		memcpy(CMSG_DATA(cmsg), fds, fd_count * sizeof(int));
+	}
+	do
+		sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	if (sent == (ssize_t)sizeof *wire)
+		return 0;
+	return sent < 0 && errno == EAGAIN ? -WEFT_EAGAIN : -WEFT_EPIPE;
+}
+
+/* Takes every descriptor out of the message; those beyond max are closed at once. */
+static unsigned int take_fds(struct msghdr *message, int fds[SHM_FDS_MAX])
+{
+	unsigned int count = 0;
+
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg; cmsg = CMSG_NXTHDR(message, cmsg)) {
+		size_t here;
+
+		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		here = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < here; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof fd, sizeof fd);
+			if (count < SHM_FDS_MAX)
+				fds[count++] = fd;
+			else
+				close(fd);
+		}
+	}
+	return count;
+}
+
+int shm_wire_receive(int fd, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(SHM_FDS_MAX * sizeof(int))];
+	} control;
+	unsigned char bytes[sizeof(struct shm_wire) + 1];
+	struct iovec iov = {bytes, sizeof bytes};
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+	ssize_t got;
+	int rc;
+
+	do
+		got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	*fd_count = 0;
+	if (got < 0)
+		return errno == EAGAIN ? -WEFT_EAGAIN : 0;
+	if (got == 0)
+		return 0;
+	*fd_count = take_fds(&message, fds);
+	rc = message.msg_flags & (MSG_CTRUNC | MSG_TRUNC) ? -WEFT_EPROTO : shm_wire_decode(bytes, (size_t)got, out);
+	if (rc == 0)
+		return 1;
+	while (*fd_count)
+		close(fds[--*fd_count]);
+	return rc;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages on the Unix socket of a path: the handshake, then shared memory and the farewell. Both ends are on one
+ * machine, so numbers are in its order. The decoder trusts nothing.
+ */
+#ifndef WIRE_H
+#define WIRE_H
+
+#include "shm/layout.h"
+
+#include <weft/driver.h>
+
+enum shm_message_type {
+	SHM_ATTACH = 1, /* connector: where my rings are, with descriptors of their segments and of the bell */
+	SHM_ACCEPT,     /* listener: the same, without a bell */
+	SHM_REFUSE,     /* listener: error and why */
+	SHM_SHARE,      /* a segment, with its descriptor */
+	SHM_SHARED,     /* the segment is mapped */
+	SHM_BYE,        /* nothing more comes; I have given back what I held */
+};
+
+#define SHM_WIRE_MAGIC UINT32_C(0x54464557) /* "WEFT" */
+#define SHM_FDS_MAX 3
+
+struct shm_place {
+	uint32_t segment_id;
+	uint32_t reserved;
+	uint64_t offset_bytes;
+};
+
+struct shm_wire {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t type;
+	uint32_t features;    /* none yet: others are refused */
+	int32_t error;        /* of REFUSE */
+	uint64_t incarnation;
+	uint64_t segment_len_bytes[2]; /* of rings' and armed line's segments; of SHARE's in the first */
+	struct shm_place rings;  /* express slots, normal slots, two head lines: one piece */
+	struct shm_place armed;
+	uint32_t slots[WEFT_CLASS_COUNT];
+	uint16_t hello_len_bytes;
+	uint16_t reserved[3];
+	unsigned char hello[WEFT_HELLO_MAX]; /* of REFUSE: why, as text */
+};
+
+/* Bytes of the piece that `rings` names, by its slots. */
+static inline uint64_t shm_rings_bytes(const uint32_t slots[WEFT_CLASS_COUNT])
+{
+	return ((uint64_t)slots[0] + slots[1]) * SHM_SLOT_BYTES + WEFT_CLASS_COUNT * sizeof(struct shm_head);
+}
+
+/* Copies a message out of len_bytes as received, if all that can be checked without memory is right: 0, -WEFT_EPROTO,
+ * -WEFT_EVERSION. */
+int shm_wire_decode(const void *bytes, size_t len_bytes, struct shm_wire *out);
+/* Whether rings and armed line lie within segments of these lengths. */
+bool shm_wire_fits(const struct shm_wire *wire, uint64_t rings_len_bytes, uint64_t armed_len_bytes);
+
+/* Sends one message with up to SHM_FDS_MAX descriptors (borrows): 0 or -WEFT_EPIPE, -WEFT_EAGAIN. */
+int shm_wire_send(int fd, const struct shm_wire *wire, const int *fds, unsigned int fd_count);
+/*
+ * Receives one message; gives fds, closed on exec. 1 a message, 0 end of file, -WEFT_EAGAIN nothing there,
+ * -WEFT_EPROTO or -WEFT_EVERSION (no descriptor is left open).
+ */
+int shm_wire_receive(int fd, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count);
+
+#endif
