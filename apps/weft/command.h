@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the subcommands of `weft` share.
+ */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include <argp.h>
+
+/* Bad usage: one line on standard error, and this status. */
+#define STATUS_USAGE 2
+
+struct command {
+	const char *name, *help;
+	int (*run)(int argc, char **argv); /* argv[0] is "weft NAME"; gives the exit status */
+};
+
+int command_info(int argc, char **argv);
+int command_doctor(int argc, char **argv);
+
+/* Prints one line "weft: ..." and exits with STATUS_USAGE. */
+void usage_error(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+#endif
