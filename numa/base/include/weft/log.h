@@ -24,7 +24,7 @@ typedef void weft_log_sink_fn(enum weft_log_level level, const char *component, 
  */
 WEFT_API void weft_log_set_sink(weft_log_sink_fn *sink, enum weft_log_level max_level, void *user);
 
-/* A ready sink: "2026-11-24T10:47:56.123456Z level component line" on standard error, one write a line. */
+/* A ready sink: "2026-11-24T10:47:56.123456Z level component line" on standard error, one write a line. Thread: any. */
 WEFT_API weft_log_sink_fn weft_log_to_stderr;
 
 /* Parses "error", "warn", "info", "debug". 0 or -WEFT_EINVAL. Thread: any. */
