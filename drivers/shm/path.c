@@ -86,8 +86,11 @@ static void bell_rang(struct weft_fd_watch *watch, uint32_t events, void *user)
 	(void)events;
 	path->port->stats.wakes++;
 	path->port->look_at_all = true;
-	if (recv(watch->fd, bytes, sizeof bytes, MSG_DONTWAIT) == 0)
-		shm_path_down(path, WEFT_DOWN_DIED);
+	if (recv(watch->fd, bytes, sizeof bytes, MSG_DONTWAIT) != 0)
+		return;
+	/* The other end is gone; why, the runner is about to say. */
+	weft_worker_remove_fd(path->port->worker, watch);
+	watch->ready = NULL;
 }
 
 /* ---- up ---- */
@@ -152,6 +155,23 @@ void shm_path_down(struct shm_path *path, enum weft_down_reason reason)
 	port->device->opts.events->path_down(port->base.user, &path->base, reason);
 }
 
+void shm_path_ending(struct shm_path *path, enum weft_down_reason reason)
+{
+	if (path->state != SHM_PATH_UP || path->ending)
+		return;
+	if (reason == WEFT_DOWN_VIOLATION) {
+		shm_path_down(path, reason);
+		return;
+	}
+	path->ending = true;
+	path->ending_reason = reason;
+	if (!path->busy) {
+		weft_list_remove(&path->in_polled);
+		weft_list_push_back(&path->port->busy, &path->in_polled);
+		path->busy = true;
+	}
+}
+
 static void finish_limbo(struct shm_path *path);
 
 static void down_on_worker(struct weft_worker *worker, const struct weft_message *message)
@@ -167,7 +187,7 @@ static void down_on_worker(struct weft_worker *worker, const struct weft_message
 	if (path->state == SHM_PATH_LIMBO)
 		finish_limbo(path);
 	else
-		shm_path_down(path, (enum weft_down_reason)message->with.numbers[1]);
+		shm_path_ending(path, (enum weft_down_reason)message->with.numbers[1]);
 }
 
 void shm_path_report_down(struct shm_path *path, enum weft_down_reason reason, bool proven)

@@ -255,6 +255,8 @@ unsigned int shm_port_rx(struct weft_port *base, struct weft_rx_frame *frames, u
 		count += got;
 		if (got) {
 			path->empty_looks = 0;
+		} else if (__builtin_expect(path->ending, 0)) {
+			shm_path_down(path, path->ending_reason);
 		} else if (++path->empty_looks > SHM_QUIET_TURNS && path->state == SHM_PATH_UP) {
 			path->busy = false;
 			weft_list_remove(at);

@@ -58,6 +58,8 @@ struct shm_path {
 	bool busy;                 /* on the list of paths that are looked at each turn */
 	bool dirty;                /* on the list of paths to flush */
 	bool proven;               /* the peer cannot read our memory any more */
+	bool ending;               /* the peer is gone: down as soon as its rings are empty */
+	enum weft_down_reason ending_reason;
 	struct weft_list in_polled;
 	struct weft_list in_dirty;
 	struct weft_list in_port;
@@ -144,6 +146,8 @@ struct shm_path *shm_path_new(struct shm_port *port);
 void shm_path_start(struct shm_path *path, const struct weft_hello *theirs, void *request);
 /* Tells the worker (from the runner) that the path is down. proven: the peer's process has ended or given all back. */
 void shm_path_report_down(struct shm_path *path, enum weft_down_reason reason, bool proven);
+/* On the worker: what the peer has sent is still delivered, then the path goes down. */
+void shm_path_ending(struct shm_path *path, enum weft_down_reason reason);
 /* On the worker: down, once. */
 void shm_path_down(struct shm_path *path, enum weft_down_reason reason);
 void shm_path_dirty(struct shm_path *path);
