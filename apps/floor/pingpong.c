@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bare ping-pong and the placement probe made of it.
+ */
+#include "floor.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <signal.h>
+#include <unistd.h>
+#include <weft/clock.h>
+
+#define LINE 64
+#define LEN_MAX 4096
+
+/* Where the states part, in ns for one line back and forth: sibling threads take 70 to 80, cores that share a cache 110
+ * to 140, others 400 and more. */
+#define NEAR_BELOW_NS 100.0
+#define MID_BELOW_NS 250.0
+
+/* The sequence number stands in the first line with the beginning of the payload, as in any good ring. */
+struct slot {
+	_Atomic uint64_t sequence;
+	unsigned char payload[LEN_MAX];
+} __attribute__((aligned(LINE)));
+
+struct shared {
+	struct slot ping, pong;
+};
+
+int floor_pin(int core)
+{
+	cpu_set_t set;
+
+	if (core < 0)
+		return 0;
+	CPU_ZERO(&set);
+	CPU_SET((unsigned int)core, &set);
+	return sched_setaffinity(0, sizeof set, &set);
+}
+
+/* Reads every byte, so that every line moves. */
+static uint64_t read_payload(const unsigned char *payload, size_t len_bytes)
+{
+	uint64_t sum = 0, word;
+
+	for (size_t at = 0; at + 8 <= len_bytes; at += 8) {
+		memcpy(&word, payload + at, 8);
+		sum += word;
+	}
+	for (size_t at = len_bytes & ~(size_t)7; at < len_bytes; at++)
+		sum += payload[at];
+	return sum;
+}
+
+static void put(struct slot *slot, uint64_t sequence, size_t len_bytes)
+{
+	memset(slot->payload, (int)sequence, len_bytes);
+	/* release: pairs with the acquire in await(). */
+	atomic_store_explicit(&slot->sequence, sequence, memory_order_release);
+}
+
+static void await(struct slot *slot, uint64_t sequence, bool yields)
+{
+	/* acquire: pairs with the release in put(). */
+	while (atomic_load_explicit(&slot->sequence, memory_order_acquire) != sequence)
+		if (yields)
+			sched_yield();
+}
+
+static uint64_t answer(struct shared *shared, size_t len_bytes, unsigned int iterations, bool yields)
+{
+	uint64_t sum = 0;
+
+	for (uint64_t i = 1; i <= iterations; i++) {
+		await(&shared->ping, i, yields);
+		sum += read_payload(shared->ping.payload, len_bytes);
+		put(&shared->pong, i, len_bytes);
+	}
+	return sum;
+}
+
+static uint64_t ask(struct shared *shared, size_t len_bytes, unsigned int iterations, bool yields,
+		    struct weft_histogram *out)
+{
+	uint64_t sum = 0, before = weft_clock_ticks();
+
+	for (uint64_t i = 1; i <= iterations; i++) {
+		uint64_t now;
+
+		put(&shared->ping, i, len_bytes);
+		await(&shared->pong, i, yields);
+		sum += read_payload(shared->pong.payload, len_bytes);
+		now = weft_clock_ticks();
+		if (i > iterations / 10)
+			weft_histogram_record(out, now - before);
+		before = now;
+	}
+	return sum;
+}
+
+struct conversion {
+	struct weft_histogram *out;
+};
+
+static void to_ns(uint64_t low, uint64_t high, uint64_t count, void *user)
+{
+	struct conversion *conversion = user;
+
+	weft_histogram_record_many(conversion->out, (uint64_t)(weft_clock_ticks_to_ns((low + high) / 2) + 0.5), count);
+}
+
+int floor_pingpong(size_t len_bytes, unsigned int iterations, int core_a, int core_b, struct weft_histogram *out)
+{
+	struct shared *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct conversion conversion = {out};
+	struct weft_histogram *ticks;
+	cpu_set_t before;
+	pid_t child;
+
+	if (shared == MAP_FAILED || len_bytes > LEN_MAX)
+		return -1;
+	if (weft_histogram_open(&ticks) < 0)
+		goto no_histogram;
+	weft_clock_real(); /* calibrated before the race */
+	sched_getaffinity(0, sizeof before, &before);
+	child = fork();
+	if (child < 0)
+		goto no_child;
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		floor_pin(core_b);
+		_exit(answer(shared, len_bytes, iterations, core_a == core_b && core_a >= 0) == 1);
+	}
+	floor_pin(core_a);
+	ask(shared, len_bytes, iterations, core_a == core_b && core_a >= 0, ticks);
+	waitpid(child, NULL, 0);
+	sched_setaffinity(0, sizeof before, &before);
+	weft_histogram_each(ticks, to_ns, &conversion);
+	weft_histogram_close(&ticks);
+	munmap(shared, sizeof *shared);
+	return 0;
+no_child:
+	weft_histogram_close(&ticks);
+no_histogram:
+	munmap(shared, sizeof *shared);
+	return -1;
+}
+
+double floor_placement(int core_a, int core_b)
+{
+	struct weft_histogram *histogram;
+	double median = 0;
+
+	if (weft_histogram_open(&histogram) < 0)
+		return 0;
+	if (floor_pingpong(0, 10000, core_a, core_b, histogram) == 0)
+		median = (double)weft_histogram_percentile(histogram, 50);
+	weft_histogram_close(&histogram);
+	return median;
+}
+
+enum floor_state floor_state_of(double line_ns)
+{
+	return line_ns < NEAR_BELOW_NS ? FLOOR_NEAR : line_ns < MID_BELOW_NS ? FLOOR_MID : FLOOR_FAR;
+}
+
+const char *floor_state_name(enum floor_state state)
+{
+	static const char *const names[] = {"near", "mid", "far"};
+
+	return names[state];
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `weft send NAME`: standard input to the `weft recv NAME` of this machine. Read straight into lent memory: the bytes are
+ * copied once, by read(2). Exit status 0 when the receiver has confirmed all of it.
+ */
+#include "command.h"
+#include "progress.h"
+#include "stream.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct sending {
+	const char *name;
+	bool wait;
+	struct weft_node *node;
+	struct weft_worker *worker;
+	struct weft_sender *sender;
+	struct progress progress;
+	uint64_t sent_bytes;
+	bool answered;
+	int answer;
+};
+
+static const struct argp_option options[] = {
+	{"wait", 'w', NULL, 0, "wait until the receiver is there", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct sending *sending = state->input;
+
+	switch (key) {
+	case 'w':
+		sending->wait = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (sending->name)
+			usage_error("send: one NAME, not also '%.40s'", arg);
+		sending->name = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (!sending->name)
+			usage_error("send: which NAME? It is what `weft recv NAME` was given");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static void on_answer(struct weft_rx *reply, int status, void *user)
+{
+	struct sending *sending = user;
+
+	(void)reply;
+	sending->answered = true;
+	sending->answer = status;
+}
+
+/* Asks and waits for the answer. */
+static int ask(struct sending *sending, enum stream_request_kind kind)
+{
+	struct stream_request request = {.kind = kind, .total_bytes = sending->sent_bytes};
+	int rc;
+
+	sending->answered = false;
+	while ((rc = weft_request(sending->sender, &request, sizeof request, WEFT_NEVER, on_answer, sending, NULL)) ==
+	       -WEFT_EAGAIN)
+		weft_worker_turn(sending->worker, WEFT_NEVER);
+	if (rc < 0)
+		return rc;
+	while (!sending->answered && !stream_interrupted)
+		weft_worker_turn(sending->worker, WEFT_NEVER);
+	if (stream_interrupted)
+		return -WEFT_EINTR;
+	if (sending->answer == -WEFT_EBUSY)
+		return weft_set_error(WEFT_EBUSY, "\"%s\" is receiving from somebody else", sending->name);
+	if (sending->answer < 0)
+		return weft_set_error(sending->answer, "\"%s\" did not confirm: %s", sending->name,
+				      weft_error_text(sending->answer));
+	return 0;
+}
+
+static int get_piece(struct sending *sending, struct weft_loan **loan)
+{
+	int rc;
+
+	while ((rc = weft_loan_get(sending->worker, STREAM_PIECE_BYTES, loan)) == -WEFT_EAGAIN && !stream_interrupted &&
+	       weft_sender_status(sending->sender) == 0)
+		weft_worker_turn(sending->worker, WEFT_NEVER);
+	if (rc == -WEFT_EAGAIN)
+		return stream_interrupted ? -WEFT_EINTR : weft_sender_status(sending->sender);
+	return rc;
+}
+
+/* Fills a piece as far as the input goes; 0 at its end. */
+static ssize_t fill(struct weft_loan *loan)
+{
+	char *data = weft_loan_data(loan);
+	size_t filled = 0;
+
+	while (filled < STREAM_PIECE_BYTES && !stream_interrupted) {
+		ssize_t got = read(STDIN_FILENO, data + filled, STREAM_PIECE_BYTES - filled);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return weft_set_error(weft_error_from_errno(errno), "standard input cannot be read: %s",
+					      strerror(errno));
+		if (got == 0)
+			break;
+		filled += (size_t)got;
+		if ((size_t)got < 65536)
+			break; /* a pipe or terminal: what is there goes now */
+	}
+	return (ssize_t)filled;
+}
+
+static int send_piece(struct sending *sending, struct weft_loan *loan, size_t len_bytes)
+{
+	int rc;
+
+	weft_loan_trim(loan, len_bytes);
+	while ((rc = weft_send_loan(sending->sender, loan, NULL)) == -WEFT_EAGAIN && !stream_interrupted)
+		weft_worker_turn(sending->worker, WEFT_NEVER);
+	if (rc == -WEFT_EAGAIN)
+		return -WEFT_EINTR;
+	if (rc < 0)
+		return weft_set_error(rc, "\"%s\" is gone: %s", sending->name, weft_error_text(rc));
+	sending->sent_bytes += len_bytes;
+	progress_show(&sending->progress, sending->sent_bytes);
+	weft_worker_poll(sending->worker);
+	return 0;
+}
+
+static int send_all(struct sending *sending)
+{
+	for (;;) {
+		struct weft_loan *loan;
+		int rc = get_piece(sending, &loan);
+		ssize_t filled;
+
+		if (rc < 0)
+			return rc;
+		filled = fill(loan);
+		if (filled <= 0 || stream_interrupted) {
+			weft_loan_release(loan);
+			return stream_interrupted ? -WEFT_EINTR : (int)filled;
+		}
+		rc = send_piece(sending, loan, (size_t)filled);
+		if (rc < 0)
+			return rc;
+	}
+}
+
+static uint64_t input_bytes(void)
+{
+	struct stat info;
+
+	return fstat(STDIN_FILENO, &info) == 0 && S_ISREG(info.st_mode) ? (uint64_t)info.st_size : 0;
+}
+
+static int run(struct sending *sending)
+{
+	struct weft_sender_opts opts = {.size = sizeof opts, .wait_for_peer = sending->wait};
+	struct weft_channel *channel;
+	int rc = stream_open(NULL, &sending->node, &channel);
+
+	if (rc < 0)
+		return rc;
+	sending->worker = weft_node_worker(sending->node, 0);
+	rc = weft_sender_open(sending->worker, channel, sending->name, &opts, &sending->sender);
+	while (rc == 0 && weft_sender_status(sending->sender) == -WEFT_EAGAIN && !stream_interrupted)
+		weft_worker_turn(sending->worker, WEFT_NEVER);
+	if (stream_interrupted)
+		return -WEFT_EINTR;
+	if (rc == 0 && (rc = weft_sender_status(sending->sender)) < 0)
+		return weft_set_error(rc, "nobody receives as \"%s\" here (start `weft recv %s`, or use --wait): %s",
+				      sending->name, sending->name, weft_error_text(rc));
+	if (rc == 0)
+		rc = ask(sending, STREAM_BEGIN);
+	progress_start(&sending->progress, "sent", input_bytes());
+	if (rc == 0)
+		rc = send_all(sending);
+	if (rc == 0)
+		rc = ask(sending, STREAM_END);
+	progress_end(&sending->progress, sending->sent_bytes);
+	return rc;
+}
+
+int command_send(int argc, char **argv)
+{
+	static const struct argp argp = {options, parse, "NAME < INPUT",
+					 "Streams standard input to the process that runs `weft recv NAME`.", NULL, NULL, NULL};
+	struct sending sending = {0};
+	int rc;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &sending);
+	stream_catch_signals();
+	rc = run(&sending);
+	weft_node_close(&sending.node);
+	if (stream_interrupted)
+		return 128 + (int)stream_interrupted;
+	return rc < 0 ? stream_fail("send") : 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The common part of `weft send` and `weft recv`.
+ */
+#include "stream.h"
+
+#include <string.h>
+
+volatile sig_atomic_t stream_interrupted;
+
+static void on_signal(int number)
+{
+	stream_interrupted = number;
+}
+
+void stream_catch_signals(void)
+{
+	struct sigaction catch = {.sa_handler = on_signal}; /* no SA_RESTART: a blocked read or write returns */
+
+	sigemptyset(&catch.sa_mask);
+	sigaction(SIGINT, &catch, NULL);
+	sigaction(SIGTERM, &catch, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int stream_open(const char *name, struct weft_node **node, struct weft_channel **channel)
+{
+	struct weft_channel_opts channel_opts;
+	struct weft_node_opts opts;
+	int rc;
+
+	weft_node_opts_init(&opts, sizeof opts);
+	opts.name = name;
+	opts.worker_count = 0;
+	weft_channel_opts_init(&channel_opts, sizeof channel_opts);
+	channel_opts.max_message_bytes = STREAM_PIECE_BYTES;
+	channel_opts.window_bytes = STREAM_WINDOW_BYTES;
+	rc = weft_node_open(&opts, node);
+	return rc < 0 ? rc : weft_channel_open(*node, STREAM_CHANNEL, &channel_opts, channel);
+}
+
+int stream_fail(const char *command)
+{
+	char prefix[32] = "weft ";
+
+	return weft_fail(strncat(prefix, command, sizeof prefix - 6));
+}

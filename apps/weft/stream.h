@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What `weft send` and `weft recv` agree on. One channel; the bytes travel as lent buffers. A request begins the stream
+ * and one ends it, so that both sides know that all of it has come.
+ */
+#ifndef STREAM_H
+#define STREAM_H
+
+#include <signal.h>
+#include <weft/weft.h>
+
+#define STREAM_CHANNEL "weft.stream"
+#define STREAM_PIECE_BYTES ((size_t)1 << 20)
+#define STREAM_WINDOW_BYTES ((size_t)16 << 20)
+
+enum stream_request_kind { STREAM_BEGIN = 1, STREAM_END = 2 };
+
+struct stream_request {
+	uint32_t kind;
+	uint32_t reserved;
+	uint64_t total_bytes; /* of END: what was sent */
+};
+
+/* Set by SIGINT and SIGTERM. */
+extern volatile sig_atomic_t stream_interrupted;
+void stream_catch_signals(void);
+
+/* Opens the node (NULL: a name of its own) and the channel: 0 or 1, having said why. */
+int stream_open(const char *name, struct weft_node **node, struct weft_channel **channel);
+/* "weft COMMAND: sentence" of the last error; returns 1. */
+int stream_fail(const char *command);
+
+#endif
