@@ -151,7 +151,7 @@ struct arena_segment *weft__mem_arena_find(struct weft_arena *arena, uint32_t se
 
 int weft_arena_grow(struct weft_arena *arena, size_t len_bytes, const struct weft_segment **out)
 {
-	struct arena_segment *entry;
+	struct arena_segment *entry = NULL;
 	size_t segment_bytes = arena->opts.data_segment_bytes;
 	int rc;
 

@@ -67,7 +67,7 @@ static int find_place(struct weft_arena *arena, size_t count, struct arena_segme
 
 int weft_arena_carve(struct weft_arena *arena, size_t len_bytes, struct weft_carving *out)
 {
-	struct arena_segment *entry;
+	struct arena_segment *entry = NULL;
 	size_t first, count;
 	int rc;
 

@@ -156,7 +156,6 @@ static int make(const struct weft_segment_opts *opts, enum weft_pages pages, str
 	if (segment.fd < 0)
 		return weft_set_error(errno == ENFILE ? WEFT_EMFILE : weft_error_from_errno(errno),
 				      "cannot make a memfd with %s pages: %m", weft_pages_name(segment.pages));
-	rc = -WEFT_ENOMEM;
 	if (ftruncate(segment.fd, (off_t)segment.len_bytes) ||
 	    !(segment.base = weft__mem_map(segment.fd, segment.len_bytes, PROT_READ | PROT_WRITE))) {
 		rc = weft_set_error(weft_error_from_errno(errno), "cannot map a segment of %zu bytes, %s pages: %m",
