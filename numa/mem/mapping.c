@@ -69,7 +69,7 @@ int weft_mapping_open(int fd, uint64_t incarnation, uint32_t segment_id, size_t 
 		      struct weft_mapping *out)
 {
 	struct weft_segment_header header;
-	size_t len_bytes;
+	size_t len_bytes = 0;
 	void *base;
 	int rc = check_file(fd, max_len_bytes, &len_bytes);
 
