@@ -19,7 +19,9 @@ WEFT_BEGIN_DECLS
 
 struct weft_pool;
 
-/* A buffer's private descriptor. Fields are read-only for users, except user. */
+struct weft_pool_block;
+
+/* A buffer's private descriptor, one cache line. Fields are read-only for users, except next while they hold it. */
 struct weft_buf {
 	char *data;
 	size_t capacity_bytes;
@@ -30,7 +32,7 @@ struct weft_buf {
 	struct weft_buf *next;  /* the pool's and, while held, the holder's */
 	uint16_t size_class;
 	uint16_t blocks;        /* of 1 MiB, for runs */
-	uint32_t slab;          /* the pool's */
+	struct weft_pool_block *block; /* the pool's */
 };
 
 struct weft_pool_opts {
@@ -46,7 +48,10 @@ WEFT_API int weft_pool_open(const struct weft_pool_opts *opts, struct weft_pool 
 /* Ends the pool, whatever is still out; sets *pool to NULL. Segments stay the arena's. Thread: owner. */
 WEFT_API void weft_pool_close(struct weft_pool **pool);
 
-/* Starts to carve buffers out of a data segment; keeps it. Allocates private memory. Thread: owner. -WEFT_ENOMEM. */
+/*
+ * Starts to carve buffers out of a data segment; keeps it. Allocates private memory. -WEFT_EINVAL for less than 2 MiB,
+ * -WEFT_EEXIST, -WEFT_ENOMEM. Thread: owner.
+ */
 WEFT_API int weft_pool_adopt(struct weft_pool *pool, const struct weft_segment *segment);
 
 /*
