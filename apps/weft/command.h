@@ -17,6 +17,9 @@ struct command {
 
 int command_info(int argc, char **argv);
 int command_doctor(int argc, char **argv);
+int command_send(int argc, char **argv);
+int command_recv(int argc, char **argv);
+int command_perf(int argc, char **argv);
 
 /* Prints one line "weft: ..." and exits with STATUS_USAGE. */
 void usage_error(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));

@@ -12,6 +12,9 @@
 static const struct command commands[] = {
 	{"info", "show cores, plan, memory, devices and what is degraded", command_info},
 	{"doctor", "check what costs performance or will fail, and how to fix it", command_doctor},
+	{"send", "stream standard input to a process that receives by name", command_send},
+	{"recv", "receive a stream by name, to standard output", command_recv},
+	{"perf", "measure latency, rate, bandwidth and requests beside the machine's limit", command_perf},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 

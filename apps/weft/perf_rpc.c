@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `weft perf rpc`: requests with --window of them in flight; the time of each, and their rate.
+ */
+#include "perf.h"
+
+#include <string.h>
+
+struct flight {
+	struct perf_side *side;
+	struct weft_histogram *latency_ns;
+	uint64_t answered, failed;
+	unsigned int out;
+};
+
+/* One request under way; user of its callback. */
+struct ticket {
+	struct flight *flight;
+	struct ticket *next;
+	uint64_t sent_ticks;
+};
+
+static struct ticket tickets[1024];
+static struct ticket *free_tickets;
+
+static void on_request(struct weft_rx *rx, void *user)
+{
+	struct perf_side *side = user;
+
+	perf_sink += perf_read(side, rx->data, rx->len_bytes);
+	perf_write(side, side->payload, (unsigned char)perf_sink);
+	weft_reply(rx, side->payload, rx->len_bytes);
+}
+
+static int serve(struct perf_side *side)
+{
+	weft_channel_handle(side->channel, on_request, side);
+	return 0;
+}
+
+static void on_reply(struct weft_rx *reply, int status, void *user)
+{
+	struct ticket *ticket = user;
+	struct flight *flight = ticket->flight;
+
+	if (status == 0)
+		perf_sink += perf_read(flight->side, reply->data, reply->len_bytes);
+	else
+		flight->failed++;
+	weft_histogram_record(flight->latency_ns,
+			      (uint64_t)(weft_clock_ticks_to_ns(weft_clock_ticks() - ticket->sent_ticks) + 0.5));
+	flight->answered++;
+	flight->out--;
+	ticket->next = free_tickets;
+	free_tickets = ticket;
+}
+
+static int fill_window(struct perf_side *side, struct flight *flight)
+{
+	int rc = 0;
+
+	while (rc == 0 && flight->out < side->opts->window) {
+		struct ticket *ticket = free_tickets;
+
+		perf_write(side, side->payload, (unsigned char)flight->answered);
+		ticket->sent_ticks = weft_clock_ticks();
+		rc = weft_request(side->peer, side->payload, side->opts->len_bytes, WEFT_NEVER, on_reply, ticket, NULL);
+		if (rc == 0) {
+			free_tickets = ticket->next;
+			flight->out++;
+		}
+	}
+	return rc == -WEFT_EAGAIN ? 0 : rc;
+}
+
+static int measure(struct perf_side *side, struct perf_result *result)
+{
+	struct flight flight = {.side = side, .latency_ns = result->latency_ns};
+	uint64_t start_ns, warm_ns, end_ns, now_ns, first = 0;
+	int rc = perf_side_connect(side);
+
+	if (rc < 0)
+		return rc;
+	for (unsigned int i = 0; i < sizeof tickets / sizeof *tickets; i++) {
+		tickets[i] = (struct ticket){&flight, free_tickets, 0};
+		free_tickets = &tickets[i];
+	}
+	start_ns = weft_clock_now(weft_clock_real());
+	warm_ns = start_ns + (uint64_t)(side->opts->seconds * 1e8);
+	end_ns = start_ns + (uint64_t)(side->opts->seconds * 1e9);
+	do {
+		for (unsigned int i = 0; i < 256 && rc == 0; i++) {
+			rc = fill_window(side, &flight);
+			weft_worker_poll(side->worker);
+		}
+		now_ns = weft_clock_now(weft_clock_real());
+		if (now_ns < warm_ns) {
+			weft_histogram_reset(flight.latency_ns);
+			first = flight.answered;
+			start_ns = now_ns;
+		}
+	} while (rc == 0 && now_ns < end_ns);
+	result->rate = (double)(flight.answered - first) * 1e9 / (double)(now_ns - start_ns);
+	result->bytes_per_second = result->rate * (double)side->opts->len_bytes;
+	while (rc == 0 && flight.out)
+		weft_worker_poll(side->worker);
+	if (rc == 0 && flight.failed)
+		rc = weft_set_error(WEFT_EIO, "%llu requests failed", (unsigned long long)flight.failed);
+	return rc;
+}
+
+const struct perf_test perf_rpc = {"rpc", "requests and replies", 32, 1, serve, measure};

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One side of a test of `weft perf`: its node, its way to the other side, its payload.
+ */
+#include "perf.h"
+
+#include "floor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNECT_NS UINT64_C(5000000000)
+
+uint64_t perf_sink;
+
+int perf_side_open(struct perf_side *side, const struct perf_opts *opts, const char *name, const char *peer_name, int core)
+{
+	struct weft_channel_opts channel_opts;
+	struct weft_node_opts node_opts;
+	int rc;
+
+	memset(side, 0, sizeof *side);
+	side->opts = opts;
+	strncpy(side->peer_name, peer_name, sizeof side->peer_name - 1);
+	if (floor_pin(core) < 0)
+		return weft_set_error(weft_error_from_errno(errno), "core %d cannot be used: %s", core, strerror(errno));
+	side->payload = calloc(1, opts->len_bytes + 8);
+	if (!side->payload)
+		return weft_set_error(WEFT_ENOMEM, "no memory for a payload of %zu bytes", opts->len_bytes);
+	weft_node_opts_init(&node_opts, sizeof node_opts);
+	node_opts.name = name;
+	node_opts.worker_count = 0;
+	node_opts.idle = opts->idle;
+	weft_channel_opts_init(&channel_opts, sizeof channel_opts);
+	channel_opts.max_message_bytes = opts->len_bytes > 1 << 20 ? opts->len_bytes : 1 << 20;
+	if (channel_opts.window_bytes < 4 * opts->len_bytes)
+		channel_opts.window_bytes = 4 * opts->len_bytes;
+	rc = weft_node_open(&node_opts, &side->node);
+	if (rc == 0)
+		rc = weft_channel_open(side->node, PERF_CHANNEL, &channel_opts, &side->channel);
+	if (rc == 0)
+		side->worker = weft_node_worker(side->node, 0);
+	return rc;
+}
+
+int perf_side_connect(struct perf_side *side)
+{
+	struct weft_sender_opts opts = {.size = sizeof opts, .wait_for_peer = true};
+	int rc = weft_sender_open(side->worker, side->channel, side->peer_name, &opts, &side->peer);
+
+	return rc < 0 ? rc : weft_sender_wait(side->peer, weft_clock_now(weft_clock_real()) + CONNECT_NS);
+}
+
+void perf_side_close(struct perf_side *side)
+{
+	weft_node_close(&side->node);
+	free(side->payload);
+}
+
+void perf_write(const struct perf_side *side, unsigned char *to, unsigned char value)
+{
+	if (side->opts->touch)
+		memset(to, value, side->opts->len_bytes);
+}
+
+uint64_t perf_read(const struct perf_side *side, const void *from, size_t len_bytes)
+{
+	const unsigned char *bytes = from;
+	uint64_t sum = 0, word;
+	size_t at = 0;
+
+	if (!side->opts->touch)
+		return 0;
+	for (; at + 8 <= len_bytes; at += 8) {
+		memcpy(&word, bytes + at, 8);
+		sum += word;
+	}
+	for (; at < len_bytes; at++)
+		sum += bytes[at];
+	return sum;
+}
