@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fixture of the fabric's tests.
+ */
+#include "pair.h"
+
+#include <CUnit/Basic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct weft_node *open_node(const char *which)
+{
+	struct weft_node_opts opts;
+	struct weft_node *node = NULL;
+	char name[48];
+
+	snprintf(name, sizeof name, "test-%d-%s", (int)getpid(), which);
+	weft_node_opts_init(&opts, sizeof opts);
+	opts.name = name;
+	opts.worker_count = 0;
+	CU_ASSERT_EQUAL_FATAL(weft_node_open(&opts, &node), 0);
+	return node;
+}
+
+void pair_open(struct pair *pair, const struct weft_channel_opts *opts)
+{
+	memset(pair, 0, sizeof *pair);
+	pair->near = open_node("near");
+	pair->far = open_node("far");
+	pair->near_worker = weft_node_worker(pair->near, 0);
+	pair->far_worker = weft_node_worker(pair->far, 0);
+	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair->near, "test", opts, &pair->near_channel), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair->far, "test", opts, &pair->far_channel), 0);
+}
+
+static void on_event(struct weft_sender *sender, enum weft_sender_event event, int cause, void *user)
+{
+	struct pair *pair = user;
+
+	(void)sender;
+	pair->events[event]++;
+	pair->cause = cause;
+}
+
+void pair_connect(struct pair *pair)
+{
+	struct weft_sender_opts opts = {.size = sizeof opts, .on_event = on_event, .user = pair};
+
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair->near_worker, pair->near_channel, weft_node_name(pair->far), &opts,
+					       &pair->sender),
+			      0);
+	CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(pair, weft_sender_status(pair->sender) == 0));
+}
+
+void pair_turn(struct pair *pair)
+{
+	if (pair->near)
+		weft_worker_poll(pair->near_worker);
+	if (pair->far)
+		weft_worker_poll(pair->far_worker);
+}
+
+void pair_close(struct pair *pair)
+{
+	weft_node_close(&pair->near);
+	weft_node_close(&pair->far);
+}
