@@ -2,7 +2,7 @@
 /*
  * The real clock and what is common to both kinds.
  */
-#include "base/clock_private.h"
+#include "clock_private.h"
 
 #include <pthread.h>
 

@@ -7,7 +7,7 @@
  * Pieces lie in static slots that are used in turn. A reader looks at the count of pieces before and after, so it
  * notices a slot that was written under it.
  */
-#include "base/clock_private.h"
+#include "clock_private.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /*
  * Clocks that move only when told to.
  */
-#include "base/clock_private.h"
+#include "clock_private.h"
 
 #include <weft/assert.h>
 #include <weft/errors.h>

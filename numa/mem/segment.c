@@ -32,7 +32,7 @@
 #define WORD_BITS (8 * sizeof(unsigned long))
 
 _Static_assert(sizeof(struct weft_segment_header) == 64, "readers of other builds expect one cache line");
-_Static_assert(sizeof(struct weft_segment_opts) == 48, "new fields go to the end");
+_Static_assert(sizeof(struct weft_segment_opts) == 40, "new fields go to the end");
 
 void weft_segment_opts_init(struct weft_segment_opts *opts, size_t size)
 {

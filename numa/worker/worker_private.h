@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of a worker, for the files of this folder. Only the owner touches it, but for what is marked.
+ */
+#ifndef WORKER_PRIVATE_H
+#define WORKER_PRIVATE_H
+
+#include "worker/timer_wheel.h"
+
+#include <weft/ring.h>
+#include <weft/worker.h>
+
+#include <stdatomic.h>
+#include <sys/epoll.h>
+
+/* The clock is read, and timers are looked at, once in so many turns; fds once in so many of those. */
+#define WEFT__TURNS_PER_TICK 32u
+#define WEFT__TICKS_PER_FETCH 2u
+#define WEFT__FETCH_MAX 32
+#define WEFT__MAILBOX_BURST 64u
+#define WEFT__TIMER_BURST 32u
+#define WEFT__NAME_BYTES 16
+
+enum weft__sleep { WEFT__AWAKE, WEFT__SLEEPING, WEFT__WOKEN };
+
+/* One walk over the pollers. They nest when a poller's callback turns the worker; removals mend all of them. */
+struct weft__walk {
+	struct weft_list *next;
+	struct weft__walk *outer;
+};
+
+/* Counters have one writer and readers anywhere. */
+struct weft__counters {
+	_Atomic uint64_t turns, busy_turns, sleeps, wakes_by_backstop, messages, timers_fired, yields;
+	_Atomic uint64_t spin_ns;
+	_Atomic bool oversubscribed;
+};
+
+/* What the idle strategy knows; see idle.c. */
+struct weft__idle {
+	enum weft_idle strategy;
+	unsigned int turns;           /* empty ones in a row */
+	unsigned int quiet_turns;     /* turns that only look, before anything is measured */
+	uint64_t since_ns;            /* start of the empty turns */
+	uint64_t gap_ns;              /* mean length of the gaps */
+	uint64_t spin_ns;
+	uint64_t looked_ns;           /* last look at the switches */
+	uint64_t leaked_ns;           /* last time the score went down */
+	uint64_t switches;            /* involuntary ones at that look */
+	unsigned int score;           /* how much speaks for oversubscription */
+	bool oversubscribed;
+};
+
+struct weft_worker {
+	/* Each turn. */
+	_Alignas(WEFT_CACHE_LINE) struct weft_mpsc *mailbox;
+	struct weft_list pollers;
+	struct weft__walk *walks;
+	unsigned int countdown;       /* turns until the next tick; 0: at the next turn */
+	unsigned int flushers;        /* pollers with a flush */
+	bool claimed;
+	uint64_t now_ns;
+
+	/* Ticks. */
+	struct weft_clock *clock;
+	bool is_virtual;
+	bool armed;
+	bool rearm;                   /* a poller was added while armed */
+	bool fetching;                /* inside a dispatch of fds */
+	unsigned int fetch_countdown; /* ticks until the next look at fds; 0: at the next tick */
+	unsigned int armless;         /* pollers that cannot wake us */
+	struct weft__idle idle;
+	uint64_t backstop_ns;
+	uint64_t turn_count;
+
+	/* fds. */
+	int epoll_fd, event_fd;
+	struct weft_list watches;
+	unsigned int callbacks;       /* watches with a callback */
+	struct epoll_event fetched[WEFT__FETCH_MAX];
+	int fetched_count;
+
+	/* Cold. */
+	char name[WEFT__NAME_BYTES];
+	void *user;
+	bool membarrier;
+	struct weft__counters counters;
+	/* Thread: any. */
+	_Atomic(const void *) owner;
+	_Atomic int owner_tid;
+	_Atomic unsigned int fork_generation;
+	_Atomic bool stop;
+	_Alignas(WEFT_CACHE_LINE) _Atomic int sleeping; /* enum weft__sleep */
+
+	_Alignas(WEFT_CACHE_LINE) struct weft__wheel wheel;
+};
+
+static inline void weft__count(_Atomic uint64_t *counter, uint64_t more)
+{
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
+			      memory_order_relaxed);
+}
+
+/* owner.c */
+void weft__owner_init(struct weft_worker *worker);
+void weft__owner_claim(struct weft_worker *worker);
+
+/* mailbox.c */
+unsigned int weft__mailbox_drain(struct weft_worker *worker);
+void weft__worker_kick(struct weft_worker *worker);
+
+/* fds.c */
+int weft__fds_open(struct weft_worker *worker);
+void weft__fds_close(struct weft_worker *worker);
+/* Asks epoll without waiting and dispatches. */
+unsigned int weft__fds_poll(struct weft_worker *worker);
+/* Waits for span_ns at most (WEFT_NEVER: without end). Returns what epoll returned; the events are kept. */
+int weft__fds_wait(struct weft_worker *worker, uint64_t span_ns);
+unsigned int weft__fds_dispatch(struct weft_worker *worker, int count);
+
+/* arm.c */
+bool weft__membarrier_register(void);
+
+/* idle.c */
+void weft__idle_init(struct weft_worker *worker, const struct weft_worker_opts *opts);
+void weft__idle_busy(struct weft_worker *worker);
+void weft__idle(struct weft_worker *worker, uint64_t deadline_ns);
+
+#endif
