@@ -29,7 +29,7 @@ static void on_ask(struct weft_rx *rx, void *user)
 static void on_answer(struct weft_rx *reply, int status, void *user)
 {
 	struct asking *asking = user;
-	uint64_t number;
+	uint64_t number = 1; /* odd: wrong */
 
 	if (status == 0 && reply->len_bytes == sizeof number)
 		memcpy(&number, reply->data, sizeof number);

@@ -149,12 +149,20 @@ static int finish(struct shm_path *path, int fd, const struct weft_peer_identity
 
 /* ---- handshakes ---- */
 
+/* Once only: afterwards the path may watch the same descriptor. */
+static void stop_watching(struct shm_attach *attach)
+{
+	if (attach->watch.ready)
+		weft_worker_remove_fd(attach->device->opts.runner, &attach->watch);
+	attach->watch.ready = NULL;
+}
+
 static void attach_free(struct shm_attach *attach)
 {
 	struct weft_worker *runner = attach->device->opts.runner;
 
 	weft_timer_cancel(runner, &attach->stall);
-	weft_worker_remove_fd(runner, &attach->watch);
+	stop_watching(attach);
 	weft_list_remove(&attach->link);
 	attach->device->attach_count--;
 	if (attach->fd >= 0)
@@ -244,7 +252,7 @@ static void answer_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	} else if (rc == 1 && wire.type == SHM_ACCEPT && fd_count == 2) {
 		rc = join_peer_half(path, &wire, fds);
 		if (rc == 0) {
-			weft_worker_remove_fd(attach->device->opts.runner, &attach->watch);
+			stop_watching(attach);
 			rc = finish(path, attach->fd, &attach->peer, &wire, attach->request);
 		}
 		if (rc == 0) {
@@ -358,7 +366,7 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 		rc = build_accepted(attach, &wire, fds);
 		if (rc == 0) {
 			attach->path->bell_fd = fds[--fd_count];
-			weft_worker_remove_fd(attach->device->opts.runner, &attach->watch);
+			stop_watching(attach);
 			rc = finish(attach->path, attach->fd, &attach->peer, &wire, NULL);
 		}
 		if (rc == 0) {

@@ -42,7 +42,8 @@ struct weft_sender {
 	/* what the quick send looks at */
 	struct weft__tx_lane *lane0;
 	struct weft_path *path; /* NULL: not ready */
-	uint32_t inline_max;
+	uint32_t inline_max;    /* of the driver */
+	uint32_t quick_max;     /* the same, or the longest message if that is less */
 	uint8_t class_;
 	uint8_t delivery;
 	bool quick;             /* ready, one lane to look at, nothing staged or conflated */

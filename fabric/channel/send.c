@@ -118,7 +118,7 @@ int weft_send(struct weft_sender *sender, const void *data, size_t len_bytes)
 {
 	struct weft__tx_lane *lane = sender->lane0;
 
-	if (__builtin_expect(sender->quick && len_bytes <= sender->inline_max && !lane->staged_count &&
+	if (__builtin_expect(sender->quick && len_bytes <= sender->quick_max && !lane->staged_count &&
 				     weft__lane_has_credit(lane, len_bytes),
 			     1))
 		return send_inline(sender, lane, 0, NULL, 0, data, len_bytes, 0);
@@ -129,7 +129,7 @@ int weft_send_more(struct weft_sender *sender, const void *data, size_t len_byte
 {
 	struct weft__tx_lane *lane = sender->lane0;
 
-	if (__builtin_expect(sender->quick && len_bytes <= sender->inline_max && !lane->staged_count &&
+	if (__builtin_expect(sender->quick && len_bytes <= sender->quick_max && !lane->staged_count &&
 				     weft__lane_has_credit(lane, len_bytes),
 			     1))
 		return send_inline(sender, lane, 0, NULL, 0, data, len_bytes, WEFT_TX_MORE);

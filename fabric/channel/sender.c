@@ -164,6 +164,8 @@ void weft__sender_ready(struct weft_sender *sender)
 		return;
 	sender->path = link->path;
 	sender->inline_max = link->path->port->inline_max;
+	sender->quick_max = sender->max_message_bytes < sender->inline_max ? (uint32_t)sender->max_message_bytes
+									    : sender->inline_max;
 	for (unsigned int i = 0; i < sender->lane_count; i++)
 		if (!sender->lanes[i].opened) {
 			weft__link_busy(link);
