@@ -4,6 +4,7 @@
  * classes and joins again; that what is lacking is remembered; and that other threads' puts come home. The random
  * test prints its seed; give one in WEFT_TEST_SEED to repeat it.
  */
+#include "fault.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
@@ -472,6 +473,48 @@ static void options_and_segments_out_of_range_are_refused(void)
 	weft_pool_close(&pool);
 }
 
+static void each_step_of_a_pool_can_fail_without_a_trace(void)
+{
+	struct fixture fixture = set_up(1);
+	const struct weft_segment *segment = weft_arena_segment(fixture.arena, 1);
+	struct weft_pool_opts opts;
+	bool struck = true;
+
+	weft_pool_opts_init(&opts, sizeof opts);
+	for (unsigned int skip = 0; struck; skip++) {
+		struct weft_pool *pool = NULL;
+		struct weft_buf *buf;
+		int rc;
+
+		fault_arm(skip);
+		rc = weft_pool_open(&opts, &pool);
+		CU_ASSERT_EQUAL(rc == 0, pool != NULL);
+		if (pool) {
+			rc = weft_pool_adopt(pool, segment);
+			struck = fault_disarm();
+			CU_ASSERT_EQUAL(weft_pool_get(pool, 1, &buf), rc ? -WEFT_EAGAIN : 0);
+			CU_ASSERT_EQUAL(rc != 0, struck);
+			CU_ASSERT_EQUAL(weft_pool_adopt(pool, segment), rc ? 0 : -WEFT_EEXIST);
+		}
+		fault_disarm();
+		weft_pool_close(&pool);
+	}
+	tear_down(&fixture);
+}
+
+static void getting_and_putting_never_ask_the_system_for_anything(void)
+{
+	static const size_t lens[] = {1, 2 * KIB, 16 * KIB, 64 * KIB, MIB, 3 * MIB};
+	struct fixture fixture = set_up(7 * MIB);
+	unsigned int count;
+
+	fault_arm(0);
+	for (size_t i = 0; i < sizeof lens / sizeof *lens; i++)
+		put_all(get_all(&fixture, lens[i], &count));
+	CU_ASSERT_FALSE(fault_disarm());
+	tear_down(&fixture);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -489,6 +532,8 @@ int main(int argc, char **argv)
 		SUITE_CASE(what_other_threads_put_comes_home),
 		SUITE_CASE(a_full_ring_home_refuses),
 		SUITE_CASE(options_and_segments_out_of_range_are_refused),
+		SUITE_CASE(each_step_of_a_pool_can_fail_without_a_trace),
+		SUITE_CASE(getting_and_putting_never_ask_the_system_for_anything),
 	};
 
 	return suite_main("pool", cases, SUITE_COUNT(cases), argc, argv);
