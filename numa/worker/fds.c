@@ -64,6 +64,7 @@ int weft_worker_add_fd(struct weft_worker *worker, struct weft_fd_watch *watch)
 		return rc;
 	weft_list_push_back(&worker->watches, &watch->link);
 	worker->callbacks += watch->ready != NULL;
+	worker->fetch_countdown = 0;
 	return 0;
 }
 
@@ -91,14 +92,11 @@ void weft_worker_remove_fd(struct weft_worker *worker, struct weft_fd_watch *wat
 	}
 }
 
-unsigned int weft__fds_dispatch(struct weft_worker *worker, int count)
+unsigned int weft__fds_dispatch(struct weft_worker *worker)
 {
 	unsigned int done = 0;
 
-	if (count <= 0)
-		return 0;
 	worker->fetching = true;
-	worker->fetched_count = count;
 	for (int i = 0; i < worker->fetched_count; i++) {
 		struct weft_fd_watch *watch = worker->fetched[i].data.ptr;
 
@@ -108,16 +106,21 @@ unsigned int weft__fds_dispatch(struct weft_worker *worker, int count)
 		done++;
 		watch->ready(watch, worker->fetched[i].events, watch->user);
 	}
+	if (worker->fetched_count == WEFT__FETCH_MAX)
+		worker->fetch_countdown = 0;
 	worker->fetched_count = 0;
 	worker->fetching = false;
-	if (count == WEFT__FETCH_MAX)
-		worker->fetch_countdown = 0;
 	return done;
 }
 
 unsigned int weft__fds_poll(struct weft_worker *worker)
 {
-	return weft__fds_dispatch(worker, epoll_wait(worker->epoll_fd, worker->fetched, WEFT__FETCH_MAX, 0));
+	int count = epoll_wait(worker->epoll_fd, worker->fetched, WEFT__FETCH_MAX, 0);
+
+	if (count <= 0)
+		return 0;
+	worker->fetched_count = count;
+	return weft__fds_dispatch(worker);
 }
 
 int weft__fds_wait(struct weft_worker *worker, uint64_t span_ns)
@@ -127,9 +130,10 @@ int weft__fds_wait(struct weft_worker *worker, uint64_t span_ns)
 	uint64_t span_ms = span_ns / 1000000u + (span_ns % 1000000u != 0);
 	int count = epoll_pwait2(worker->epoll_fd, worker->fetched, WEFT__FETCH_MAX, limit, NULL);
 
-	if (count >= 0 || errno != ENOSYS)
-		return count;
 	/* Before Linux 5.11 only whole milliseconds could be waited for. */
-	return epoll_wait(worker->epoll_fd, worker->fetched, WEFT__FETCH_MAX,
-			  limit == NULL ? -1 : (int)(span_ms < 60000 ? span_ms : 60000));
+	if (count < 0 && errno == ENOSYS)
+		count = epoll_wait(worker->epoll_fd, worker->fetched, WEFT__FETCH_MAX,
+				   limit == NULL ? -1 : (int)(span_ms < 60000 ? span_ms : 60000));
+	worker->fetched_count = count > 0 ? count : 0;
+	return count;
 }

@@ -109,6 +109,11 @@ static void sleep_until(struct weft_worker *worker, uint64_t deadline_ns)
 	uint64_t until_ns, backstop_ns;
 	int count;
 
+	/* Turned by a callback of a descriptor: the events kept are in use. */
+	if (worker->fetching) {
+		yield(worker);
+		return;
+	}
 	if (!weft_worker_arm(worker)) {
 		weft__idle_busy(worker);
 		return;
@@ -124,8 +129,8 @@ static void sleep_until(struct weft_worker *worker, uint64_t deadline_ns)
 	refresh(worker);
 	if (count == 0 && until_ns == backstop_ns)
 		weft__count(&worker->counters.wakes_by_backstop, 1);
-	/* Level-triggered events come again at the fetch that disarm asked for; these may be edges. */
-	weft__fds_dispatch(worker, count);
+	if (weft__fds_dispatch(worker) > 0)
+		weft__idle_busy(worker);
 }
 
 static inline void pause_core(void)
@@ -182,7 +187,8 @@ static void idle_turn(struct weft_worker *worker, uint64_t deadline_ns)
 			sleep_until(worker, deadline_ns);
 		return;
 	case WEFT_IDLE_ADAPTIVE:
-		if (idle->turns > QUIET_TURNS || idle->oversubscribed)
+		if (idle->turns > QUIET_TURNS || idle->oversubscribed ||
+		    worker->now_ns - idle->since_ns >= idle->spin_ns)
 			spin_or_sleep(worker, deadline_ns);
 		return;
 	}

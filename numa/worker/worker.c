@@ -224,6 +224,8 @@ void weft_worker_add_poller(struct weft_worker *worker, struct weft_poller *poll
 void weft_worker_remove_poller(struct weft_worker *worker, struct weft_poller *poller)
 {
 	WEFT_DASSERT(weft_worker_is_owner(worker));
+	if (poller->link.next == NULL || weft_list_empty(&poller->link))
+		return;
 	for (struct weft__walk *walk = worker->walks; walk != NULL; walk = walk->outer) {
 		if (walk->next == &poller->link)
 			walk->next = poller->link.next;

@@ -40,7 +40,6 @@ struct weft__counters {
 struct weft__idle {
 	enum weft_idle strategy;
 	unsigned int turns;           /* empty ones in a row */
-	unsigned int quiet_turns;     /* turns that only look, before anything is measured */
 	uint64_t since_ns;            /* start of the empty turns */
 	uint64_t gap_ns;              /* mean length of the gaps */
 	uint64_t spin_ns;
@@ -78,7 +77,7 @@ struct weft_worker {
 	struct weft_list watches;
 	unsigned int callbacks;       /* watches with a callback */
 	struct epoll_event fetched[WEFT__FETCH_MAX];
-	int fetched_count;
+	int fetched_count;            /* events kept, not yet dispatched */
 
 	/* Cold. */
 	char name[WEFT__NAME_BYTES];
@@ -114,9 +113,10 @@ int weft__fds_open(struct weft_worker *worker);
 void weft__fds_close(struct weft_worker *worker);
 /* Asks epoll without waiting and dispatches. */
 unsigned int weft__fds_poll(struct weft_worker *worker);
-/* Waits for span_ns at most (WEFT_NEVER: without end). Returns what epoll returned; the events are kept. */
+/* Waits for span_ns at most (WEFT_NEVER: without end) and keeps the events. Returns how many, or -1. */
 int weft__fds_wait(struct weft_worker *worker, uint64_t span_ns);
-unsigned int weft__fds_dispatch(struct weft_worker *worker, int count);
+/* Calls back for the events kept. Returns how many callbacks there were. */
+unsigned int weft__fds_dispatch(struct weft_worker *worker);
 
 /* arm.c */
 bool weft__membarrier_register(void);

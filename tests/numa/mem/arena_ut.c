@@ -3,6 +3,7 @@
  * Proves that an arena grows to its limit and no further, that carvings are zeroed, aligned, disjoint and used
  * again, that segment numbers are not, and that everything is gone after close.
  */
+#include "fault.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
@@ -238,6 +239,40 @@ static void options_out_of_range_are_refused(void)
 	CU_ASSERT_PTR_NULL(arena);
 }
 
+static void each_step_of_an_arena_can_fail_without_a_trace(void)
+{
+	unsigned long kept = fault_count_kept();
+	bool struck = true;
+
+	for (unsigned int skip = 0; struck; skip++) {
+		struct weft_arena_opts opts;
+		struct weft_arena *arena = NULL;
+		const struct weft_segment *segment = NULL;
+		struct weft_carving carving = {.base = NULL};
+		struct weft_arena_stats stats;
+		int rc;
+
+		weft_arena_opts_init(&opts, sizeof opts);
+		opts.pages = WEFT_PAGES_SMALL;
+		fault_arm(skip);
+		rc = weft_arena_open(&opts, &arena);
+		CU_ASSERT_EQUAL(rc == 0, arena != NULL);
+		if (arena) {
+			CU_ASSERT_EQUAL(weft_arena_grow(arena, 1, &segment) == 0, segment != NULL);
+			CU_ASSERT_EQUAL(weft_arena_carve(arena, 1, &carving) == 0, carving.base != NULL);
+			struck = fault_disarm();
+			weft_arena_describe(arena, &stats);
+			CU_ASSERT_EQUAL(stats.segment_count, (segment != NULL) + (carving.base != NULL));
+			CU_ASSERT_EQUAL(stats.total_bytes, stats.segment_count * 2 * MIB);
+			CU_ASSERT_EQUAL(weft_arena_grow(arena, 1, &segment), 0);
+			CU_ASSERT_EQUAL(weft_arena_carve(arena, 1, &carving), 0);
+		}
+		fault_disarm();
+		weft_arena_close(&arena);
+		CU_ASSERT_EQUAL(fault_count_kept(), kept);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -249,6 +284,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(random_carvings_never_overlap),
 		SUITE_CASE(threads_may_carve_at_the_same_time),
 		SUITE_CASE(options_out_of_range_are_refused),
+		SUITE_CASE(each_step_of_an_arena_can_fail_without_a_trace),
 	};
 
 	return suite_main("arena", cases, SUITE_COUNT(cases), argc, argv);

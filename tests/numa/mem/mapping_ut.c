@@ -3,6 +3,7 @@
  * Proves that a segment can be mapped read-only from its descriptor alone, and that every descriptor that is not
  * exactly what was announced is refused, with nothing left mapped or closed.
  */
+#include "fault.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
@@ -179,6 +180,38 @@ static void each_field_of_the_header_is_checked(void)
 	expect_refusal(forge(&header, LEN, ALL_SEALS, true), WEFT_EPROTO, "number");
 }
 
+static void a_mapping_that_cannot_be_made_leaves_nothing_behind(void)
+{
+	struct weft_segment_opts opts;
+	struct weft_segment segment;
+	unsigned long kept;
+	unsigned int skip = 0;
+
+	weft_segment_opts_init(&opts, sizeof opts);
+	opts.len_bytes = 2 * MIB;
+	opts.incarnation = INCARNATION;
+	opts.segment_id = 3;
+	CU_ASSERT_EQUAL_FATAL(weft_segment_open(&opts, &segment), 0);
+	kept = fault_count_kept();
+	for (;; skip++) {
+		struct weft_mapping mapping = {.base = NULL};
+		int rc;
+
+		fault_arm(skip);
+		rc = weft_mapping_open(segment.fd, INCARNATION, 3, 2 * MIB, &mapping);
+		if (!fault_disarm()) {
+			CU_ASSERT_EQUAL(rc, 0);
+			weft_mapping_close(&mapping);
+			break;
+		}
+		CU_ASSERT_NOT_EQUAL(rc, 0);
+		CU_ASSERT_PTR_NULL(mapping.base);
+		CU_ASSERT_EQUAL(fault_count_kept(), kept);
+	}
+	CU_ASSERT_TRUE(skip >= 3);
+	weft_segment_close(&segment);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -189,6 +222,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(sizes_out_of_bounds_are_refused),
 		SUITE_CASE(memory_that_is_not_there_yet_is_refused),
 		SUITE_CASE(each_field_of_the_header_is_checked),
+		SUITE_CASE(a_mapping_that_cannot_be_made_leaves_nothing_behind),
 	};
 
 	return suite_main("mapping", cases, SUITE_COUNT(cases), argc, argv);

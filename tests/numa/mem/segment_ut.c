@@ -4,6 +4,7 @@
  * it writable, write to it, resize it, punch holes or add seals; that forked children do not have it; and that
  * options out of range are refused.
  */
+#include "fault.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
@@ -211,6 +212,37 @@ static void kinds_of_pages_have_names(void)
 	CU_ASSERT_STRING_EQUAL(weft_pages_name(WEFT_PAGES_HUGETLB), "hugetlb");
 }
 
+static void a_segment_that_cannot_be_made_leaves_nothing_behind(void)
+{
+	static const enum weft_pages kinds[] = {WEFT_PAGES_AUTO, WEFT_PAGES_COLLAPSE, WEFT_PAGES_SMALL};
+
+	for (unsigned int i = 0; i < 3; i++) {
+		unsigned long kept = fault_count_kept();
+		unsigned int failed_count = 0;
+
+		for (unsigned int skip = 0;; skip++) {
+			struct weft_segment segment = {.fd = -5};
+			int rc;
+
+			fault_arm(skip);
+			rc = open_one(2 * MIB, kinds[i], &segment);
+			failed_count += rc != 0;
+			if (rc) {
+				CU_ASSERT_STRING_NOT_EQUAL(weft_error_name(rc), "WEFT_E?");
+				CU_ASSERT_EQUAL(segment.fd, -5);
+			} else {
+				memset(segment.base + 64, 1, segment.len_bytes - 64);
+				weft_segment_close(&segment);
+			}
+			CU_ASSERT_EQUAL(fault_count_kept(), kept);
+			if (!fault_disarm())
+				break;
+		}
+		/* What is tried first in AUTO may fail without harm. */
+		CU_ASSERT_TRUE(failed_count >= 1);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -223,6 +255,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(memory_is_bound_to_a_node),
 		SUITE_CASE(options_out_of_range_are_refused),
 		SUITE_CASE(kinds_of_pages_have_names),
+		SUITE_CASE(a_segment_that_cannot_be_made_leaves_nothing_behind),
 	};
 
 	return suite_main("segment", cases, SUITE_COUNT(cases), argc, argv);
