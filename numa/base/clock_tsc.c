@@ -73,7 +73,7 @@ static struct sample sample_both(void)
 
 static uint64_t convert(const struct piece *piece, uint64_t ticks)
 {
-	/* The acquires pair with the releases in publish: a torn slot is seen with a changed count. */
+	/* Each acquire pairs with a release in publish(): a torn slot is seen with a changed count. */
 	uint64_t start_ticks = atomic_load_explicit(&piece->start_ticks, memory_order_acquire);
 	uint64_t start_ns = atomic_load_explicit(&piece->start_ns, memory_order_acquire);
 	uint64_t ns_per_tick = atomic_load_explicit(&piece->ns_per_tick, memory_order_acquire);
