@@ -49,12 +49,15 @@ static int make_own_half(struct shm_path *path, struct shm_wire *wire, int fds[2
 	const uint32_t slots[WEFT_CLASS_COUNT] = {SHM_EXPRESS_SLOTS, port->slots};
 	const struct weft_segment *rings, *armed;
 	char *at;
-	int rc = weft_arena_carve(path->device->opts.arena, shm_rings_bytes(slots), &path->carving);
+	size_t skip;
+	int rc = weft_arena_carve(path->device->opts.arena, shm_rings_bytes(slots) + SHM_SLOT_BYTES, &path->carving);
 
 	if (rc < 0)
 		return rc;
-	at = path->carving.base;
-	memset(at, 0, path->carving.len_bytes);
+	/* Slots in aligned pairs: processors fetch the second line of a pair along with the first. */
+	skip = path->carving.offset_bytes % (2 * SHM_SLOT_BYTES);
+	at = (char *)path->carving.base + skip;
+	memset(at, 0, shm_rings_bytes(slots));
 	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++) {
 		path->tx[i].slots = (struct shm_slot *)(void *)at;
 		path->tx[i].mask = slots[i] - 1;
@@ -63,7 +66,7 @@ static int make_own_half(struct shm_path *path, struct shm_wire *wire, int fds[2
 	}
 	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++)
 		path->rx[i].own_head = (struct shm_head *)(void *)at + i;
-	wire->rings = (struct shm_place){path->carving.segment_id, 0, path->carving.offset_bytes};
+	wire->rings = (struct shm_place){path->carving.segment_id, 0, path->carving.offset_bytes + skip};
 	wire->armed = (struct shm_place){port->armed_carving.segment_id, 0, port->armed_carving.offset_bytes};
 	rings = weft_arena_segment(path->device->opts.arena, path->carving.segment_id);
 	armed = weft_arena_segment(path->device->opts.arena, port->armed_carving.segment_id);

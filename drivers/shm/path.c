@@ -134,6 +134,8 @@ void shm_path_start(struct shm_path *path, const struct weft_hello *theirs, void
 
 static void leave_polling(struct shm_path *path)
 {
+	if (!path->busy && !weft_list_empty(&path->in_polled))
+		path->port->quiet_count--;
 	weft_list_remove(&path->in_polled);
 	path->busy = false;
 }
@@ -165,11 +167,7 @@ void shm_path_ending(struct shm_path *path, enum weft_down_reason reason)
 	}
 	path->ending = true;
 	path->ending_reason = reason;
-	if (!path->busy) {
-		weft_list_remove(&path->in_polled);
-		weft_list_push_back(&path->port->busy, &path->in_polled);
-		path->busy = true;
-	}
+	shm_path_busy(path);
 }
 
 static void finish_limbo(struct shm_path *path);

@@ -220,26 +220,42 @@ static inline unsigned int poll_path(struct shm_path *path, struct weft_rx_frame
 /* A few of the paths that were quiet, in turn; all of them before sleeping and after. */
 static unsigned int poll_quiet(struct shm_port *port, struct weft_rx_frame *frames, unsigned int first, unsigned int max)
 {
-	unsigned int looks = port->look_at_all ? port->stats.paths : SHM_SLICE;
+	unsigned int looks = port->look_at_all || port->quiet_count < SHM_SLICE ? port->quiet_count : SHM_SLICE;
 	unsigned int count = 0;
 
 	port->look_at_all = false;
-	for (unsigned int i = 0; i < looks && first + count < max && !weft_list_empty(&port->quiet); i++) {
+	while (looks-- && first + count < max) {
 		struct shm_path *path = WEFT_CONTAINER_OF(port->quiet.next, struct shm_path, in_polled);
-		unsigned int got;
+		unsigned int got = poll_path(path, frames, first + count, max);
 
-		weft_list_remove(&path->in_polled);
-		weft_list_push_back(&port->quiet, &path->in_polled);
-		got = poll_path(path, frames, first + count, max);
-		if (got && path->state == SHM_PATH_UP) {
-			path->busy = true;
-			path->empty_looks = 0;
+		if (path->state == SHM_PATH_UP) {
 			weft_list_remove(&path->in_polled);
-			weft_list_push_back(&port->busy, &path->in_polled);
+			weft_list_push_back(&port->quiet, &path->in_polled);
+			if (got)
+				shm_path_busy(path);
 		}
 		count += got;
 	}
 	return count;
+}
+
+void shm_path_busy(struct shm_path *path)
+{
+	path->empty_looks = 0;
+	if (path->busy)
+		return;
+	path->busy = true;
+	path->port->quiet_count--;
+	weft_list_remove(&path->in_polled);
+	weft_list_push_back(&path->port->busy, &path->in_polled);
+}
+
+static void path_quiet(struct shm_path *path)
+{
+	path->busy = false;
+	path->port->quiet_count++;
+	weft_list_remove(&path->in_polled);
+	weft_list_push_back(&path->port->quiet, &path->in_polled);
 }
 
 unsigned int shm_port_rx(struct weft_port *base, struct weft_rx_frame *frames, unsigned int max)
@@ -258,19 +274,18 @@ unsigned int shm_port_rx(struct weft_port *base, struct weft_rx_frame *frames, u
 		} else if (__builtin_expect(path->ending, 0)) {
 			shm_path_down(path, path->ending_reason);
 		} else if (++path->empty_looks > SHM_QUIET_TURNS && path->state == SHM_PATH_UP) {
-			path->busy = false;
-			weft_list_remove(at);
-			weft_list_push_back(&port->quiet, at);
+			path_quiet(path);
 		}
 		if (count >= max) {
 			/* The others come first the next time. */
-			weft_list_remove(at);
-			if (path->state == SHM_PATH_UP)
-				weft_list_push_back(path->busy ? &port->busy : &port->quiet, at);
+			if (path->state == SHM_PATH_UP) {
+				weft_list_remove(at);
+				weft_list_push_back(&port->busy, at);
+			}
 			break;
 		}
 	}
-	if (!weft_list_empty(&port->quiet) && count < max)
+	if (port->quiet_count && count < max)
 		count += poll_quiet(port, frames, count, max);
 	port->stats.rx_frames += count;
 	return count;

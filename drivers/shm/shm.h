@@ -97,6 +97,7 @@ struct shm_port {
 	uint64_t loan_quota_bytes;
 	uint32_t slots;
 	bool look_at_all;             /* the next rx looks at every quiet path */
+	uint32_t quiet_count;
 	struct weft_list busy, quiet; /* paths, by how they are polled */
 	struct weft_list dirty;
 	struct weft_list paths;       /* all that the worker knows */
@@ -151,6 +152,8 @@ void shm_path_ending(struct shm_path *path, enum weft_down_reason reason);
 /* On the worker: down, once. */
 void shm_path_down(struct shm_path *path, enum weft_down_reason reason);
 void shm_path_dirty(struct shm_path *path);
+/* From now on it is looked at each turn. */
+void shm_path_busy(struct shm_path *path);
 void shm_path_disconnect(struct weft_path *path);
 int shm_path_share(struct weft_path *path, uint32_t segment_id);
 /* Frees everything at once; neither worker nor runner run, or both know. */
