@@ -82,6 +82,26 @@ void weft_arena_close(struct weft_arena **arena)
 	*arena = NULL;
 }
 
+/* Room in the quota and a number for a segment that is to come. */
+static int reserve(struct weft_arena *arena, size_t len_bytes, uint32_t *segment_id)
+{
+	size_t total_bytes;
+	bool fits;
+
+	pthread_mutex_lock(&arena->lock);
+	total_bytes = arena->total_bytes;
+	fits = len_bytes <= arena->opts.max_bytes - total_bytes && arena->last_id < UINT32_MAX;
+	if (fits) {
+		arena->total_bytes += len_bytes;
+		*segment_id = ++arena->last_id;
+	}
+	pthread_mutex_unlock(&arena->lock);
+	if (fits)
+		return 0;
+	return weft_set_error(WEFT_EQUOTA, "a segment of %zu bytes is too much for an arena of %zu of %zu bytes",
+			      len_bytes, total_bytes, arena->opts.max_bytes);
+}
+
 static int open_segment(struct weft_arena *arena, size_t len_bytes, struct weft_segment *out)
 {
 	struct weft_segment_opts opts;
@@ -92,48 +112,48 @@ static int open_segment(struct weft_arena *arena, size_t len_bytes, struct weft_
 	opts.pages = arena->opts.pages;
 	opts.numa_node = arena->opts.numa_node;
 	opts.incarnation = arena->opts.incarnation;
-	opts.segment_id = arena->last_id + 1;
+	rc = reserve(arena, len_bytes, &opts.segment_id);
+	if (rc)
+		return rc;
 	rc = weft_segment_open(&opts, out);
 	if (!rc)
-		arena->last_id++;
+		return 0;
+	pthread_mutex_lock(&arena->lock);
+	arena->total_bytes -= len_bytes;
+	pthread_mutex_unlock(&arena->lock);
 	return rc;
 }
 
 int weft__mem_arena_add(struct weft_arena *arena, size_t len_bytes, bool control, struct arena_segment **out)
 {
-	struct arena_segment *entry;
+	struct arena_segment *entry = calloc(1, sizeof *entry);
 	size_t page_bytes = arena->opts.pages == WEFT_PAGES_HUGETLB ? MEM_HUGE_BYTES : weft__mem_page_bytes();
-	int rc = -WEFT_ENOMEM;
+	int rc;
 
 	len_bytes = mem_round_up(len_bytes, page_bytes);
-	if (len_bytes > arena->opts.max_bytes - arena->total_bytes)
-		return weft_set_error(WEFT_EQUOTA, "a segment of %zu bytes more than the %zu of an arena of at most %zu",
-				      len_bytes, arena->total_bytes, arena->opts.max_bytes);
-	if (arena->last_id == UINT32_MAX)
-		return weft_set_error(WEFT_EQUOTA, "an arena has used up its segment numbers");
-	entry = calloc(1, sizeof *entry);
 	if (!entry)
-		goto no_memory;
+		return weft_set_error(WEFT_ENOMEM, "no memory to keep account of a segment");
 	if (control) {
 		entry->line_count = len_bytes / ARENA_LINE_BYTES;
 		entry->lines_taken = calloc((entry->line_count + 63) / 64, sizeof *entry->lines_taken);
-		if (!entry->lines_taken)
-			goto no_memory;
+		if (!entry->lines_taken) {
+			rc = weft_set_error(WEFT_ENOMEM, "no memory to keep account of a segment");
+			goto free_entry;
+		}
 		entry->lines_taken[0] = 1; /* the segment's header */
 	}
 	rc = open_segment(arena, len_bytes, &entry->segment);
 	if (rc)
-		goto free_entry;
+		goto free_lines;
+	pthread_mutex_lock(&arena->lock);
 	weft_list_push_back(&arena->segments, &entry->link);
-	arena->total_bytes += entry->segment.len_bytes;
+	pthread_mutex_unlock(&arena->lock);
 	*out = entry;
 	return 0;
 
-no_memory:
-	weft_set_error(WEFT_ENOMEM, "no memory to keep account of a segment");
+free_lines:
+	free(entry->lines_taken);
 free_entry:
-	if (entry)
-		free(entry->lines_taken);
 	free(entry);
 	return rc;
 }
@@ -161,9 +181,7 @@ int weft_arena_grow(struct weft_arena *arena, size_t len_bytes, const struct wef
 	/* The payload starts at the second block: the first one holds the header. */
 	if (len_bytes)
 		segment_bytes = mem_round_up(mem_round_up(len_bytes, MIB) + MIB, MEM_HUGE_BYTES);
-	pthread_mutex_lock(&arena->lock);
 	rc = weft__mem_arena_add(arena, segment_bytes, false, &entry);
-	pthread_mutex_unlock(&arena->lock);
 	if (!rc)
 		*out = &entry->segment;
 	return rc;

@@ -12,7 +12,6 @@
 #include <pthread.h>
 
 #define ARENA_LINE_BYTES 64
-#define ARENA_BLOCK_BYTES ((size_t)1 << 20)
 
 struct arena_segment {
 	struct weft_list link;
@@ -30,8 +29,12 @@ struct weft_arena {
 	size_t total_bytes;
 };
 
-/* Both with the lock held. control: with a map of lines. */
+/*
+ * Adds a segment; control: with a map of lines. Without the lock: it is only taken for moments, so that nobody waits
+ * while pages are being made.
+ */
 int weft__mem_arena_add(struct weft_arena *arena, size_t len_bytes, bool control, struct arena_segment **out);
+/* With the lock held. */
 struct arena_segment *weft__mem_arena_find(struct weft_arena *arena, uint32_t segment_id);
 
 #endif

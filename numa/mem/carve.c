@@ -44,49 +44,54 @@ static size_t find_lines(const struct arena_segment *entry, size_t count)
 	return 0;
 }
 
-/* With the lock held: a place in a segment that is there, or in a new one. */
-static int find_place(struct weft_arena *arena, size_t count, struct arena_segment **out, size_t *first)
+/* With the lock held: the first segment that has a place, or NULL. */
+static struct arena_segment *find_place(struct weft_arena *arena, size_t count, size_t *first)
 {
-	size_t len_bytes = (count + 1) * ARENA_LINE_BYTES;
-	int rc;
-
 	WEFT_LIST_FOR_EACH(link, &arena->segments) {
 		struct arena_segment *entry = WEFT_CONTAINER_OF(link, struct arena_segment, link);
 
 		*first = entry->lines_taken ? find_lines(entry, count) : 0;
-		*out = entry;
 		if (*first)
-			return 0;
+			return entry;
 	}
-	if (len_bytes < arena->opts.control_segment_bytes)
-		len_bytes = arena->opts.control_segment_bytes;
-	rc = weft__mem_arena_add(arena, len_bytes, true, out);
-	*first = 1;
-	return rc;
+	return NULL;
+}
+
+/* With the lock held. */
+static void take(struct arena_segment *entry, size_t first, size_t count, struct weft_carving *out)
+{
+	mark(entry, first, count, true);
+	entry->carved_bytes += count * ARENA_LINE_BYTES;
+	*out = (struct weft_carving){
+		.base = entry->segment.base + first * ARENA_LINE_BYTES,
+		.segment_id = entry->segment.segment_id,
+		.len_bytes = (uint32_t)(count * ARENA_LINE_BYTES),
+		.offset_bytes = first * ARENA_LINE_BYTES,
+	};
+	memset(out->base, 0, out->len_bytes);
 }
 
 int weft_arena_carve(struct weft_arena *arena, size_t len_bytes, struct weft_carving *out)
 {
 	struct arena_segment *entry = NULL;
-	size_t first, count;
-	int rc;
+	size_t first, count, segment_bytes;
+	int rc = 0;
 
 	if (!len_bytes || len_bytes > (UINT32_MAX & ~(uint32_t)(ARENA_LINE_BYTES - 1)))
 		return weft_set_error(WEFT_EINVAL, "cannot carve %zu bytes: ask for 1 byte to 4 GiB", len_bytes);
 	count = mem_round_up(len_bytes, ARENA_LINE_BYTES) / ARENA_LINE_BYTES;
+	segment_bytes = (count + 1) * ARENA_LINE_BYTES;
+	if (segment_bytes < arena->opts.control_segment_bytes)
+		segment_bytes = arena->opts.control_segment_bytes;
 	pthread_mutex_lock(&arena->lock);
-	rc = find_place(arena, count, &entry, &first);
-	if (!rc) {
-		mark(entry, first, count, true);
-		entry->carved_bytes += count * ARENA_LINE_BYTES;
-		*out = (struct weft_carving){
-			.base = entry->segment.base + first * ARENA_LINE_BYTES,
-			.segment_id = entry->segment.segment_id,
-			.len_bytes = (uint32_t)(count * ARENA_LINE_BYTES),
-			.offset_bytes = first * ARENA_LINE_BYTES,
-		};
-		memset(out->base, 0, out->len_bytes);
+	/* Somebody else may take the new segment's lines first: then it is done once more, up to the quota. */
+	while (!rc && !(entry = find_place(arena, count, &first))) {
+		pthread_mutex_unlock(&arena->lock);
+		rc = weft__mem_arena_add(arena, segment_bytes, true, &entry);
+		pthread_mutex_lock(&arena->lock);
 	}
+	if (!rc)
+		take(entry, first, count, out);
 	pthread_mutex_unlock(&arena->lock);
 	return rc;
 }

@@ -65,8 +65,7 @@ static int check_header(const struct weft_segment_header *header, size_t len_byt
 	return 0;
 }
 
-int weft_mapping_open(int fd, uint64_t incarnation, uint32_t segment_id, size_t max_len_bytes,
-		      struct weft_mapping *out)
+int weft_mapping_open(int fd, uint64_t incarnation, uint32_t segment_id, size_t max_len_bytes, struct weft_mapping *out)
 {
 	struct weft_segment_header header;
 	size_t len_bytes = 0;

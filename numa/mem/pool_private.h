@@ -46,7 +46,7 @@ struct weft_pool_block {
 	struct weft_buf *bufs; /* descriptors; the first carved_count have been handed out before */
 	struct weft_buf *free; /* of the carved ones */
 	uint32_t segment_id;
-	uint32_t run_blocks;   /* FREE: in a run's first and last block */
+	uint32_t run_blocks; /* FREE: in a run's first and last block */
 	uint32_t buf_count, carved_count, used_count;
 	uint16_t size_class;
 	uint16_t state;

@@ -69,8 +69,8 @@ int weft_pool_adopt(struct weft_pool *pool, const struct weft_segment *segment)
 	owner->segment_id = segment->segment_id;
 	owner->block_count = (uint32_t)(block_count - 1);
 	owner->bufs_bytes = block_count * POOL_BLOCK_BUFS * sizeof *owner->bufs;
-	owner->bufs = mmap(NULL, owner->bufs_bytes, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	owner->bufs = mmap(NULL, owner->bufs_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			   -1, 0);
 	if (owner->bufs == MAP_FAILED) {
 		free(owner);
 		return weft_set_error(WEFT_ENOMEM, "no memory for the descriptors of %zu blocks: %m", block_count);

@@ -52,11 +52,11 @@ static bool strikes(const char *name, int error)
 }
 
 /* WRAP(call, return type, value when it fails, errno, parameters, arguments) */
-#define WRAP(call, type, failed, error, parameters, arguments)             \
-	type __real_##call parameters;                                     \
-	type __wrap_##call parameters;                                     \
-	type __wrap_##call parameters                                      \
-	{                                                                  \
+#define WRAP(call, type, failed, error, parameters, arguments)                     \
+	type __real_##call parameters;                                             \
+	type __wrap_##call parameters;                                             \
+	type __wrap_##call parameters                                              \
+	{                                                                          \
 		return strikes(#call, error) ? (failed) : __real_##call arguments; \
 	}
 
@@ -82,7 +82,7 @@ WRAP(timerfd_create, int, -1, EMFILE, (int clock, int flags), (clock, flags))
 WRAP(socket, int, -1, EMFILE, (int family, int type, int protocol), (family, type, protocol))
 WRAP(socketpair, int, -1, EMFILE, (int family, int type, int protocol, int ends[2]), (family, type, protocol, ends))
 WRAP(pthread_create, int, EAGAIN, EAGAIN,
-     (pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *argument),
+     (pthread_t * thread, const pthread_attr_t *attr, void *(*run)(void *), void *argument),
      (thread, attr, run, argument))
 
 int __real_fcntl(int fd, int command, ...);

@@ -34,9 +34,10 @@ WEFT_API int weft_arena_open(const struct weft_arena_opts *opts, struct weft_are
 WEFT_API void weft_arena_close(struct weft_arena **arena);
 
 /*
- * Adds a segment of at least len_bytes of payload (0: the default data size) and lends it: it stays the arena's,
- * until close or weft_arena_drop. -WEFT_EQUOTA beyond max_bytes; errors of weft_segment_open. Takes the arena's
- * lock; slow. Thread: any but a data-path worker.
+ * Adds a segment of at least len_bytes of payload (0: the default data size), which begins 1 MiB into it, after the
+ * block with the header. Gives nothing away: *out is borrowed, until close or weft_arena_drop. -WEFT_EQUOTA beyond
+ * max_bytes; errors of weft_segment_open. Slow, but others may use the arena meanwhile.
+ * Thread: any but a data-path worker.
  */
 WEFT_API int weft_arena_grow(struct weft_arena *arena, size_t len_bytes, const struct weft_segment **out);
 /* Drops one segment whole; nothing in it may be in use. Thread: any but a data-path worker. */

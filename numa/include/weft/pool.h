@@ -25,19 +25,19 @@ struct weft_pool_block;
 struct weft_buf {
 	char *data;
 	size_t capacity_bytes;
-	uint64_t offset_bytes;  /* of data in its segment */
+	uint64_t offset_bytes; /* of data in its segment */
 	uint32_t segment_id;
-	uint32_t refs;          /* owner's count of holders */
+	uint32_t refs; /* owner's count of holders */
 	struct weft_pool *pool;
-	struct weft_buf *next;  /* the pool's and, while held, the holder's */
+	struct weft_buf *next; /* the pool's and, while held, the holder's */
 	uint16_t size_class;
-	uint16_t blocks;        /* of 1 MiB, for runs */
+	uint16_t blocks;               /* of 1 MiB, for runs */
 	struct weft_pool_block *block; /* the pool's */
 };
 
 struct weft_pool_opts {
 	size_t size;
-	size_t low_water_bytes;  /* below this much free memory weft_pool_is_low says so; default 1/8 of what it has */
+	size_t low_water_bytes; /* below this much free memory weft_pool_is_low says so; default 1/8 of what it has */
 	unsigned int remote_put_slots; /* ring for other threads' puts; default 1024, a power of two */
 };
 

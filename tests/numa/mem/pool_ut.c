@@ -40,8 +40,17 @@ static void each_length_gets_the_class_that_fits(void)
 	static const struct {
 		size_t len_bytes, capacity_bytes;
 	} rows[] = {
-		{0, 256}, {1, 256}, {256, 256}, {257, 2 * KIB}, {2 * KIB, 2 * KIB}, {2 * KIB + 1, 16 * KIB},
-		{16 * KIB + 1, 64 * KIB}, {64 * KIB, 64 * KIB}, {64 * KIB + 1, MIB}, {MIB, MIB}, {MIB + 1, 2 * MIB},
+		{0, 256},
+		{1, 256},
+		{256, 256},
+		{257, 2 * KIB},
+		{2 * KIB, 2 * KIB},
+		{2 * KIB + 1, 16 * KIB},
+		{16 * KIB + 1, 64 * KIB},
+		{64 * KIB, 64 * KIB},
+		{64 * KIB + 1, MIB},
+		{MIB, MIB},
+		{MIB + 1, 2 * MIB},
 		{7 * MIB, 7 * MIB},
 	};
 	struct pool_fixture fixture = pool_fixture_set_up(7 * MIB);

@@ -238,8 +238,8 @@ static void a_segment_that_cannot_be_made_leaves_nothing_behind(void)
 			if (!fault_disarm())
 				break;
 		}
-		/* What is tried first in AUTO may fail without harm. */
-		CU_ASSERT_TRUE(failed_count >= 1);
+		/* AUTO can do without what it tries first, so with reserved pages no single failure stops it. */
+		CU_ASSERT_TRUE(failed_count >= 1 || kinds[i] == WEFT_PAGES_AUTO);
 	}
 }
 
