@@ -15,7 +15,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 add_compile_options(-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef
-                    -Wvla -Wimplicit-fallthrough -fno-strict-aliasing -fno-common)
+                    -Wvla -Wimplicit-fallthrough -fno-strict-aliasing -fno-common -fno-semantic-interposition)
 add_compile_definitions(_GNU_SOURCE)
 if(WEFT_WERROR)
   add_compile_options(-Werror)

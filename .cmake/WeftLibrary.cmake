@@ -17,7 +17,8 @@ foreach(layer ${WEFT_LAYERS})
   target_include_directories(weft INTERFACE
     "$<BUILD_INTERFACE:$<TARGET_PROPERTY:${layer},INTERFACE_INCLUDE_DIRECTORIES>>")
 endforeach()
-target_link_options(weft PRIVATE "LINKER:--version-script=${WEFT_SYMBOL_MAP}" "LINKER:--as-needed")
+target_link_options(weft PRIVATE "LINKER:--version-script=${WEFT_SYMBOL_MAP}" "LINKER:--as-needed"
+                    "LINKER:-Bsymbolic-functions")
 set_target_properties(weft PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0 LINKER_LANGUAGE C
                       LINK_DEPENDS "${WEFT_SYMBOL_MAP}")
 if(NOT WEFT_SANITIZE)

@@ -172,7 +172,7 @@ static inline int take(struct shm_path *path, struct shm_rx *rx, unsigned char *
 
 		if (len > SHM_INLINE_MAX)
 			return -1;
-		shm_rx_read(rx, scratch, len, count);
+		shm_rx_read(rx, scratch, count);
 		rx->head += count;
 		path->port->stats.rx_inline_bytes += len;
 		return 1;
