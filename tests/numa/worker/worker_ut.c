@@ -350,14 +350,20 @@ static void a_watch_removed_by_a_callback_is_not_called(void)
 
 static void a_watch_without_a_callback_only_wakes(void)
 {
+	struct pollfd wait;
 	struct seen seen;
 
 	set_up(WEFT_IDLE_BLOCK);
 	seen = (struct seen){.watch = {.fd = eventfd(0, EFD_CLOEXEC), .events = EPOLLIN | EPOLLET}};
 	CU_ASSERT_EQUAL(weft_worker_add_fd(worker, &seen.watch), 0);
+	wait = (struct pollfd){.fd = weft_worker_fd(worker), .events = POLLIN};
 	for (unsigned int i = 0; i < 10; i++) {
+		CU_ASSERT_TRUE(weft_worker_arm(worker));
 		ring(&seen);
-		weft_worker_turn(worker, WEFT_NEVER);
+		CU_ASSERT_EQUAL(poll(&wait, 1, -1), 1);
+		weft_worker_disarm(worker);
+		CU_ASSERT_EQUAL(weft_worker_poll(worker), 0);
+		CU_ASSERT_EQUAL(poll(&wait, 1, 0), 0);
 	}
 	weft_worker_remove_fd(worker, &seen.watch);
 	close(seen.watch.fd);
