@@ -100,7 +100,8 @@ void weft_histogram_merge(struct weft_histogram *into, const struct weft_histogr
 /* How many values lie at or below the percentile: at least one, at most all. */
 static uint64_t rank_of(uint64_t count, double percent)
 {
-	double exact = percent / 100 * (double)count;
+	/* Less what rounding may have added, so that 7 % of 100 is 7. */
+	double exact = percent * (double)count / 100 * (1 - 1e-12);
 	uint64_t rank;
 
 	if (exact >= (double)count)

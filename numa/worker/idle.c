@@ -129,6 +129,8 @@ static void sleep_until(struct weft_worker *worker, uint64_t deadline_ns)
 	refresh(worker);
 	if (count == 0 && until_ns == backstop_ns)
 		weft__count(&worker->counters.wakes_by_backstop, 1);
+	/* The wait has fetched what there was. */
+	worker->fetch_countdown = worker->callbacks > 0 ? WEFT__TICKS_PER_FETCH - 1 : UINT32_MAX;
 	if (weft__fds_dispatch(worker) > 0)
 		weft__idle_busy(worker);
 }
