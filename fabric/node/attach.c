@@ -30,6 +30,7 @@ static int close_station(void *argument)
 {
 	struct attach *attach = argument;
 
+	weft_worker_take(attach->station->worker); /* its thread waits for us */
 	weft__station_close(&attach->station);
 	return 0;
 }
@@ -70,12 +71,12 @@ int weft_attach(struct weft_node *node, const char *name, struct weft_worker **o
 	if (rc < 0)
 		return rc;
 	attach.station->attached = true;
+	weft_worker_take(attach.station->worker);
 	rc = enlist(node, attach.station);
 	if (rc < 0) {
 		weft__runner_call(node, close_station, &attach);
 		return rc;
 	}
-	weft_worker_poll(attach.station->worker); /* the caller is its owner from now on */
 	*out = attach.station->worker;
 	return 0;
 }

@@ -7,6 +7,8 @@
 #include "channel/channel_private.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,6 +152,9 @@ static void *run_worker(void *argument)
 	struct weft__station *station = argument;
 
 	weft__thread_pin(station->node, thread_of(station));
+	weft_worker_take(station->worker);
+	/* release: pairs with the acquire in start_workers(). */
+	atomic_store_explicit(&station->owned, true, memory_order_release);
 	weft_worker_run(station->worker);
 	return NULL;
 }
@@ -160,6 +165,11 @@ static int start_workers(struct weft_node *node)
 
 	for (unsigned int i = 0; rc == 0 && i < node->own_count; i++)
 		rc = weft__thread_start(&node->threads[i], run_worker, node->stations[i]);
+	/* Until a thread owns its worker, calls on it would run on the caller's.
+	 * acquire: pairs with the release in run_worker(). */
+	for (unsigned int i = 0; rc == 0 && i < node->own_count; i++)
+		while (!atomic_load_explicit(&node->stations[i]->owned, memory_order_acquire))
+			sched_yield();
 	return rc;
 }
 
@@ -235,9 +245,14 @@ void weft_node_close(struct weft_node **node_ptr)
 	*node_ptr = NULL;
 	stop_workers(node);
 	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
-		if (node->stations[i] && node->runner_thread.started)
-			drain(node->stations[i]);
+		if (node->stations[i]) {
+			weft_worker_take(node->stations[i]->worker);
+			if (node->runner_thread.started)
+				drain(node->stations[i]);
+		}
 	weft__runner_stop(node);
+	if (node->runner)
+		weft_worker_take(node->runner);
 	for (unsigned int i = WEFT__STATIONS_MAX; i-- > 0;)
 		if (node->stations[i])
 			weft__station_close(&node->stations[i]);

@@ -26,6 +26,7 @@ struct weft__station {
 	struct weft_poller poller;
 	char name[WEFT_NAME_MAX + 1]; /* "" for the node's own workers */
 	bool attached;                /* by weft_attach */
+	_Atomic bool owned;           /* its own thread has taken the worker */
 	bool grow_asked;
 	bool unexpected_due;         /* a handler was set while messages waited for one */
 	size_t next_grow_bytes;

@@ -40,6 +40,11 @@ void weft__owner_claim(struct weft_worker *worker)
 	atomic_store_explicit(&worker->owner, &self, memory_order_relaxed);
 }
 
+void weft_worker_take(struct weft_worker *worker)
+{
+	weft__owner_claim(worker);
+}
+
 bool weft_worker_is_owner(const struct weft_worker *worker)
 {
 	const void *owner = atomic_load_explicit(&worker->owner, memory_order_relaxed);

@@ -74,6 +74,11 @@ WEFT_API const char *weft_worker_name(const struct weft_worker *worker);
 WEFT_API void *weft_worker_user(const struct weft_worker *worker);
 /* Whether the caller is the owner (or nobody is yet). Thread: any. */
 WEFT_API bool weft_worker_is_owner(const struct weft_worker *worker);
+/*
+ * Makes the calling thread the owner: for handing a worker on, and for taking it down once the thread that turned it has
+ * ended or waits. Thread: any, while nobody else is in a call on the worker.
+ */
+WEFT_API void weft_worker_take(struct weft_worker *worker);
 /* Names both threads on standard error and aborts unless the caller is the owner. Thread: any. */
 WEFT_API void weft_worker_assert_owner(const struct weft_worker *worker, const char *what);
 

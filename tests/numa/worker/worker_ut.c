@@ -469,47 +469,6 @@ static void a_worker_on_a_virtual_clock_never_sleeps(void)
 
 /* ---- ownership ---- */
 
-static void *ask_owner(void *answer)
-{
-	*(bool *)answer = weft_worker_is_owner(worker);
-	return NULL;
-}
-
-static void only_the_first_to_poll_is_owner(void)
-{
-	pthread_t thread;
-	bool other = false;
-
-	set_up(WEFT_IDLE_SPIN);
-	CU_ASSERT_TRUE(weft_worker_is_owner(worker));
-	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, ask_owner, &other), 0);
-	pthread_join(thread, NULL);
-	CU_ASSERT_TRUE(other);
-	weft_worker_poll(worker);
-	CU_ASSERT_TRUE(weft_worker_is_owner(worker));
-	weft_worker_assert_owner(worker, "test");
-	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, ask_owner, &other), 0);
-	pthread_join(thread, NULL);
-	CU_ASSERT_FALSE(other);
-	tear_down();
-}
-
-static void a_forked_child_owns_nothing_of_its_parent(void)
-{
-	int status = -1;
-	pid_t pid;
-
-	set_up(WEFT_IDLE_SPIN);
-	weft_worker_poll(worker);
-	pid = fork();
-	if (pid == 0)
-		_exit(weft_worker_is_owner(worker) ? 1 : 0);
-	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
-	CU_ASSERT_EQUAL(status, 0);
-	CU_ASSERT_TRUE(weft_worker_is_owner(worker));
-	tear_down();
-}
-
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -529,8 +488,6 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_timer_ends_the_sleep_of_each_strategy),
 		SUITE_CASE(a_turn_sleeps_until_its_deadline_at_most),
 		SUITE_CASE(a_worker_on_a_virtual_clock_never_sleeps),
-		SUITE_CASE(only_the_first_to_poll_is_owner),
-		SUITE_CASE(a_forked_child_owns_nothing_of_its_parent),
 	};
 
 	return suite_main("worker", cases, SUITE_COUNT(cases), argc, argv);

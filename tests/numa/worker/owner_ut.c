@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Proves that a worker has one owner: the first thread that polls it, until another takes it, and never a forked child.
+ */
+#include "suite.h"
+
+#include <CUnit/Basic.h>
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <weft/worker.h>
+
+#define MINUTE_NS 60000000000u
+
+static struct weft_worker *worker;
+
+static void set_up(enum weft_idle idle)
+{
+	struct weft_worker_opts opts;
+
+	weft_worker_opts_init(&opts, sizeof opts);
+	opts.idle = idle;
+	opts.backstop_ns = MINUTE_NS;
+	opts.name = "a name that is far too long";
+	opts.user = &worker;
+	CU_ASSERT_EQUAL_FATAL(weft_worker_open(&opts, &worker), 0);
+}
+
+static void tear_down(void)
+{
+	weft_worker_close(&worker);
+	CU_ASSERT_PTR_NULL(worker);
+}
+
+static void *ask_owner(void *answer)
+{
+	*(bool *)answer = weft_worker_is_owner(worker);
+	return NULL;
+}
+
+static void only_the_first_to_poll_is_owner(void)
+{
+	pthread_t thread;
+	bool other = false;
+
+	set_up(WEFT_IDLE_SPIN);
+	CU_ASSERT_TRUE(weft_worker_is_owner(worker));
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, ask_owner, &other), 0);
+	pthread_join(thread, NULL);
+	CU_ASSERT_TRUE(other);
+	weft_worker_poll(worker);
+	CU_ASSERT_TRUE(weft_worker_is_owner(worker));
+	weft_worker_assert_owner(worker, "test");
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, ask_owner, &other), 0);
+	pthread_join(thread, NULL);
+	CU_ASSERT_FALSE(other);
+	tear_down();
+}
+
+static void a_forked_child_owns_nothing_of_its_parent(void)
+{
+	int status = -1;
+	pid_t pid;
+
+	set_up(WEFT_IDLE_SPIN);
+	weft_worker_poll(worker);
+	pid = fork();
+	if (pid == 0)
+		_exit(weft_worker_is_owner(worker) ? 1 : 0);
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT_EQUAL(status, 0);
+	CU_ASSERT_TRUE(weft_worker_is_owner(worker));
+	tear_down();
+}
+
+static void *take(void *unused)
+{
+	weft_worker_take(worker);
+	CU_ASSERT_TRUE(weft_worker_is_owner(worker));
+	return unused;
+}
+
+static void a_thread_that_takes_a_worker_owns_it(void)
+{
+	pthread_t thread;
+
+	set_up(WEFT_IDLE_SPIN);
+	weft_worker_poll(worker);
+	CU_ASSERT_EQUAL(pthread_create(&thread, NULL, take, worker), 0);
+	pthread_join(thread, NULL);
+	CU_ASSERT_FALSE(weft_worker_is_owner(worker));
+	weft_worker_take(worker);
+	CU_ASSERT_TRUE(weft_worker_is_owner(worker));
+	tear_down();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct suite_case cases[] = {
+		SUITE_CASE(only_the_first_to_poll_is_owner),
+		SUITE_CASE(a_thread_that_takes_a_worker_owns_it),
+		SUITE_CASE(a_forked_child_owns_nothing_of_its_parent),
+	};
+
+	return suite_main("owner", cases, SUITE_COUNT(cases), argc, argv);
+}
