@@ -4,6 +4,7 @@
  */
 #include "floor.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -32,6 +33,9 @@ struct slot {
 
 struct shared {
 	struct slot ping, pong;
+	/* What each side read: checked afterwards, and so that no compiler leaves the reading out. */
+	uint64_t ping_sum __attribute__((aligned(LINE)));
+	uint64_t pong_sum;
 };
 
 int floor_pin(int core)
@@ -49,19 +53,40 @@ int floor_pin(int core)
 static uint64_t read_payload(const unsigned char *payload, size_t len_bytes)
 {
 	uint64_t sum = 0, word;
+	size_t at;
 
-	for (size_t at = 0; at + 8 <= len_bytes; at += 8) {
+	for (at = 0; at + 8 <= len_bytes; at += 8) {
 		memcpy(&word, payload + at, 8);
 		sum += word;
 	}
-	for (size_t at = len_bytes & ~(size_t)7; at < len_bytes; at++)
+	for (; at < len_bytes; at++)
 		sum += payload[at];
+	return sum;
+}
+
+static void write_payload(unsigned char *payload, size_t len_bytes, uint64_t sequence)
+{
+	size_t at;
+
+	for (at = 0; at + 8 <= len_bytes; at += 8)
+		memcpy(payload + at, &sequence, 8);
+	for (; at < len_bytes; at++)
+		payload[at] = (unsigned char)sequence;
+}
+
+/* What all messages together sum up to. */
+static uint64_t sum_expected(size_t len_bytes, unsigned int iterations)
+{
+	uint64_t sum = 0;
+
+	for (uint64_t i = 1; i <= iterations; i++)
+		sum += i * (len_bytes / 8) + (i & 0xff) * (len_bytes % 8);
 	return sum;
 }
 
 static void put(struct slot *slot, uint64_t sequence, size_t len_bytes)
 {
-	memset(slot->payload, (int)sequence, len_bytes);
+	write_payload(slot->payload, len_bytes, sequence);
 	/* release: pairs with the acquire in await(). */
 	atomic_store_explicit(&slot->sequence, sequence, memory_order_release);
 }
@@ -74,7 +99,7 @@ static void await(struct slot *slot, uint64_t sequence, bool yields)
 			sched_yield();
 }
 
-static uint64_t answer(struct shared *shared, size_t len_bytes, unsigned int iterations, bool yields)
+static void answer(struct shared *shared, size_t len_bytes, unsigned int iterations, bool yields)
 {
 	uint64_t sum = 0;
 
@@ -83,11 +108,11 @@ static uint64_t answer(struct shared *shared, size_t len_bytes, unsigned int ite
 		sum += read_payload(shared->ping.payload, len_bytes);
 		put(&shared->pong, i, len_bytes);
 	}
-	return sum;
+	shared->ping_sum = sum;
 }
 
-static uint64_t ask(struct shared *shared, size_t len_bytes, unsigned int iterations, bool yields,
-		    struct weft_histogram *out)
+static void ask(struct shared *shared, size_t len_bytes, unsigned int iterations, bool yields,
+		struct weft_histogram *out)
 {
 	uint64_t sum = 0, before = weft_clock_ticks();
 
@@ -102,7 +127,7 @@ static uint64_t ask(struct shared *shared, size_t len_bytes, unsigned int iterat
 			weft_histogram_record(out, now - before);
 		before = now;
 	}
-	return sum;
+	shared->pong_sum = sum;
 }
 
 struct conversion {
@@ -136,12 +161,17 @@ int floor_pingpong(size_t len_bytes, unsigned int iterations, int core_a, int co
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		floor_pin(core_b);
-		_exit(answer(shared, len_bytes, iterations, core_a == core_b && core_a >= 0) == 1);
+		answer(shared, len_bytes, iterations, core_a == core_b && core_a >= 0);
+		_exit(0);
 	}
 	floor_pin(core_a);
 	ask(shared, len_bytes, iterations, core_a == core_b && core_a >= 0, ticks);
 	waitpid(child, NULL, 0);
 	sched_setaffinity(0, sizeof before, &before);
+	if (shared->ping_sum != sum_expected(len_bytes, iterations) || shared->pong_sum != shared->ping_sum) {
+		errno = EIO;
+		goto no_child;
+	}
 	weft_histogram_each(ticks, to_ns, &conversion);
 	weft_histogram_close(&ticks);
 	munmap(shared, sizeof *shared);
