@@ -30,6 +30,7 @@
 struct piece {
 	_Atomic uint64_t start_ticks, start_ns;
 	_Atomic uint64_t ns_per_tick; /* 32.32 fixed point */
+	_Atomic uint64_t plain_ns_per_tick; /* from renew_ticks on; the same form */
 	_Atomic uint64_t renew_ticks;
 };
 
@@ -78,12 +79,23 @@ static uint64_t convert(const struct piece *piece, uint64_t ticks)
 	uint64_t start_ns = atomic_load_explicit(&piece->start_ns, memory_order_acquire);
 	uint64_t ns_per_tick = atomic_load_explicit(&piece->ns_per_tick, memory_order_acquire);
 	uint64_t span = (int64_t)(ticks - start_ticks) > 0 ? ticks - start_ticks : 0;
+	uint64_t length = atomic_load_explicit(&piece->renew_ticks, memory_order_acquire) - start_ticks;
+	uint64_t beyond = 0;
 
-	return start_ns + (uint64_t)(((unsigned __int128)span * ns_per_tick) >> 32);
+	/* The slope corrects an error within the piece. Whoever reads seldom goes on at the plain rate from its end, or
+	 * the correction would become the next error, and a larger one each time. */
+	if (__builtin_expect(span > length, 0)) {
+		uint64_t plain = atomic_load_explicit(&piece->plain_ns_per_tick, memory_order_acquire);
+
+		beyond = (uint64_t)(((unsigned __int128)(span - length) * plain) >> 32);
+		span = length;
+	}
+	return start_ns + (uint64_t)(((unsigned __int128)span * ns_per_tick) >> 32) + beyond;
 }
 
 /* Called by one thread at a time. The slot is that of a piece which ended SLOTS - 1 pieces ago. */
-static void publish(uint64_t start_ticks, uint64_t start_ns, double ns_per_tick, uint64_t length_ns)
+static void publish(uint64_t start_ticks, uint64_t start_ns, double ns_per_tick, double plain_ns_per_tick,
+		    uint64_t length_ns)
 {
 	uint64_t count = atomic_load_explicit(&piece_count, memory_order_relaxed);
 	struct piece *piece = &pieces[count % SLOTS];
@@ -94,6 +106,8 @@ static void publish(uint64_t start_ticks, uint64_t start_ns, double ns_per_tick,
 	atomic_store_explicit(&piece->start_ticks, start_ticks, memory_order_release);
 	atomic_store_explicit(&piece->start_ns, start_ns, memory_order_release);
 	atomic_store_explicit(&piece->ns_per_tick, rate, memory_order_release);
+	atomic_store_explicit(&piece->plain_ns_per_tick, (uint64_t)(plain_ns_per_tick * 4294967296.0),
+			      memory_order_release);
 	atomic_store_explicit(&piece->renew_ticks, renew_ticks, memory_order_release);
 	/* pairs with the acquire of the count in weft__clock_counter_now */
 	atomic_store_explicit(&piece_count, count + 1, memory_order_release);
@@ -136,7 +150,7 @@ static void renew(const struct piece *piece)
 	}
 	/* Held up beyond the start, the step from one line to the other could be seen: the next reader tries again. */
 	if (weft__clock_counter() < start_ticks)
-		publish(start_ticks, start_ns, rate * (1 + (double)error_ns / PIECE_NS), PIECE_NS);
+		publish(start_ticks, start_ns, rate * (1 + (double)error_ns / PIECE_NS), rate, PIECE_NS);
 }
 
 uint64_t weft__clock_counter_now(void)
@@ -184,7 +198,7 @@ void weft__clock_counter_start(void)
 	while (now.ns - anchor.ns < FIRST_SPAN_NS || now.ticks == anchor.ticks);
 	rate = (double)(now.ns - anchor.ns) / (double)(now.ticks - anchor.ticks);
 	atomic_store_explicit(&measured_ns_per_tick, rate, memory_order_relaxed);
-	publish(now.ticks, now.ns, rate, EARLY_PIECE_NS);
+	publish(now.ticks, now.ns, rate, rate, EARLY_PIECE_NS);
 }
 
 #if defined(__x86_64__)
