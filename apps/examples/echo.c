@@ -16,19 +16,20 @@ struct echo {
 	unsigned long received;
 };
 
-/* The way back is open: the message that asked for it goes first. */
+/* The way back is open: the message that asked for it goes first, now or when there is room. */
 static void way_back(struct weft_sender *sender, enum weft_sender_event event, int cause, void *user)
 {
 	struct echo *echo = user;
 
 	(void)cause;
-	if (event == WEFT_SENDER_READY && echo->first)
-		weft_send_loan(sender, echo->first, NULL);
-	else if (echo->first)
-		weft_loan_release(echo->first);
-	echo->first = NULL;
-	if (event == WEFT_SENDER_LOST || event == WEFT_SENDER_FAILED)
+	if (event == WEFT_SENDER_LOST || event == WEFT_SENDER_FAILED) {
+		if (echo->first)
+			weft_loan_release(echo->first);
+		echo->first = NULL;
 		weft_sender_close(&echo->back);
+	} else if (echo->first && weft_send_loan(sender, echo->first, NULL) != -WEFT_EAGAIN) {
+		echo->first = NULL;
+	}
 }
 
 static void send_back(struct weft_rx *rx, void *user)

@@ -21,6 +21,8 @@ int command_send(int argc, char **argv);
 int command_recv(int argc, char **argv);
 int command_perf(int argc, char **argv);
 
+/* argp_parse, but what is wrong is one line (and STATUS_USAGE). */
+void parse_arguments(const struct argp *argp, int argc, char **argv, void *input);
 /* Prints one line "weft: ..." and exits with STATUS_USAGE. */
 void usage_error(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 

@@ -79,7 +79,7 @@ int command_doctor(int argc, char **argv)
 		"(bad usage is 2 too, with one line and no report).", NULL, NULL, NULL};
 	struct doctor doctor = {.root = ""};
 
-	argp_parse(&argp, argc, argv, 0, NULL, &doctor);
+	parse_arguments(&argp, argc, argv, &doctor);
 	doctor.report = json_array();
 	run_checks(&doctor, cpu_checks);
 	run_checks(&doctor, memory_checks);

@@ -136,7 +136,7 @@ int command_info(int argc, char **argv)
 	weft_topology_opts_init(&info.topology_opts, sizeof info.topology_opts);
 	weft_plan_opts_init(&info.plan_opts, sizeof info.plan_opts);
 	info.topology_opts.devices = true;
-	argp_parse(&argp, argc, argv, 0, NULL, &info);
+	parse_arguments(&argp, argc, argv, &info);
 	err = weft_topology_open(&info.topology_opts, &info.topology);
 	if (err)
 		return status_of(err);

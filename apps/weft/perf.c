@@ -229,7 +229,7 @@ int command_perf(int argc, char **argv)
 	struct perf perf = {.opts = {.seconds = 2, .core_server = 1, .touch = true, .idle = WEFT_IDLE_ADAPTIVE}};
 	int rc;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &perf);
+	parse_arguments(&argp, argc, argv, &perf);
 	if (!perf.has_len)
 		perf.opts.len_bytes = perf.test->default_len_bytes;
 	if (!perf.has_window)

@@ -162,7 +162,7 @@ int command_recv(int argc, char **argv)
 	char error[512] = "";
 	int rc;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &receiving);
+	parse_arguments(&argp, argc, argv, &receiving);
 	stream_catch_signals();
 	rc = run(&receiving);
 	if (rc < 0)

@@ -8,6 +8,7 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -97,6 +98,26 @@ static int get_piece(struct sending *sending, struct weft_loan **loan)
 	return rc;
 }
 
+/* Waits until the input has something, and turns weft meanwhile: a receiver that dies must not wait for the next byte. */
+static int await_input(struct sending *sending)
+{
+	struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+			       {.fd = weft_worker_fd(sending->worker), .events = POLLIN}};
+
+	while (!stream_interrupted && weft_sender_status(sending->sender) == 0) {
+		if (poll(fds, 1, 0) != 0)
+			return 0; /* data, end or error: read tells; a file always is ready */
+		if (weft_worker_poll(sending->worker))
+			continue;
+		if (weft_worker_arm(sending->worker))
+			poll(fds, 2, 100);
+		weft_worker_disarm(sending->worker);
+	}
+	return stream_interrupted ? -WEFT_EINTR
+				  : weft_set_error(weft_sender_status(sending->sender), "\"%s\" is gone: %s", sending->name,
+						   weft_error_text(weft_sender_status(sending->sender)));
+}
+
 /* Fills a piece as far as the input goes; 0 at its end. */
 static ssize_t fill(struct weft_loan *loan)
 {
@@ -146,6 +167,11 @@ static int send_all(struct sending *sending)
 
 		if (rc < 0)
 			return rc;
+		rc = await_input(sending);
+		if (rc < 0) {
+			weft_loan_release(loan);
+			return rc;
+		}
 		filled = fill(loan);
 		if (filled <= 0 || stream_interrupted) {
 			weft_loan_release(loan);
@@ -199,7 +225,7 @@ int command_send(int argc, char **argv)
 	struct sending sending = {0};
 	int rc;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &sending);
+	parse_arguments(&argp, argc, argv, &sending);
 	stream_catch_signals();
 	rc = run(&sending);
 	weft_node_close(&sending.node);

@@ -226,8 +226,10 @@ static void bye_on_runner(struct weft_worker *runner, const struct weft_message 
 
 static void finish_limbo(struct shm_path *path)
 {
-	if (path->proven)
-		post(path->device->opts.runner, end_on_runner, path, 0, 0);
+	if (!path->proven || path->finished)
+		return;
+	path->finished = true; /* more than one notice of the peer's end may come */
+	post(path->device->opts.runner, end_on_runner, path, 0, 0);
 }
 
 void shm_path_disconnect(struct weft_path *base)

@@ -58,6 +58,7 @@ struct shm_path {
 	bool busy;                 /* on the list of paths that are looked at each turn */
 	bool dirty;                /* on the list of paths to flush */
 	bool proven;               /* the peer cannot read our memory any more */
+	bool finished;             /* on its last way to the runner */
 	bool ending;               /* the peer is gone: down as soon as its rings are empty */
 	enum weft_down_reason ending_reason;
 	struct weft_list in_polled;

@@ -152,6 +152,8 @@ uint32_t weft__head_make(unsigned char head[24], bool has_header, uint64_t tag, 
 int weft__send_buf(struct weft_sender *sender, struct weft__tx_lane *lane, enum weft__kind kind, unsigned int flags,
 		   const unsigned char *head, uint32_t head_len_bytes, struct weft_buf *buf, size_t offset_bytes,
 		   size_t len_bytes, struct weft_op *op);
+/* What a send says on a sender that is not ready. */
+int weft__sender_refuse(struct weft_sender *sender);
 /* Whether the sender takes a message of this length on the lane now: 0, or why not. */
 int weft__check_lane(struct weft_sender *sender, const struct weft__tx_lane *lane, size_t len_bytes);
 /* There is no room and the delivery is not reliable: drops the message, or keeps it as the latest. */

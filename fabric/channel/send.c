@@ -99,11 +99,19 @@ static int send_copied(struct weft_sender *sender, struct weft__tx_lane *lane, u
 	return rc;
 }
 
+int weft__sender_refuse(struct weft_sender *sender)
+{
+	if (sender->status == -WEFT_EAGAIN)
+		return weft__sender_again(sender, false);
+	return weft_set_error(sender->status, "\"%s\" cannot be sent to any more: %s", sender->peer,
+			      weft_error_text(sender->status));
+}
+
 /* Whether the lane takes a message now: 0, or why not. */
 int weft__check_lane(struct weft_sender *sender, const struct weft__tx_lane *lane, size_t len_bytes)
 {
 	if (sender->status < 0)
-		return sender->status == -WEFT_EAGAIN ? weft__sender_again(sender, false) : sender->status;
+		return weft__sender_refuse(sender);
 	if (len_bytes > sender->max_message_bytes)
 		return weft_set_error(WEFT_EMSGSIZE, "%zu bytes to \"%s\", the channel's max_message_bytes is %zu",
 				      len_bytes, sender->peer, (size_t)sender->max_message_bytes);

@@ -23,7 +23,7 @@ int weft_sendv(struct weft_sender *sender, const struct iovec *iov, unsigned int
 		if (__builtin_add_overflow(len_bytes, iov[i].iov_len, &len_bytes))
 			return weft_set_error(WEFT_EMSGSIZE, "the iovecs add up to more than memory can hold");
 	if (sender->status < 0)
-		return sender->status == -WEFT_EAGAIN ? weft__sender_again(sender, false) : sender->status;
+		return weft__sender_refuse(sender);
 	if (len_bytes > sender->max_message_bytes)
 		return weft_set_error(WEFT_EMSGSIZE, "%zu bytes to \"%s\", the channel's max_message_bytes is %zu",
 				      len_bytes, sender->peer, (size_t)sender->max_message_bytes);

@@ -16,6 +16,8 @@ uint64_t weft_worker_next_ns(const struct weft_worker *worker)
 
 	if (backstop_ns < worker->now_ns)
 		backstop_ns = WEFT_NEVER;
+	else if (worker->armless && worker->backstop_ns > WEFT__ARMLESS_SLEEP_NS)
+		backstop_ns = worker->now_ns + WEFT__ARMLESS_SLEEP_NS;
 	return timer_ns < backstop_ns ? timer_ns : backstop_ns;
 }
 

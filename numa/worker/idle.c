@@ -22,7 +22,6 @@
 #define LEAK_NS 5000000u
 #define SCORE_ON 4u
 #define SCORE_MAX 20u
-#define ARMLESS_SLEEP_NS 1000000u
 
 static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
 {
@@ -121,7 +120,7 @@ static void sleep_until(struct weft_worker *worker, uint64_t deadline_ns)
 	refresh(worker);
 	backstop_ns = worker->now_ns + earlier(worker->backstop_ns, WEFT_NEVER - 1 - worker->now_ns);
 	if (worker->armless != 0)
-		backstop_ns = earlier(backstop_ns, worker->now_ns + ARMLESS_SLEEP_NS);
+		backstop_ns = earlier(backstop_ns, worker->now_ns + WEFT__ARMLESS_SLEEP_NS);
 	until_ns = earlier(earlier(deadline_ns, backstop_ns), weft__wheel_next_ns(&worker->wheel));
 	weft__count(&worker->counters.sleeps, 1);
 	count = weft__fds_wait(worker, until_ns > worker->now_ns ? until_ns - worker->now_ns : 0);

@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 
 /* The clock is read, and timers are looked at, once in so many turns; fds once in so many of those. */
+#define WEFT__ARMLESS_SLEEP_NS 1000000u /* a poller that cannot wake is polled this often */
 #define WEFT__TURNS_PER_TICK 32u
 #define WEFT__TICKS_PER_FETCH 2u
 #define WEFT__FETCH_MAX 32

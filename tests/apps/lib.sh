@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# For tests of commands: BIN is the folder of the programs' build. Each check says what it found; the first that does not
+# hold ends the test.
+set -uo pipefail
+weft=$BIN/weft/weft
+examples=$BIN/examples
+scratch=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$scratch"' EXIT
+
+fail()
+{
+	echo "FAILED: $*" >&2
+	exit 1
+}
+
+# is WHAT GOT WANTED
+is()
+{
+	[ "$2" = "$3" ] || fail "$1 is \"$2\", not \"$3\""
+	echo "ok: $1 is \"$3\""
+}
+
+# one_line FILE WORDS: a single line that holds the words.
+one_line()
+{
+	is "lines of the error" "$(wc -l <"$1")" 1
+	grep -qF -- "$2" "$1" || fail "the error is \"$(cat "$1")\", without \"$2\""
+	echo "ok: $(cat "$1")"
+}
