@@ -83,7 +83,8 @@ static uint64_t convert(const struct piece *piece, uint64_t ticks)
 	uint64_t beyond = 0;
 
 	/* The slope corrects an error within the piece. Whoever reads seldom goes on at the plain rate from its end, or
-	 * the correction would become the next error, and a larger one each time. */
+	 * the correction would become the next error, and a larger one each time. The acquire
+	 * pairs with a release in publish(). */
 	if (__builtin_expect(span > length, 0)) {
 		uint64_t plain = atomic_load_explicit(&piece->plain_ns_per_tick, memory_order_acquire);
 

@@ -6,6 +6,7 @@ set -uo pipefail
 weft=$BIN/weft/weft
 examples=$BIN/examples
 scratch=$(mktemp -d)
+export weft examples scratch
 trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$scratch"' EXIT
 
 fail()
