@@ -24,6 +24,7 @@ struct sending {
 	uint64_t sent_bytes;
 	bool answered;
 	int answer;
+	int lost; /* why the receiver is gone; 0 while it is there */
 };
 
 static const struct argp_option options[] = {
@@ -53,6 +54,30 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
+/* Waiting for the receiver ends when it is there: one that is lost later is not waited for again. */
+static void on_event(struct weft_sender *sender, enum weft_sender_event event, int cause, void *user)
+{
+	struct sending *sending = user;
+
+	(void)sender;
+	if (event == WEFT_SENDER_LOST)
+		sending->lost = cause;
+}
+
+/* 0 while there is a receiver. */
+static int check(struct sending *sending)
+{
+	int rc = sending->lost ? sending->lost : weft_sender_status(sending->sender);
+
+	if (stream_interrupted)
+		return -WEFT_EINTR;
+	if (rc == 0)
+		return 0;
+	if (rc == -WEFT_EAGAIN)
+		rc = -WEFT_EPEERRESET; /* it is being waited for again */
+	return weft_set_error(rc, "\"%s\" is gone: %s", sending->name, weft_error_text(rc));
+}
+
 static void on_answer(struct weft_rx *reply, int status, void *user)
 {
 	struct sending *sending = user;
@@ -66,14 +91,15 @@ static void on_answer(struct weft_rx *reply, int status, void *user)
 static int ask(struct sending *sending, enum stream_request_kind kind)
 {
 	struct stream_request request = {.kind = kind, .total_bytes = sending->sent_bytes};
-	int rc;
+	int rc, gone = 0;
 
 	sending->answered = false;
 	while ((rc = weft_request(sending->sender, &request, sizeof request, WEFT_NEVER, on_answer, sending, NULL)) ==
-	       -WEFT_EAGAIN)
+		       -WEFT_EAGAIN &&
+	       (gone = check(sending)) == 0)
 		weft_worker_turn(sending->worker, WEFT_NEVER);
 	if (rc < 0)
-		return rc;
+		return gone < 0 ? gone : rc;
 	while (!sending->answered && !stream_interrupted)
 		weft_worker_turn(sending->worker, WEFT_NEVER);
 	if (stream_interrupted)
@@ -88,14 +114,12 @@ static int ask(struct sending *sending, enum stream_request_kind kind)
 
 static int get_piece(struct sending *sending, struct weft_loan **loan)
 {
-	int rc;
+	int rc, gone = 0;
 
-	while ((rc = weft_loan_get(sending->worker, STREAM_PIECE_BYTES, loan)) == -WEFT_EAGAIN && !stream_interrupted &&
-	       weft_sender_status(sending->sender) == 0)
+	while ((rc = weft_loan_get(sending->worker, STREAM_PIECE_BYTES, loan)) == -WEFT_EAGAIN &&
+	       (gone = check(sending)) == 0)
 		weft_worker_turn(sending->worker, WEFT_NEVER);
-	if (rc == -WEFT_EAGAIN)
-		return stream_interrupted ? -WEFT_EINTR : weft_sender_status(sending->sender);
-	return rc;
+	return gone < 0 ? gone : rc;
 }
 
 /* Waits until the input has something, and turns weft meanwhile: a receiver that dies must not wait for the next byte. */
@@ -104,7 +128,9 @@ static int await_input(struct sending *sending)
 	struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
 			       {.fd = weft_worker_fd(sending->worker), .events = POLLIN}};
 
-	while (!stream_interrupted && weft_sender_status(sending->sender) == 0) {
+	int gone;
+
+	while ((gone = check(sending)) == 0) {
 		if (poll(fds, 1, 0) != 0)
 			return 0; /* data, end or error: read tells; a file always is ready */
 		if (weft_worker_poll(sending->worker))
@@ -113,9 +139,7 @@ static int await_input(struct sending *sending)
 			poll(fds, 2, 100);
 		weft_worker_disarm(sending->worker);
 	}
-	return stream_interrupted ? -WEFT_EINTR
-				  : weft_set_error(weft_sender_status(sending->sender), "\"%s\" is gone: %s", sending->name,
-						   weft_error_text(weft_sender_status(sending->sender)));
+	return gone;
 }
 
 /* Fills a piece as far as the input goes; 0 at its end. */
@@ -143,15 +167,16 @@ static ssize_t fill(struct weft_loan *loan)
 
 static int send_piece(struct sending *sending, struct weft_loan *loan, size_t len_bytes)
 {
-	int rc;
+	int rc, gone = 0;
 
 	weft_loan_trim(loan, len_bytes);
-	while ((rc = weft_send_loan(sending->sender, loan, NULL)) == -WEFT_EAGAIN && !stream_interrupted)
+	while ((rc = weft_send_loan(sending->sender, loan, NULL)) == -WEFT_EAGAIN && (gone = check(sending)) == 0)
 		weft_worker_turn(sending->worker, WEFT_NEVER);
-	if (rc == -WEFT_EAGAIN)
-		return -WEFT_EINTR;
-	if (rc < 0)
-		return weft_set_error(rc, "\"%s\" is gone: %s", sending->name, weft_error_text(rc));
+	if (rc < 0) {
+		if (rc == -WEFT_EAGAIN)
+			weft_loan_release(loan);
+		return gone < 0 ? gone : check(sending);
+	}
 	sending->sent_bytes += len_bytes;
 	progress_show(&sending->progress, sending->sent_bytes);
 	weft_worker_poll(sending->worker);
@@ -192,7 +217,7 @@ static uint64_t input_bytes(void)
 
 static int run(struct sending *sending)
 {
-	struct weft_sender_opts opts = {.size = sizeof opts, .wait_for_peer = sending->wait};
+	struct weft_sender_opts opts = {.size = sizeof opts, .wait_for_peer = sending->wait, .on_event = on_event, .user = sending};
 	struct weft_channel *channel;
 	int rc = stream_open(NULL, &sending->node, &channel);
 

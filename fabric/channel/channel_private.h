@@ -82,6 +82,8 @@ struct weft_loan {
 	uint32_t sequence;
 	bool has_header, is_request;
 	uint64_t tag, immediate, request_id;
+	uint64_t peer_incarnation;
+	char peer[WEFT_NAME_MAX + 1]; /* who may be gone by then */
 };
 
 /* What weft keeps in a weft_rx besides the message. */

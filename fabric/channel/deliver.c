@@ -82,6 +82,8 @@ static void wait_for_taker(struct weft__view *view, struct weft__rx_lane *lane, 
 	loan->is_request = rx->is_request;
 	loan->request_id = rx->reserved[WEFT__RX_REQUEST_ID];
 	loan->sequence = lane->next_sequence - 1;
+	loan->peer_incarnation = rx->peer_incarnation;
+	memcpy(loan->peer, lane->link->peer_node, sizeof loan->peer);
 	weft_list_remove(&loan->in_lane);
 	weft_list_push_back(&lane->unexpected, &loan->in_lane);
 	weft_list_push_back(&view->unexpected, &loan->link);
@@ -127,8 +129,8 @@ void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct 
 
 /* ---- messages that came before their receive ---- */
 
-/* A waiting message as the rx that it would have been. */
-static void rx_of_loan(struct weft_loan *loan, struct weft_rx *out)
+/* A waiting message as the rx that it would have been. Its lane is NULL when the sender has gone since. */
+static void rx_of_loan(struct weft__view *view, struct weft_loan *loan, struct weft_rx *out)
 {
 	struct weft__rx_lane *lane = loan->lane;
 
@@ -139,14 +141,14 @@ static void rx_of_loan(struct weft_loan *loan, struct weft_rx *out)
 		.immediate = loan->immediate,
 		.has_header = loan->has_header,
 		.is_request = loan->is_request,
-		.peer = lane->link->peer_node,
-		.peer_incarnation = lane->link->peer_incarnation,
-		.channel = lane->view->channel,
+		.peer = loan->peer,
+		.peer_incarnation = loan->peer_incarnation,
+		.channel = view->channel,
 		.worker = loan->station->worker,
 	};
 	out->reserved[WEFT__RX_REQUEST_ID] = loan->request_id;
 	out->reserved[WEFT__RX_LANE] = (uintptr_t)lane;
-	out->reserved[WEFT__RX_LINK] = (uintptr_t)lane->link;
+	out->reserved[WEFT__RX_LINK] = lane ? (uintptr_t)lane->link : 0;
 	out->reserved[WEFT__RX_LOAN] = (uintptr_t)loan;
 }
 
@@ -183,7 +185,7 @@ static void end_posted(struct weft_op *op)
 			op->as.posted.done(op, op->status, &nothing, op->user);
 		return;
 	}
-	rx_of_loan(loan, &rx);
+	rx_of_loan(op->as.posted.view, loan, &rx);
 	copy_to(op->station, &rx, op->as.posted.buffer, op->as.posted.len_bytes, op, op->as.posted.done, op->user);
 	weft_loan_release(loan);
 }
@@ -227,7 +229,7 @@ unsigned int weft__view_run_unexpected(struct weft__view *view, unsigned int max
 		struct weft_loan *loan = WEFT_CONTAINER_OF(view->unexpected.next, struct weft_loan, link);
 		struct weft_rx rx;
 
-		rx_of_loan(loan, &rx);
+		rx_of_loan(view, loan, &rx);
 		unqueue(loan);
 		view->handler(&rx, view->handler_user);
 		weft_loan_release(loan);

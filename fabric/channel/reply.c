@@ -144,6 +144,8 @@ static int answering(struct weft_rx *rx, struct reply_to *to)
 	if (!rx->is_request || rx->reserved[WEFT__RX_STATE] & WEFT__RX_ANSWERED)
 		return weft_set_error(WEFT_EINVAL, "this message is no request, or was answered already");
 	rx->reserved[WEFT__RX_STATE] |= WEFT__RX_ANSWERED;
+	if (!link)
+		return weft_set_error(WEFT_EPEERRESET, "\"%s\", which asked, is gone", rx->peer);
 	*to = (struct reply_to){link, rx->reserved[WEFT__RX_REQUEST_ID], lane->id};
 	return 0;
 }

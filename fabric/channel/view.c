@@ -75,6 +75,8 @@ void weft__view_drop(struct weft__view *view)
 	}
 	while (!weft_list_empty(&view->lanes))
 		weft__rx_lane_detach(WEFT_CONTAINER_OF(view->lanes.next, struct weft__rx_lane, in_view));
+	while (!weft_list_empty(&view->unexpected))
+		weft__loan_free(WEFT_CONTAINER_OF(view->unexpected.next, struct weft_loan, link));
 	while (!weft_list_empty(&view->posted))
 		weft__op_finish(WEFT_CONTAINER_OF(view->posted.next, struct weft_op, link), -WEFT_ECLOSED);
 	/* Their callbacks must come before the channel's memory goes. */

@@ -63,8 +63,12 @@ void weft__rx_lane_free(struct weft__rx_lane *lane)
 {
 	struct weft__link *link = lane->link;
 
-	while (!weft_list_empty(&lane->unexpected))
-		weft__loan_free(WEFT_CONTAINER_OF(lane->unexpected.next, struct weft_loan, in_lane));
+	/* What has come stays for whoever will take it, though its sender is gone. */
+	while (!weft_list_empty(&lane->unexpected)) {
+		struct weft_list *at = weft_list_pop_front(&lane->unexpected);
+
+		weft_list_push_back(&link->station->kept, at);
+	}
 	weft__loans_forget_lane(link->station, lane);
 	weft_list_remove(&lane->in_view);
 	weft_list_remove(&lane->dirty);
