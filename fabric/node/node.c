@@ -253,6 +253,10 @@ void weft_node_close(struct weft_node **node_ptr)
 	weft__runner_stop(node);
 	if (node->runner)
 		weft_worker_take(node->runner);
+	/* What the runner had posted is taken, so that nothing of it is lost in a mailbox. */
+	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
+		for (unsigned int turns = 0; node->stations[i] && turns < 64 && weft_worker_poll(node->stations[i]->worker);)
+			turns++;
 	for (unsigned int i = WEFT__STATIONS_MAX; i-- > 0;)
 		if (node->stations[i])
 			weft__station_close(&node->stations[i]);
