@@ -29,3 +29,13 @@ one_line()
 	grep -qF -- "$2" "$1" || fail "the error is \"$(cat "$1")\", without \"$2\""
 	echo "ok: $(cat "$1")"
 }
+
+# await_node NAME: until the node listens.
+await_node()
+{
+	for _ in $(seq 200); do
+		grep -q "@weft/$(id -u)/$1\$" /proc/net/unix && return 0
+		sleep 0.05
+	done
+	fail "node $1 did not open"
+}
