@@ -191,7 +191,8 @@ static inline unsigned int drain(struct shm_path *path, struct shm_rx *rx, struc
 {
 	unsigned int count = 0;
 
-	while (first + count < max && shm_rx_ready(rx)) {
+	/* Bounded by messages, not by frames: releases make none, and a peer could send them for ever. */
+	for (unsigned int looks = 0; looks < SHM_DRAIN_MAX && first + count < max && shm_rx_ready(rx); looks++) {
 		int taken = take(path, rx, path->port->scratch[first + count], &frames[first + count]);
 
 		if (__builtin_expect(taken < 0, 0)) {

@@ -5,7 +5,8 @@
  * Sequence in the slot (FastForward, Giacomoni 2008): the consumer polls the very line that carries the message, so one
  * line moves. A slot that continues a message holds data, which may look like anything, also like the sequence that the
  * consumer will look for there one lap later. Therefore the producer, before it publishes the message that ends at
- * position p, looks at slot p in its own memory, and clears a first word that equals p + 1. Slot p is then either
+ * position p, looks at slot p in its own memory, and turns a first word that equals p + 1 into p
+ * (not into 0, which is what the consumer awaits at the position before the count begins anew). Slot p is then either
  * consumed, so that nobody reads it before the message is published, or begins the oldest message that is not consumed,
  * whose sequence differs by the ring's size and is left alone.
  */
@@ -131,7 +132,7 @@ static inline void shm_tx_commit(struct shm_tx *tx, enum shm_kind kind, uint32_t
 	slot->kind_len = (uint32_t)kind | len_bytes << 8;
 	slot->meta = meta;
 	if (__builtin_expect(atomic_load_explicit(&after->sequence, memory_order_relaxed) == next + 1, 0))
-		atomic_store_explicit(&after->sequence, 0, memory_order_relaxed);
+		atomic_store_explicit(&after->sequence, next, memory_order_relaxed);
 	if (tx->held) {
 		/* Published together with the first that was held back. */
 		atomic_store_explicit(&slot->sequence, tx->tail + 1, memory_order_relaxed);

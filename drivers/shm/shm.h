@@ -11,6 +11,7 @@
 #include <weft/driver.h>
 
 #define SHM_EXPRESS_SLOTS 64u
+#define SHM_DRAIN_MAX 64u   /* messages taken from one ring in one turn */
 #define SHM_LOANS 1024u     /* what one peer may hold of ours, and we of one peer's */
 #define SHM_SEGMENTS 1024u  /* ids of segments are below this */
 #define SHM_MAPPINGS 64u    /* segments of one peer that we map at the most */
