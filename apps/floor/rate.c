@@ -94,10 +94,9 @@ static void tail_receiver(void *shared)
 	for (uint64_t i = 0; i < total; i++) {
 		const uint64_t *words = ring->lines[i % SLOTS].words;
 
-		while (i == tail) {
-			/* Pairs with the releases in tail_sender. */
-			tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
-		}
+		/* Pairs with the releases in tail_sender. */
+		while (i == tail && i == (tail = atomic_load_explicit(&ring->tail, memory_order_acquire)))
+			relax();
 		for (unsigned int w = 0; w < WORDS; w++)
 			sum += words[w];
 		give_room(ring, i + 1);
@@ -134,7 +133,7 @@ static void marked_receiver(void *shared)
 
 		/* Pairs with the release in marked_sender. */
 		while (atomic_load_explicit(&slot->sequence, memory_order_acquire) != i + 1)
-			;
+			relax();
 		for (unsigned int w = 0; w < WORDS - 1; w++)
 			sum += slot->words[w];
 		give_room(ring, i + 1);
