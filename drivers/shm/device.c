@@ -79,6 +79,7 @@ static int port_open(struct weft_device *base, const struct weft_port_opts *opts
 		return weft_set_error(WEFT_ENOMEM, "no memory for a port");
 	memset(port, 0, sizeof *port);
 	port->base = (struct weft_port){
+		.send = shm_port_send,
 		.tx = shm_port_tx,
 		.rx = shm_port_rx,
 		.release = shm_port_release,

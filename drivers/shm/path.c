@@ -35,6 +35,7 @@ struct shm_path *shm_path_new(struct shm_port *port)
 	path->base.port = &port->base;
 	path->port = port;
 	path->device = port->device;
+	path->empty_limit = SHM_QUIET_TURNS;
 	path->control_fd = path->bell_fd = path->pid_fd = -1;
 	weft_list_init(&path->in_polled);
 	weft_list_init(&path->in_dirty);
@@ -166,6 +167,7 @@ void shm_path_ending(struct shm_path *path, enum weft_down_reason reason)
 		return;
 	}
 	path->ending = true;
+	path->empty_limit = 0;
 	path->ending_reason = reason;
 	shm_path_busy(path);
 }

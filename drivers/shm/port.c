@@ -23,20 +23,73 @@ static inline void wake_peer(struct shm_path *path)
 	}
 }
 
-static inline int put_inline(struct shm_path *path, struct shm_tx *tx, const struct weft_tx_frame *frame, bool more)
+/* Writes small data; the general way. */
+static int put_inline(struct shm_path *path, struct shm_tx *tx, const struct weft_tx_frame *frame, bool more)
 {
 	uint32_t len = frame->head_len_bytes + frame->data_len_bytes;
 	uint32_t count = shm_slots_for(len);
 	int room;
 
-	if (__builtin_expect(len > SHM_INLINE_MAX, 0))
+	if (len > SHM_INLINE_MAX)
 		return -WEFT_EMSGSIZE;
 	room = shm_tx_room(tx, count);
-	if (__builtin_expect(room <= 0, 0))
+	if (room <= 0)
 		return room < 0 ? -WEFT_EPROTO : -WEFT_EAGAIN;
 	shm_tx_write(tx, frame->head, frame->head_len_bytes, frame->data, frame->data_len_bytes);
 	shm_tx_commit(tx, SHM_INLINE, len, frame->meta, count, more);
 	path->port->stats.tx_inline_bytes += len;
+	return 0;
+}
+
+static __attribute__((noinline)) int send_slow(struct shm_path *path, enum weft_class class_, uint64_t meta,
+						const void *data, uint32_t len_bytes, unsigned int flags)
+{
+	struct weft_tx_frame frame = {.meta = meta, .data = data, .data_len_bytes = len_bytes};
+	int why = -WEFT_EAGAIN;
+
+	if (shm_port_tx(&path->base, class_, &frame, 1, flags, &why) == 1)
+		return 0;
+	/* What was held back for more to come goes out now, so that the reader can make room. */
+	if (path->tx[class_].held) {
+		shm_tx_publish(&path->tx[class_]);
+		wake_peer(path);
+	}
+	return why;
+}
+
+/* The same as tx of one frame, for small data that fits right here: no frame to fill, and each thing looked at once. */
+int shm_port_send(struct weft_path *base, enum weft_class class_, uint64_t meta, const void *data, uint32_t len_bytes,
+		  unsigned int flags)
+{
+	struct shm_path *path = WEFT_CONTAINER_OF(base, struct shm_path, base);
+	struct shm_port *port = path->port;
+	struct shm_tx *tx = &path->tx[class_];
+	struct shm_slot *slots = tx->slots, *slot;
+	uint32_t tail = tx->tail, mask = tx->mask;
+	uint32_t count = shm_slots_for(len_bytes);
+
+	if (__builtin_expect(path->state != SHM_PATH_UP || len_bytes > SHM_INLINE_MAX || tail + count - tx->head > mask + 1 ||
+				     (tail & mask) + count > mask + 1,
+			     0))
+		return send_slow(path, class_, meta, data, len_bytes, flags);
+	slot = &slots[tail & mask];
+	shm_copy(slot->data, data, len_bytes);
+	shm_tx_head(slots, mask, tail, count, (uint32_t)SHM_INLINE | len_bytes << 8, meta);
+	tx->tail = tail + count;
+	if (__builtin_expect(tx->held || flags & WEFT_TX_MORE, 0)) {
+		shm_tx_hold(tx, slot, tail);
+		if (!(flags & WEFT_TX_MORE))
+			shm_tx_publish(tx);
+		else if (!path->dirty)
+			shm_path_dirty(path);
+	} else {
+		/* release: pairs with the acquire in shm_rx_ready(); everything written before is visible with it. */
+		atomic_store_explicit(&slot->sequence, tail + 1, memory_order_release);
+	}
+	shm_tx_prefetch(slots, mask, tail + count, count);
+	wake_peer(path);
+	port->stats.tx_inline_bytes += len_bytes;
+	port->stats.tx_frames++;
 	return 0;
 }
 
@@ -59,6 +112,11 @@ static int put_loan(struct shm_path *path, struct shm_tx *tx, const struct weft_
 	return 0;
 }
 
+static int put(struct shm_path *path, struct shm_tx *tx, const struct weft_tx_frame *frame, bool more)
+{
+	return frame->loan ? put_loan(path, tx, frame, more) : put_inline(path, tx, frame, more);
+}
+
 unsigned int shm_port_tx(struct weft_path *base, enum weft_class class_, const struct weft_tx_frame *frames,
 			 unsigned int count, unsigned int flags, int *why)
 {
@@ -75,8 +133,7 @@ unsigned int shm_port_tx(struct weft_path *base, enum weft_class class_, const s
 	for (; taken < count; taken++) {
 		bool more = flags & WEFT_TX_MORE || taken + 1 < count;
 
-		rc = __builtin_expect(!frames[taken].loan, 1) ? put_inline(path, tx, &frames[taken], more)
-							      : put_loan(path, tx, &frames[taken], more);
+		rc = put(path, tx, &frames[taken], more);
 		if (__builtin_expect(rc < 0, 0))
 			break;
 	}
@@ -117,11 +174,13 @@ void shm_port_flush(struct weft_port *base)
 			weft_list_remove(at);
 		}
 	}
+	base->flush_due = !weft_list_empty(&port->dirty);
 }
 
 void shm_path_dirty(struct shm_path *path)
 {
 	path->dirty = true;
+	path->port->base.flush_due = true;
 	weft_list_push_back(&path->port->dirty, &path->in_dirty);
 }
 
@@ -152,9 +211,21 @@ static bool take_releases(struct shm_path *path, struct shm_rx *rx, const unsign
 	return true;
 }
 
+/* What is not small data: 1 a frame for the layer above, 0 a message for this driver, -1 nonsense. */
+static __attribute__((noinline)) int take_other(struct shm_path *path, struct shm_rx *rx, const struct shm_slot *slot,
+						 uint32_t kind_len, unsigned char *scratch, struct weft_rx_frame *frame)
+{
+	memcpy(scratch, slot->data, SHM_SLOT_INLINE);
+	if ((kind_len & 0xff) == SHM_LOAN)
+		return take_loan(path, rx, scratch, kind_len >> 8, frame) ? 1 : -1;
+	if ((kind_len & 0xff) == SHM_RELEASE)
+		return take_releases(path, rx, scratch, kind_len >> 8) ? 0 : -1;
+	return -1;
+}
+
 /*
- * Takes the message at the head: 1 a frame for the layer above, 0 one for this driver, -1 nonsense. What the peer can
- * still change is read once: the header into locals, the data into scratch, and only copies are looked at.
+ * Takes the message at the head, as take_other. What the peer can still change is read once: the header into locals,
+ * the data into scratch, and only copies are looked at.
  */
 static inline int take(struct shm_path *path, struct shm_rx *rx, unsigned char *scratch, struct weft_rx_frame *frame)
 {
@@ -167,52 +238,53 @@ static inline int take(struct shm_path *path, struct shm_rx *rx, unsigned char *
 	frame->len_bytes = len;
 	frame->data = scratch;
 	frame->loan_data = NULL;
-	if (__builtin_expect((kind_len & 0xff) == SHM_INLINE, 1)) {
-		uint32_t count = shm_slots_for(len);
-
-		if (len > SHM_INLINE_MAX)
-			return -1;
-		shm_rx_read(rx, scratch, count);
-		rx->head += count;
-		path->port->stats.rx_inline_bytes += len;
-		return 1;
-	}
+	if (__builtin_expect((kind_len & 0xff) != SHM_INLINE, 0))
+		return take_other(path, rx, slot, kind_len, scratch, frame);
 	memcpy(scratch, slot->data, SHM_SLOT_INLINE);
-	if ((kind_len & 0xff) == SHM_LOAN)
-		return take_loan(path, rx, scratch, len, frame) ? 1 : -1;
-	if ((kind_len & 0xff) == SHM_RELEASE)
-		return take_releases(path, rx, scratch, len) ? 0 : -1;
-	return -1;
+	if (len <= SHM_SLOT_INLINE) {
+		rx->head++;
+	} else {
+		if (__builtin_expect(len > SHM_INLINE_MAX, 0))
+			return -1;
+		rx->head += shm_rx_read_rest(rx, scratch, shm_slots_for(len));
+	}
+	path->port->stats.rx_inline_bytes += len;
+	return 1;
 }
 
 /* All that one ring has, at most max. Returns the frames. */
-static inline unsigned int drain(struct shm_path *path, struct shm_rx *rx, struct weft_rx_frame *frames,
-				 unsigned int first, unsigned int max)
+static __attribute__((noinline)) unsigned int drain(struct shm_path *path, struct shm_rx *rx,
+						     struct weft_rx_frame *frames, unsigned int first, unsigned int max)
 {
-	unsigned int count = 0;
+	unsigned int count = first;
 
 	/* Bounded by messages, not by frames: releases make none, and a peer could send them for ever. */
-	for (unsigned int looks = 0; looks < SHM_DRAIN_MAX && first + count < max && shm_rx_ready(rx); looks++) {
-		int taken = take(path, rx, path->port->scratch[first + count], &frames[first + count]);
+	for (unsigned int looks = 0; looks < SHM_DRAIN_MAX && count < max && shm_rx_ready(rx); looks++) {
+		int taken = take(path, rx, path->port->scratch[count], &frames[count]);
 
 		if (__builtin_expect(taken < 0, 0)) {
 			shm_path_down(path, WEFT_DOWN_VIOLATION);
-			return count;
+			break;
 		}
 		count += (unsigned int)taken;
+		/* Seldom, for it takes the line from the producer, which never needs the last quarter to go on. */
 		if (rx->head - rx->published > rx->mask / 4)
 			shm_rx_publish(rx);
 	}
-	if (rx->head != rx->published)
-		shm_rx_publish(rx);
-	return count;
+	return count - first;
 }
 
-static inline unsigned int poll_path(struct shm_path *path, struct weft_rx_frame *frames, unsigned int first,
-				     unsigned int max)
+static inline bool path_ready(const struct shm_path *path)
 {
-	unsigned int count = drain(path, &path->rx[WEFT_CLASS_EXPRESS], frames, first, max);
+	return shm_rx_ready(&path->rx[WEFT_CLASS_EXPRESS]) | shm_rx_ready(&path->rx[WEFT_CLASS_NORMAL]);
+}
 
+static unsigned int poll_path(struct shm_path *path, struct weft_rx_frame *frames, unsigned int first, unsigned int max)
+{
+	unsigned int count = 0;
+
+	if (shm_rx_ready(&path->rx[WEFT_CLASS_EXPRESS]))
+		count = drain(path, &path->rx[WEFT_CLASS_EXPRESS], frames, first, max);
 	if (path->state == SHM_PATH_UP)
 		count += drain(path, &path->rx[WEFT_CLASS_NORMAL], frames, first + count, max);
 	return count;
@@ -221,21 +293,26 @@ static inline unsigned int poll_path(struct shm_path *path, struct weft_rx_frame
 /* A few of the paths that were quiet, in turn; all of them before sleeping and after. */
 static unsigned int poll_quiet(struct shm_port *port, struct weft_rx_frame *frames, unsigned int first, unsigned int max)
 {
-	unsigned int looks = port->look_at_all || port->quiet_count < SHM_SLICE ? port->quiet_count : SHM_SLICE;
+	bool all = port->look_at_all || port->quiet_count <= SHM_SLICE;
+	unsigned int looks = all ? port->quiet_count : SHM_SLICE;
+	struct weft_list *at = port->quiet.next;
 	unsigned int count = 0;
 
-	port->look_at_all = false;
-	while (looks-- && first + count < max) {
-		struct shm_path *path = WEFT_CONTAINER_OF(port->quiet.next, struct shm_path, in_polled);
-		unsigned int got = poll_path(path, frames, first + count, max);
+	for (; looks && first + count < max; looks--) {
+		struct shm_path *path = WEFT_CONTAINER_OF(at, struct shm_path, in_polled);
 
-		if (path->state == SHM_PATH_UP) {
-			weft_list_remove(&path->in_polled);
-			weft_list_push_back(&port->quiet, &path->in_polled);
-			if (got)
-				shm_path_busy(path);
-		}
-		count += got;
+		at = at->next;
+		if (__builtin_expect(!path_ready(path), 1))
+			continue;
+		count += poll_path(path, frames, first + count, max);
+		if (path->state == SHM_PATH_UP)
+			shm_path_busy(path);
+	}
+	port->look_at_all = port->look_at_all && looks;
+	if (!all) {
+		/* The next ones come first the next time: the list's head moves to where this walk ended. */
+		weft_list_remove(&port->quiet);
+		weft_list_push_back(at, &port->quiet);
 	}
 	return count;
 }
@@ -259,32 +336,39 @@ static void path_quiet(struct shm_path *path)
 	weft_list_push_back(&path->port->quiet, &path->in_polled);
 }
 
+/* Nothing has come for long, or nothing more will. */
+static __attribute__((noinline)) void path_idle(struct shm_path *path)
+{
+	if (path->ending)
+		shm_path_down(path, path->ending_reason);
+	else
+		path_quiet(path);
+}
+
 unsigned int shm_port_rx(struct weft_port *base, struct weft_rx_frame *frames, unsigned int max)
 {
 	struct shm_port *port = WEFT_CONTAINER_OF(base, struct shm_port, base);
 	unsigned int count = 0;
 
-	max = max < 32 ? max : 32;
+	max = max < SHM_BURST ? max : SHM_BURST;
 	WEFT_LIST_FOR_EACH(at, &port->busy) {
 		struct shm_path *path = WEFT_CONTAINER_OF(at, struct shm_path, in_polled);
-		unsigned int got = poll_path(path, frames, count, max);
 
-		count += got;
-		if (got) {
-			path->empty_looks = 0;
-		} else if (__builtin_expect(path->ending, 0)) {
-			shm_path_down(path, path->ending_reason);
-		} else if (++path->empty_looks > SHM_QUIET_TURNS && path->state == SHM_PATH_UP) {
-			path_quiet(path);
+		if (__builtin_expect(!path_ready(path), 1)) {
+			if (__builtin_expect(++path->empty_looks > path->empty_limit, 0))
+				path_idle(path);
+			continue;
 		}
-		if (count >= max) {
-			/* The others come first the next time. */
-			if (path->state == SHM_PATH_UP) {
-				weft_list_remove(at);
-				weft_list_push_back(&port->busy, at);
-			}
-			break;
+		path->empty_looks = 0;
+		count += poll_path(path, frames, count, max);
+		if (count < max)
+			continue;
+		/* The others come first the next time. */
+		if (path->state == SHM_PATH_UP) {
+			weft_list_remove(at);
+			weft_list_push_back(&port->busy, at);
 		}
+		break;
 	}
 	if (port->quiet_count && count < max)
 		count += poll_quiet(port, frames, count, max);

@@ -44,6 +44,17 @@ static inline uint32_t shm_slots_for(uint32_t len_bytes)
 	return len_bytes <= SHM_SLOT_INLINE ? 1 : 1 + (len_bytes - SHM_SLOT_INLINE + SHM_SLOT_BYTES - 1) / SHM_SLOT_BYTES;
 }
 
+/* Fetches a line to write it. The built-in would only read it, unless the compiler is told of a newer processor; one
+ * that does not know the instruction takes it for no operation. */
+static inline void shm_prefetch_own(const void *line)
+{
+#if defined(__x86_64__)
+	__asm__ __volatile__("prefetchw %0" : : "m"(*(const char *)line));
+#else
+	__builtin_prefetch(line, 1, 3);
+#endif
+}
+
 /* Copies without a call and without reading beyond: pieces of 16, 8, 4, 2 bytes that may overlap. */
 static inline __attribute__((always_inline)) void shm_copy(unsigned char *to, const unsigned char *from,
 							    uint32_t len_bytes)
@@ -121,29 +132,48 @@ static inline void shm_tx_publish(struct shm_tx *tx)
 	tx->held = false;
 }
 
+/* The head of the message of count slots at tail, but for its sequence; and the rule about the slot behind it. */
+static inline void shm_tx_head(struct shm_slot *slots, uint32_t mask, uint32_t tail, uint32_t count, uint32_t kind_len,
+			       uint64_t meta)
+{
+	struct shm_slot *slot = &slots[tail & mask], *after = &slots[(tail + count) & mask];
+
+	slot->kind_len = kind_len;
+	slot->meta = meta;
+	if (__builtin_expect(atomic_load_explicit(&after->sequence, memory_order_relaxed) == tail + count + 1, 0))
+		atomic_store_explicit(&after->sequence, tail + count, memory_order_relaxed);
+}
+
+/* The message at tail is not to be seen yet, or only with those that were held back before it. */
+static inline void shm_tx_hold(struct shm_tx *tx, struct shm_slot *slot, uint32_t tail)
+{
+	if (tx->held) {
+		/* Published together with the first that was held back. */
+		atomic_store_explicit(&slot->sequence, tail + 1, memory_order_relaxed);
+	} else {
+		tx->held_at = tail;
+		tx->held = true;
+	}
+}
+
+/* The lines of a later message are made ours while nobody polls them, all at once instead of one by one. */
+static inline void shm_tx_prefetch(struct shm_slot *slots, uint32_t mask, uint32_t next, uint32_t count)
+{
+	shm_prefetch_own(&slots[(next + SHM_PREFETCH_SLOTS) & mask]);
+	for (uint32_t i = 1; i < count; i++)
+		shm_prefetch_own(&slots[(next + SHM_PREFETCH_SLOTS + i) & mask]);
+}
+
 /* Ends a message of count slots; with more, it is held back with all that follow until shm_tx_publish. */
 static inline void shm_tx_commit(struct shm_tx *tx, enum shm_kind kind, uint32_t len_bytes, uint64_t meta,
 				 uint32_t count, bool more)
 {
-	struct shm_slot *slot = shm_tx_slot(tx);
-	uint32_t next = tx->tail + count;
-	struct shm_slot *after = &tx->slots[next & tx->mask];
+	uint32_t tail = tx->tail;
 
-	slot->kind_len = (uint32_t)kind | len_bytes << 8;
-	slot->meta = meta;
-	if (__builtin_expect(atomic_load_explicit(&after->sequence, memory_order_relaxed) == next + 1, 0))
-		atomic_store_explicit(&after->sequence, next, memory_order_relaxed);
-	if (tx->held) {
-		/* Published together with the first that was held back. */
-		atomic_store_explicit(&slot->sequence, tx->tail + 1, memory_order_relaxed);
-	} else {
-		tx->held_at = tx->tail;
-		tx->held = true;
-	}
-	tx->tail = next;
-	/* The lines of a later message are made ours while nobody polls them, all at once instead of one by one. */
-	for (uint32_t i = 0; i < count; i++)
-		__builtin_prefetch(&tx->slots[(next + SHM_PREFETCH_SLOTS + i) & tx->mask], 1, 3);
+	shm_tx_head(tx->slots, tx->mask, tail, count, (uint32_t)kind | len_bytes << 8, meta);
+	shm_tx_hold(tx, &tx->slots[tail & tx->mask], tail);
+	tx->tail = tail + count;
+	shm_tx_prefetch(tx->slots, tx->mask, tx->tail, count);
 	if (!more)
 		shm_tx_publish(tx);
 }
@@ -155,13 +185,14 @@ static inline bool shm_rx_ready(const struct shm_rx *rx)
 	return atomic_load_explicit(&rx->slots[rx->head & rx->mask].sequence, memory_order_acquire) == rx->head + 1;
 }
 
-/* Copies the data of count slots at the head, whole slots of it; to has room for SHM_INLINE_MAX. */
-static inline void shm_rx_read(const struct shm_rx *rx, unsigned char *to, uint32_t count)
+/* Copies what follows the head's slot of a message of count slots behind the first 48 bytes; to has room for
+ * SHM_INLINE_MAX. Returns count. */
+static inline uint32_t shm_rx_read_rest(const struct shm_rx *rx, unsigned char *to, uint32_t count)
 {
-	memcpy(to, rx->slots[rx->head & rx->mask].data, SHM_SLOT_INLINE);
-	for (uint32_t i = 1; i < count; i++)
-		memcpy(to + SHM_SLOT_INLINE + (i - 1) * SHM_SLOT_BYTES, &rx->slots[(rx->head + i) & rx->mask],
-		       SHM_SLOT_BYTES);
+	to += SHM_SLOT_INLINE;
+	for (uint32_t i = 1; i < count; i++, to += SHM_SLOT_BYTES)
+		memcpy(to, &rx->slots[(rx->head + i) & rx->mask], SHM_SLOT_BYTES);
+	return count;
 }
 
 static inline void shm_rx_publish(struct shm_rx *rx)

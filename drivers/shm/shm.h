@@ -16,6 +16,7 @@
 #define SHM_SEGMENTS 1024u  /* ids of segments are below this */
 #define SHM_MAPPINGS 64u    /* segments of one peer that we map at the most */
 #define SHM_HOME_MAX 8192u    /* cookies of loans that came home and were not reaped yet */
+#define SHM_BURST 32u       /* frames that one rx returns at the most */
 #define SHM_SLICE 4u        /* quiet paths looked at in one turn */
 #define SHM_QUIET_TURNS 4096u /* empty looks after which a path is quiet */
 
@@ -54,7 +55,8 @@ struct shm_path {
 	struct shm_rx rx[WEFT_CLASS_COUNT];
 	const struct shm_armed *peer_armed;
 	uint32_t rung_epoch;
-	uint32_t empty_looks;
+	uint32_t empty_looks;      /* in a row; beyond the limit the path is quiet, or ends */
+	uint32_t empty_limit;
 	enum shm_path_state state;
 	bool busy;                 /* on the list of paths that are looked at each turn */
 	bool dirty;                /* on the list of paths to flush */
@@ -107,7 +109,7 @@ struct shm_port {
 	uint32_t home_head, home_tail;
 	struct weft_driver_stats stats;
 	struct weft_list in_device;
-	_Alignas(64) unsigned char scratch[32][SHM_INLINE_MAX + 16];
+	_Alignas(64) unsigned char scratch[SHM_BURST][SHM_INLINE_MAX + 16];
 };
 
 struct shm_device {
@@ -123,6 +125,8 @@ struct shm_device {
 };
 
 /* ---- port.c ---- */
+int shm_port_send(struct weft_path *path, enum weft_class class_, uint64_t meta, const void *data, uint32_t len_bytes,
+		  unsigned int flags);
 unsigned int shm_port_tx(struct weft_path *path, enum weft_class class_, const struct weft_tx_frame *frames,
 			 unsigned int count, unsigned int flags, int *why);
 unsigned int shm_port_rx(struct weft_port *port, struct weft_rx_frame *frames, unsigned int max);

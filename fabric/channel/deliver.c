@@ -106,15 +106,16 @@ static void dispatch(struct weft__view *view, struct weft__rx_lane *lane, struct
 		wait_for_taker(view, lane, rx, frame);
 }
 
+_Static_assert(offsetof(struct weft_rx, worker) - offsetof(struct weft_rx, peer) ==
+		       offsetof(struct weft__rx_origin, worker),
+	       "the origin stands in weft_rx as it stands in the lane");
+
 void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame)
 {
 	struct weft__link *link = lane->link;
 	struct weft__view *view = lane->view;
 
-	rx->peer = link->peer_node;
-	rx->peer_incarnation = link->peer_incarnation;
-	rx->channel = view->channel;
-	rx->worker = link->station->worker;
+	memcpy((void *)&rx->peer, &lane->origin, sizeof lane->origin);
 	rx->reserved[WEFT__RX_LANE] = (uintptr_t)lane;
 	rx->reserved[WEFT__RX_FRAME] = (uintptr_t)frame;
 	rx->reserved[WEFT__RX_STATE] = 0;
@@ -122,7 +123,10 @@ void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct 
 	rx->reserved[WEFT__RX_LOAN] = 0;
 	link->station->stats.received_messages++;
 	link->station->stats.received_bytes += rx->len_bytes;
-	dispatch(view, lane, rx, frame);
+	if (__builtin_expect(view->handler && !view->place && weft_list_empty(&view->posted), 1))
+		view->handler(rx, view->handler_user);
+	else
+		dispatch(view, lane, rx, frame);
 	if (frame->loan_data && !(rx->reserved[WEFT__RX_STATE] & WEFT__RX_KEPT))
 		frame->path->port->release(frame->path, frame->loan_id);
 }

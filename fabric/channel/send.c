@@ -15,7 +15,7 @@ uint32_t weft__head_make(unsigned char head[24], bool has_header, uint64_t tag, 
 	return WEFT__HEADER_BYTES;
 }
 
-static void count_sent(struct weft__tx_lane *lane, size_t len_bytes)
+static inline void count_sent(struct weft__tx_lane *lane, size_t len_bytes)
 {
 	struct weft_node_stats *stats = &lane->link->station->stats;
 
@@ -72,8 +72,28 @@ static int send_inline(struct weft_sender *sender, struct weft__tx_lane *lane, u
 	if (!weft__tx_one(sender->path, (enum weft_class)sender->class_, &frame, tx_flags, NULL))
 		return weft__sender_again(sender, true);
 	count_sent(lane, len_bytes);
-	sender->station->stats.inlined_messages++;
-	sender->station->stats.inlined_bytes += len_bytes;
+	return 0;
+}
+
+/* Whether nothing stands in the way of small data on the first lane. */
+static inline bool is_quick(const struct weft_sender *sender, const struct weft__tx_lane *lane, size_t len_bytes)
+{
+	return __builtin_expect(sender->quick && len_bytes <= sender->quick_max && !lane->staged_count &&
+					weft__lane_has_credit(lane, len_bytes),
+				1);
+}
+
+static inline int send_quick(struct weft_sender *sender, struct weft__tx_lane *lane, const void *data, size_t len_bytes,
+			     unsigned int tx_flags)
+{
+	struct weft_path *path = sender->path;
+
+	if (__builtin_expect(path->port->send(path, (enum weft_class)sender->class_,
+					      weft__meta(WEFT__DATA, 0, lane->id, lane->next_sequence), data,
+					      (uint32_t)len_bytes, tx_flags) < 0,
+			     0))
+		return weft__sender_again(sender, true);
+	count_sent(lane, len_bytes);
 	return 0;
 }
 
@@ -126,10 +146,8 @@ int weft_send(struct weft_sender *sender, const void *data, size_t len_bytes)
 {
 	struct weft__tx_lane *lane = sender->lane0;
 
-	if (__builtin_expect(sender->quick && len_bytes <= sender->quick_max && !lane->staged_count &&
-				     weft__lane_has_credit(lane, len_bytes),
-			     1))
-		return send_inline(sender, lane, 0, NULL, 0, data, len_bytes, 0);
+	if (is_quick(sender, lane, len_bytes))
+		return send_quick(sender, lane, data, len_bytes, 0);
 	return weft_send_with(sender, data, len_bytes, NULL);
 }
 
@@ -137,10 +155,8 @@ int weft_send_more(struct weft_sender *sender, const void *data, size_t len_byte
 {
 	struct weft__tx_lane *lane = sender->lane0;
 
-	if (__builtin_expect(sender->quick && len_bytes <= sender->quick_max && !lane->staged_count &&
-				     weft__lane_has_credit(lane, len_bytes),
-			     1))
-		return send_inline(sender, lane, 0, NULL, 0, data, len_bytes, WEFT_TX_MORE);
+	if (is_quick(sender, lane, len_bytes))
+		return send_quick(sender, lane, data, len_bytes, WEFT_TX_MORE);
 	return weft_send_with(sender, data, len_bytes, &(struct weft_send_opts){.size = sizeof(struct weft_send_opts),
 										  .flags = WEFT_MORE});
 }

@@ -38,10 +38,20 @@ struct weft__tx_lane {
 	struct weft_list dirty;  /* on the link's list of lanes with something to tell */
 };
 
+/* What all messages of a lane have in common, as it stands in weft_rx: copied from one to the other as it is. */
+struct weft__rx_origin {
+	const char *peer;
+	uint64_t peer_incarnation;
+	struct weft_channel *channel;
+	struct weft_worker *worker;
+};
+
 /* Our end of a lane that the peer sends on. */
 struct weft__rx_lane {
 	uint32_t next_sequence;
 	uint32_t limit_sequence; /* as last told: nothing may come beyond */
+	uint32_t credit_sequence; /* from this message on, and from these bytes, new credit is told */
+	uint64_t credit_bytes;
 	uint64_t received_bytes;
 	uint64_t limit_bytes;
 	uint32_t told_delivered;
@@ -52,6 +62,8 @@ struct weft__rx_lane {
 	uint8_t to_tell;         /* WEFT__CREDIT, WEFT__LANE_WAITING, WEFT__LANE_RESET or 0 */
 	struct weft__link *link;
 	struct weft__view *view; /* NULL: there is no such channel (yet) */
+	uint64_t max_message_bytes;
+	struct weft__rx_origin origin;
 	struct weft_list unexpected; /* loans of this lane that wait for a taker, oldest first */
 	struct weft_list in_view;
 	struct weft_list dirty;

@@ -28,21 +28,22 @@ static void tell(struct weft__rx_lane *lane, uint8_t what)
 
 void weft__rx_lane_credit(struct weft__rx_lane *lane, bool now)
 {
-	const struct weft_channel_opts *opts;
+	/* What was given back; negative differences wrap, so they are looked at as such. */
+	uint32_t messages = lane->next_sequence - lane->held_messages;
+	uint64_t bytes = lane->received_bytes - lane->held_bytes;
 
-	if (!lane->view)
-		return;
-	opts = &lane->view->channel->opts;
-	/* A quarter of the window is told in one go: a sender that had all of it waits for no more than that. */
-	if (now || lane->next_sequence - lane->held_messages + opts->window_messages - lane->limit_sequence >=
-			   (opts->window_messages + 3) / 4 ||
-	    lane->received_bytes - lane->held_bytes + opts->window_bytes - lane->limit_bytes >= opts->window_bytes / 4)
+	if (__builtin_expect(now || (int32_t)(messages - lane->credit_sequence) >= 0 ||
+				     (int64_t)(bytes - lane->credit_bytes) >= 0,
+			     0) &&
+	    lane->view)
 		tell(lane, WEFT__CREDIT);
 }
 
 void weft__rx_lane_attach(struct weft__rx_lane *lane, struct weft__view *view)
 {
 	lane->view = view;
+	lane->origin = (struct weft__rx_origin){lane->link->peer_node, lane->link->peer_incarnation, view->channel,
+						lane->link->station->worker};
 	weft_list_push_back(&view->lanes, &lane->in_view);
 	if (weft__view_receives(view))
 		tell(lane, WEFT__CREDIT);
@@ -97,6 +98,7 @@ static void lane_open(struct weft__link *link, const struct weft_rx_frame *frame
 		return;
 	}
 	lane->id = id;
+	lane->max_message_bytes = lane->terms.max_message_bytes;
 	lane->generation = weft__meta_sequence(frame->meta);
 	lane->link = link;
 	weft_list_init(&lane->unexpected);
@@ -129,14 +131,15 @@ static void drop(const struct weft_rx_frame *frame)
 }
 
 /* Takes the parts of the head that flags and kind say, and leaves the payload in rx. */
-static bool parse_head(struct weft_rx *rx, const struct weft_rx_frame *frame, unsigned int flags, bool has_request_id)
+static inline bool parse_head(struct weft_rx *rx, const struct weft_rx_frame *frame, unsigned int flags, bool has_request_id)
 {
 	const char *at = frame->data;
 	size_t left = frame->len_bytes;
 
 	rx->has_header = flags & WEFT__HAS_HEADER;
+	rx->is_request = has_request_id;
 	rx->tag = rx->immediate = 0;
-	if (rx->has_header) {
+	if (__builtin_expect(rx->has_header, 0)) {
 		if (left < WEFT__HEADER_BYTES)
 			return false;
 		memcpy(&rx->tag, at, 8);
@@ -161,27 +164,28 @@ static bool parse_head(struct weft_rx *rx, const struct weft_rx_frame *frame, un
 	return true;
 }
 
-static void receive_message(struct weft__link *link, const struct weft_rx_frame *frame, bool is_request)
+static inline void receive_message(struct weft__link *link, const struct weft_rx_frame *frame, bool is_request)
 {
 	uint16_t id = weft__meta_lane(frame->meta);
 	struct weft__rx_lane *lane = id < WEFT__LINK_LANES ? link->rx_lanes[id] : NULL;
 	unsigned int flags = weft__meta_flags(frame->meta);
 	struct weft_rx rx;
 
-	if (!lane || weft__meta_sequence(frame->meta) != lane->next_sequence ||
-	    (int32_t)(lane->limit_sequence - lane->next_sequence) <= 0 ||
-	    !parse_head(&rx, frame, flags, is_request) || rx.len_bytes > lane->terms.max_message_bytes) {
+	if (__builtin_expect(!lane || weft__meta_sequence(frame->meta) != lane->next_sequence ||
+				     (int32_t)(lane->limit_sequence - lane->next_sequence) <= 0 ||
+				     !parse_head(&rx, frame, flags, is_request) ||
+				     rx.len_bytes > lane->max_message_bytes,
+			     0)) {
 		drop(frame);
 		weft__link_violation(link, "a message out of sequence, beyond its credit or malformed");
 		return;
 	}
 	lane->next_sequence++;
 	lane->received_bytes += rx.len_bytes;
-	if (!lane->view) {
+	if (__builtin_expect(!lane->view, 0)) {
 		drop(frame); /* sent before the sender could know that the channel was closed */
 		return;
 	}
-	rx.is_request = is_request;
 	weft__deliver(lane, &rx, frame);
 	if (link->state == WEFT__LINK_UP)
 		weft__rx_lane_credit(lane, flags & WEFT__ACK_NOW);

@@ -33,6 +33,11 @@ void weft_node_describe(struct weft_node *node, struct weft_node_stats *out)
 		if (node->stations[i])
 			add_station(node->stations[i], out);
 	pthread_mutex_unlock(&node->lock);
+	/* Whatever was not lent was carried in slots: not counted, for it is every small message. */
+	if (out->sent_messages > out->lent_messages)
+		out->inlined_messages = out->sent_messages - out->lent_messages;
+	if (out->sent_bytes > out->lent_bytes)
+		out->inlined_bytes = out->sent_bytes - out->lent_bytes;
 	weft_arena_describe(node->arena, &arena);
 	out->memory_bytes = arena.total_bytes;
 }

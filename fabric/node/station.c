@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The station: what a node is on one worker. It polls the port, hands frames to links, runs the callbacks that are due,
- * and flushes at the end of each turn.
+ * and sends what is due, once a turn.
  */
 #include "node/node_private.h"
 
@@ -55,7 +55,7 @@ static unsigned int run_unexpected(struct weft__station *station)
 }
 
 /* The seldom parts of a turn, each behind one test. */
-static unsigned int poll_seldom(struct weft__station *station)
+static inline unsigned int poll_seldom(struct weft__station *station)
 {
 	unsigned int count = 0;
 
@@ -72,6 +72,19 @@ static unsigned int poll_seldom(struct weft__station *station)
 	return count;
 }
 
+/* What is due on links, and what the driver held back. */
+static void flush_links(struct weft__station *station)
+{
+	WEFT_LIST_FOR_EACH(at, &station->busy_links) {
+		struct weft__link *link = WEFT_CONTAINER_OF(at, struct weft__link, in_busy);
+
+		if (weft__link_flush(link))
+			weft_list_remove(at);
+		else
+			weft__station_retry_soon(station);
+	}
+}
+
 static unsigned int station_poll(void *user)
 {
 	struct weft__station *station = user;
@@ -85,22 +98,12 @@ static unsigned int station_poll(void *user)
 		if (link && link->state == WEFT__LINK_UP)
 			weft__link_receive(link, frame);
 	}
-	return count + poll_seldom(station);
-}
-
-static void station_flush(void *user)
-{
-	struct weft__station *station = user;
-
-	WEFT_LIST_FOR_EACH(at, &station->busy_links) {
-		struct weft__link *link = WEFT_CONTAINER_OF(at, struct weft__link, in_busy);
-
-		if (weft__link_flush(link))
-			weft_list_remove(at);
-		else
-			weft__station_retry_soon(station);
-	}
-	station->port->flush(station->port);
+	count += poll_seldom(station);
+	if (!weft_list_empty(&station->busy_links))
+		flush_links(station);
+	if (station->port->flush_due)
+		station->port->flush(station->port);
+	return count;
 }
 
 static void station_arm(void *user)
@@ -311,7 +314,6 @@ int weft__station_open(struct weft_node *node, const char *name, const struct we
 		return rc;
 	}
 	station->poller = (struct weft_poller){.poll = station_poll,
-					       .flush = station_flush,
 					       .arm = station_arm,
 					       .disarm = station_disarm,
 					       .user = station};

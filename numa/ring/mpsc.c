@@ -3,33 +3,16 @@
  * Many producers, one consumer: Vyukov's bounded queue. A cell's sequence equals its index when the cell is free
  * for that index, and the index + 1 when its element is there; taking the element out sets it to index + slot_count.
  */
-#include <weft/errors.h>
-#include <weft/ring.h>
+#include "ring/mpsc_private.h"
 
-#include <stdatomic.h>
+#include <weft/errors.h>
+
 #include <stdlib.h>
 #include <string.h>
 
-struct cell {
-	_Atomic size_t sequence;
-	unsigned char element[];
-};
-
-struct weft_mpsc {
-	/* Constant after open. */
-	_Alignas(WEFT_CACHE_LINE) size_t mask;
-	size_t element_bytes;
-	size_t cell_bytes;
-	unsigned char *cells;
-	/* The producers' line. */
-	_Alignas(WEFT_CACHE_LINE) _Atomic size_t tail;
-	/* The consumer's line. */
-	_Alignas(WEFT_CACHE_LINE) size_t head;
-};
-
-static struct cell *cell_at(const struct weft_mpsc *ring, size_t index)
+static struct weft__mpsc_cell *cell_at(const struct weft_mpsc *ring, size_t index)
 {
-	return (struct cell *)(void *)(ring->cells + (index & ring->mask) * ring->cell_bytes);
+	return (struct weft__mpsc_cell *)(void *)(ring->cells + (index & ring->mask) * ring->cell_bytes);
 }
 
 int weft_mpsc_open(size_t slot_count, size_t element_bytes, struct weft_mpsc **out)
@@ -47,7 +30,7 @@ int weft_mpsc_open(size_t slot_count, size_t element_bytes, struct weft_mpsc **o
 	memset(ring, 0, sizeof *ring);
 	ring->mask = slot_count - 1;
 	ring->element_bytes = element_bytes;
-	ring->cell_bytes = (sizeof(struct cell) + element_bytes + 7) & ~(size_t)7;
+	ring->cell_bytes = (sizeof(struct weft__mpsc_cell) + element_bytes + 7) & ~(size_t)7;
 	ring->cells = calloc(slot_count, ring->cell_bytes);
 	if (ring->cells == NULL) {
 		rc = weft_set_error(WEFT_ENOMEM, "no memory for %zu ring slots of %zu bytes", slot_count, element_bytes);
@@ -56,6 +39,7 @@ int weft_mpsc_open(size_t slot_count, size_t element_bytes, struct weft_mpsc **o
 	for (size_t i = 0; i < slot_count; i++)
 		atomic_init(&cell_at(ring, i)->sequence, i);
 	atomic_init(&ring->tail, 0);
+	ring->next = cell_at(ring, 0);
 	*out = ring;
 	return 0;
 
@@ -78,7 +62,7 @@ bool weft_mpsc_push(struct weft_mpsc *ring, const void *element)
 	size_t index = atomic_load_explicit(&ring->tail, memory_order_relaxed);
 
 	for (;;) {
-		struct cell *cell = cell_at(ring, index);
+		struct weft__mpsc_cell *cell = cell_at(ring, index);
 		/* pairs with the release in weft_mpsc_pop: the element has been read */
 		size_t sequence = atomic_load_explicit(&cell->sequence, memory_order_acquire);
 		ptrdiff_t ahead = (ptrdiff_t)(sequence - index);
@@ -101,19 +85,18 @@ bool weft_mpsc_push(struct weft_mpsc *ring, const void *element)
 
 bool weft_mpsc_has(const struct weft_mpsc *ring)
 {
-	/* pairs with the release in weft_mpsc_push */
-	return atomic_load_explicit(&cell_at(ring, ring->head)->sequence, memory_order_acquire) == ring->head + 1;
+	return weft__mpsc_has(ring);
 }
 
 bool weft_mpsc_pop(struct weft_mpsc *ring, void *element)
 {
-	struct cell *cell = cell_at(ring, ring->head);
+	struct weft__mpsc_cell *cell = ring->next;
 
-	if (!weft_mpsc_has(ring))
+	if (!weft__mpsc_has(ring))
 		return false;
 	memcpy(element, cell->element, ring->element_bytes);
 	/* pairs with the acquire in weft_mpsc_push */
 	atomic_store_explicit(&cell->sequence, ring->head + ring->mask + 1, memory_order_release);
-	ring->head++;
+	ring->next = cell_at(ring, ++ring->head);
 	return true;
 }

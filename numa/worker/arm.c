@@ -65,5 +65,5 @@ void weft_worker_disarm(struct weft_worker *worker)
 		disarm(worker);
 	/* Time has passed and descriptors may be ready. */
 	worker->countdown = 0;
-	worker->fetch_countdown = 0;
+	worker->fetch_ns = 0;
 }

@@ -64,7 +64,7 @@ int weft_worker_add_fd(struct weft_worker *worker, struct weft_fd_watch *watch)
 		return rc;
 	weft_list_push_back(&worker->watches, &watch->link);
 	worker->callbacks += watch->ready != NULL;
-	worker->fetch_countdown = 0;
+	worker->fetch_ns = 0;
 	return 0;
 }
 
@@ -107,7 +107,7 @@ unsigned int weft__fds_dispatch(struct weft_worker *worker)
 		watch->ready(watch, worker->fetched[i].events, watch->user);
 	}
 	if (worker->fetched_count == WEFT__FETCH_MAX)
-		worker->fetch_countdown = 0;
+		worker->fetch_ns = 0;
 	worker->fetched_count = 0;
 	worker->fetching = false;
 	return done;

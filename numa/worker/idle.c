@@ -129,7 +129,7 @@ static void sleep_until(struct weft_worker *worker, uint64_t deadline_ns)
 	if (count == 0 && until_ns == backstop_ns)
 		weft__count(&worker->counters.wakes_by_backstop, 1);
 	/* The wait has fetched what there was. */
-	worker->fetch_countdown = worker->callbacks > 0 ? WEFT__TICKS_PER_FETCH - 1 : UINT32_MAX;
+	worker->fetch_ns = worker->now_ns + WEFT__FETCH_NS;
 	if (weft__fds_dispatch(worker) > 0)
 		weft__idle_busy(worker);
 }

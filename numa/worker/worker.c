@@ -2,6 +2,7 @@
 /*
  * A worker's life, its turns and its pollers.
  */
+#include "ring/mpsc_private.h"
 #include "worker/worker_private.h"
 
 #include <weft/assert.h>
@@ -103,6 +104,14 @@ void weft_worker_close(struct weft_worker **worker)
 	*worker = NULL;
 }
 
+/* A system call takes as long as some messages: with traffic it is made seldom, so that few of them wait for it. */
+static bool fds_due(const struct weft_worker *worker)
+{
+	if (worker->callbacks == 0)
+		return worker->fetch_ns == 0; /* there may still be a wake-up of our own to take away */
+	return worker->now_ns >= worker->fetch_ns || worker->is_virtual || worker->idle.turns >= WEFT__TURNS_PER_TICK;
+}
+
 /* What is not worth doing each turn: time, timers, descriptors, counters. */
 static __attribute__((noinline)) unsigned int tick(struct weft_worker *worker)
 {
@@ -115,10 +124,8 @@ static __attribute__((noinline)) unsigned int tick(struct weft_worker *worker)
 	atomic_store_explicit(&worker->counters.turns, worker->turn_count, memory_order_relaxed);
 	done = 0;
 	/* While armed, an edge taken here would be missing where it ends the sleep. */
-	if (worker->fetch_countdown > 0) {
-		worker->fetch_countdown--;
-	} else if (!worker->armed && !worker->fetching) {
-		worker->fetch_countdown = worker->callbacks > 0 ? WEFT__TICKS_PER_FETCH - 1 : UINT32_MAX;
+	if (fds_due(worker) && !worker->armed && !worker->fetching) {
+		worker->fetch_ns = worker->now_ns + WEFT__FETCH_NS;
 		done = weft__fds_poll(worker);
 	}
 	weft__wheel_advance(&worker->wheel, worker->now_ns);
@@ -147,36 +154,17 @@ static unsigned int poll_all(struct weft_worker *worker)
 	return done;
 }
 
-static void flush_all(struct weft_worker *worker)
-{
-	struct weft__walk walk = {.outer = worker->walks};
-
-	worker->walks = &walk;
-	for (struct weft_list *link = worker->pollers.next; link != &worker->pollers; link = walk.next) {
-		struct weft_poller *poller = WEFT_CONTAINER_OF(link, struct weft_poller, link);
-
-		walk.next = link->next;
-		if (poller->flush != NULL)
-			poller->flush(poller->user);
-	}
-	worker->walks = walk.outer;
-}
-
 unsigned int weft_worker_poll(struct weft_worker *worker)
 {
 	unsigned int done = 0;
 
 	WEFT_DASSERT(weft_worker_is_owner(worker));
 	worker->turn_count++;
-	if (weft_mpsc_has(worker->mailbox))
+	if (__builtin_expect(weft__mpsc_has(worker->mailbox), 0))
 		done += weft__mailbox_drain(worker);
-	done += poll_all(worker);
-	if (worker->countdown == 0)
+	if (__builtin_expect(worker->countdown-- == 0, 0))
 		done += tick(worker);
-	else
-		worker->countdown--;
-	if (worker->flushers > 0)
-		flush_all(worker);
+	done += poll_all(worker);
 	if (done > 0)
 		weft__count(&worker->counters.busy_turns, 1);
 	return done;
@@ -216,7 +204,6 @@ void weft_worker_add_poller(struct weft_worker *worker, struct weft_poller *poll
 {
 	WEFT_DASSERT(weft_worker_is_owner(worker));
 	weft_list_push_back(&worker->pollers, &poller->link);
-	worker->flushers += poller->flush != NULL;
 	worker->armless += poller->arm == NULL;
 	worker->rearm = true;
 }
@@ -231,7 +218,6 @@ void weft_worker_remove_poller(struct weft_worker *worker, struct weft_poller *p
 			walk->next = poller->link.next;
 	}
 	weft_list_remove(&poller->link);
-	worker->flushers -= poller->flush != NULL;
 	worker->armless -= poller->arm == NULL;
 	if (worker->armed && poller->disarm != NULL)
 		poller->disarm(poller->user);

@@ -13,10 +13,10 @@
 #include <stdatomic.h>
 #include <sys/epoll.h>
 
-/* The clock is read, and timers are looked at, once in so many turns; fds once in so many of those. */
+/* The clock is read, and timers are looked at, once in so many turns; fds as seldom as this when there is traffic. */
 #define WEFT__ARMLESS_SLEEP_NS 1000000u /* a poller that cannot wake is polled this often */
 #define WEFT__TURNS_PER_TICK 32u
-#define WEFT__TICKS_PER_FETCH 2u
+#define WEFT__FETCH_NS 50000u
 #define WEFT__FETCH_MAX 32
 #define WEFT__MAILBOX_BURST 64u
 #define WEFT__TIMER_BURST 32u
@@ -57,7 +57,6 @@ struct weft_worker {
 	struct weft_list pollers;
 	struct weft__walk *walks;
 	unsigned int countdown;       /* turns until the next tick; 0: at the next turn */
-	unsigned int flushers;        /* pollers with a flush */
 	bool claimed;
 	uint64_t now_ns;
 
@@ -67,7 +66,7 @@ struct weft_worker {
 	bool armed;
 	bool rearm;                   /* a poller was added while armed */
 	bool fetching;                /* inside a dispatch of fds */
-	unsigned int fetch_countdown; /* ticks until the next look at fds; 0: at the next tick */
+	uint64_t fetch_ns;            /* when fds are looked at next, even with traffic; 0: at the next tick */
 	unsigned int armless;         /* pollers that cannot wake us */
 	struct weft__idle idle;
 	uint64_t backstop_ns;

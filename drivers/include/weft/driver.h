@@ -97,6 +97,13 @@ enum weft_tx_flags {
 
 struct weft_port {
 	/*
+	 * Sends one frame of small data: 0; -WEFT_EAGAIN when the ring is full, -WEFT_EMSGSIZE beyond inline_max,
+	 * -WEFT_EPROTO when the peer broke the protocol (path_down has come). With WEFT_TX_MORE it may be held back.
+	 * The quickest way for a message on its own. Thread: owner.
+	 */
+	int (*send)(struct weft_path *path, enum weft_class class_, uint64_t meta, const void *data, uint32_t len_bytes,
+		    unsigned int flags);
+	/*
 	 * Sends up to count frames of one class in order; returns how many were taken: fewer when the ring is full, the
 	 * loan quota is used up, or a loan's segment is not yet shared (then *why, if not NULL, says -WEFT_EAGAIN,
 	 * -WEFT_EQUOTA or -WEFT_ENXIO). Thread: owner.
@@ -109,11 +116,12 @@ struct weft_port {
 	void (*release)(struct weft_path *path, uint32_t loan_id);
 	/* Cookies of lent buffers that came home, at most max. Their references are dropped. Thread: owner. */
 	unsigned int (*reap)(struct weft_port *port, uint64_t *cookies, unsigned int max);
-	/* Commits what WEFT_TX_MORE held back, and pending releases. Called each turn: cheap when there is nothing. Thread: owner. */
+	/* Commits what WEFT_TX_MORE held back, and pending releases. Called each turn while flush_due. Thread: owner. */
 	void (*flush)(struct weft_port *port);
 
-	struct weft_device *device;
 	void *user;
+	bool flush_due; /* the driver's: flush has something to do */
+	struct weft_device *device;
 	const struct weft_driver *driver;
 
 	uint32_t inline_max;    /* bytes of small data in a frame */

@@ -2,9 +2,9 @@
 /*
  * A worker: where a thread stands. It owns everything registered with it, and only its thread touches that.
  *
- * One turn (weft_worker_poll) has bounded phases: mailbox (at most 64 messages), pollers (each bounds itself), fds
- * (while any is watched, every 64th turn or after sleeping), timers (at most 32), flush. In it nothing blocks,
- * locks, allocates, maps or formats. Other threads reach a worker only through its mailbox.
+ * One turn (weft_worker_poll) has bounded phases: mailbox (at most 64 messages); every 32nd time fds (while any is
+ * watched; when pollers are busy every 50 us only) and timers (at most 32); pollers (each bounds itself). In it
+ * nothing blocks, locks, allocates, maps or formats. Other threads reach a worker only through its mailbox.
  *
  * When a turn finds nothing, the idle strategy decides: spin; spin for a while that adapts to the gaps seen, then
  * sleep; yield the core; or sleep at once. A sleeper arms its pollers (they raise a flag that producers look at
@@ -105,8 +105,7 @@ WEFT_API int weft_worker_post(struct weft_worker *worker, const struct weft_mess
 
 /* Something to look at each turn. Set up by its owner, kept by the worker while added. */
 struct weft_poller {
-	unsigned int (*poll)(void *user);  /* what was done; bounds itself */
-	void (*flush)(void *user);         /* end of turn: commit what was held back; may be NULL */
+	unsigned int (*poll)(void *user);  /* what was done; bounds itself; sends what it held back before it returns */
 	void (*arm)(void *user);           /* before sleeping: make producers wake fd; NULL: cannot wake, polled each ms */
 	void (*disarm)(void *user);        /* after sleeping */
 	void *user;
