@@ -114,7 +114,7 @@ static void start_on_worker(struct weft_worker *worker, const struct weft_messag
 	path->busy = true;
 	port->stats.paths++;
 	path->bell_watch = (struct weft_fd_watch){
-		.fd = path->bell_fd, .events = EPOLLIN | EPOLLRDHUP, .ready = bell_rang, .user = path};
+		.fd = path->bell_fd, .events = EPOLLIN | EPOLLRDHUP, .ready = bell_rang, .user = path, .lazy = true};
 	if (weft_worker_add_fd(worker, &path->bell_watch) < 0)
 		path->bell_watch.ready = NULL; /* without a bell the back-stop wakes us */
 	port->device->opts.events->path_up(port->base.user, &path->base, &start->theirs, start->request);

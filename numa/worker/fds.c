@@ -64,6 +64,7 @@ int weft_worker_add_fd(struct weft_worker *worker, struct weft_fd_watch *watch)
 		return rc;
 	weft_list_push_back(&worker->watches, &watch->link);
 	worker->callbacks += watch->ready != NULL;
+	worker->eager += watch->ready != NULL && !watch->lazy;
 	worker->fetch_ns = 0;
 	return 0;
 }
@@ -86,6 +87,7 @@ void weft_worker_remove_fd(struct weft_worker *worker, struct weft_fd_watch *wat
 	(void)epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
 	weft_list_remove(&watch->link);
 	worker->callbacks -= watch->ready != NULL;
+	worker->eager -= watch->ready != NULL && !watch->lazy;
 	for (int i = 0; i < worker->fetched_count; i++) {
 		if (worker->fetched[i].data.ptr == watch)
 			worker->fetched[i].data.ptr = NULL;

@@ -7,7 +7,8 @@
  *
  * Spinning against somebody who needs the core to produce our work is worse than sleeping. It shows as involuntary
  * switches of this thread (a sched_yield that lets another run counts as one): they fill a bucket that leaks one
- * each 5 ms, and from 4 on the spin yields the core each turn, until the bucket is empty.
+ * each 5 ms, and from 4 on the spin yields the core, until the bucket is empty. It does so after some empty turns
+ * only, in which an answer from another core would have come: a yield takes as long as two round trips to there.
  */
 #include "worker/worker_private.h"
 
@@ -18,6 +19,7 @@
 #define SPIN_MAX_NS 1000000u
 #define GAP_MAX_NS 2000000u
 #define QUIET_TURNS 2000u
+#define ANSWER_TURNS 40u
 #define LOOK_NS 1000000u
 #define LEAK_NS 5000000u
 #define SCORE_ON 4u
@@ -129,7 +131,7 @@ static void sleep_until(struct weft_worker *worker, uint64_t deadline_ns)
 	if (count == 0 && until_ns == backstop_ns)
 		weft__count(&worker->counters.wakes_by_backstop, 1);
 	/* The wait has fetched what there was. */
-	worker->fetch_ns = worker->now_ns + WEFT__FETCH_NS;
+	weft__fds_fetched(worker);
 	if (weft__fds_dispatch(worker) > 0)
 		weft__idle_busy(worker);
 }
@@ -188,7 +190,7 @@ static void idle_turn(struct weft_worker *worker, uint64_t deadline_ns)
 			sleep_until(worker, deadline_ns);
 		return;
 	case WEFT_IDLE_ADAPTIVE:
-		if (idle->turns > QUIET_TURNS || idle->oversubscribed ||
+		if (idle->turns > QUIET_TURNS || (idle->oversubscribed && idle->turns > ANSWER_TURNS) ||
 		    worker->now_ns - idle->since_ns >= idle->spin_ns)
 			spin_or_sleep(worker, deadline_ns);
 		return;

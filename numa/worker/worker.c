@@ -109,7 +109,8 @@ static bool fds_due(const struct weft_worker *worker)
 {
 	if (worker->callbacks == 0)
 		return worker->fetch_ns == 0; /* there may still be a wake-up of our own to take away */
-	return worker->now_ns >= worker->fetch_ns || worker->is_virtual || worker->idle.turns >= WEFT__TURNS_PER_TICK;
+	return worker->now_ns >= worker->fetch_ns || worker->is_virtual ||
+	       (worker->eager > 0 && worker->idle.turns >= WEFT__TURNS_PER_TICK);
 }
 
 /* What is not worth doing each turn: time, timers, descriptors, counters. */
@@ -125,7 +126,7 @@ static __attribute__((noinline)) unsigned int tick(struct weft_worker *worker)
 	done = 0;
 	/* While armed, an edge taken here would be missing where it ends the sleep. */
 	if (fds_due(worker) && !worker->armed && !worker->fetching) {
-		worker->fetch_ns = worker->now_ns + WEFT__FETCH_NS;
+		weft__fds_fetched(worker);
 		done = weft__fds_poll(worker);
 	}
 	weft__wheel_advance(&worker->wheel, worker->now_ns);

@@ -17,6 +17,7 @@
 #define WEFT__ARMLESS_SLEEP_NS 1000000u /* a poller that cannot wake is polled this often */
 #define WEFT__TURNS_PER_TICK 32u
 #define WEFT__FETCH_NS 50000u
+#define WEFT__LAZY_FETCH_NS 10000000u
 #define WEFT__FETCH_MAX 32
 #define WEFT__MAILBOX_BURST 64u
 #define WEFT__TIMER_BURST 32u
@@ -76,6 +77,7 @@ struct weft_worker {
 	int epoll_fd, event_fd;
 	struct weft_list watches;
 	unsigned int callbacks;       /* watches with a callback */
+	unsigned int eager;           /* those of them that are not lazy */
 	struct epoll_event fetched[WEFT__FETCH_MAX];
 	int fetched_count;            /* events kept, not yet dispatched */
 
@@ -113,6 +115,11 @@ int weft__fds_open(struct weft_worker *worker);
 void weft__fds_close(struct weft_worker *worker);
 /* Asks epoll without waiting and dispatches. */
 unsigned int weft__fds_poll(struct weft_worker *worker);
+/* The descriptors have been looked at: when they will be the next time. */
+static inline void weft__fds_fetched(struct weft_worker *worker)
+{
+	worker->fetch_ns = worker->now_ns + (worker->eager > 0 ? WEFT__FETCH_NS : WEFT__LAZY_FETCH_NS);
+}
 /* Waits for span_ns at most (WEFT_NEVER: without end) and keeps the events. Returns how many, or -1. */
 int weft__fds_wait(struct weft_worker *worker, uint64_t span_ns);
 /* Calls back for the events kept. Returns how many callbacks there were. */

@@ -3,7 +3,7 @@
  * A worker: where a thread stands. It owns everything registered with it, and only its thread touches that.
  *
  * One turn (weft_worker_poll) has bounded phases: mailbox (at most 64 messages); every 32nd time fds (while any is
- * watched; when pollers are busy every 50 us only) and timers (at most 32); pollers (each bounds itself). In it
+ * watched; with traffic each 50 us, lazy ones each 10 ms) and timers (at most 32); pollers (each bounds itself). In it
  * nothing blocks, locks, allocates, maps or formats. Other threads reach a worker only through its mailbox.
  *
  * When a turn finds nothing, the idle strategy decides: spin; spin for a while that adapts to the gaps seen, then
@@ -127,6 +127,7 @@ struct weft_fd_watch {
 	uint32_t events;       /* wanted; EPOLLET is allowed */
 	weft_fd_fn *ready;     /* NULL: only wakes the worker */
 	void *user;
+	bool lazy;             /* matters to a sleeper only: one that is awake need not look at it for 10 ms */
 	struct weft_list link; /* the worker's */
 };
 /* Borrows the descriptor while added. -WEFT_ENOMEM, -WEFT_EBADF, -WEFT_EPERM (a kind epoll cannot watch). Thread: owner. */
