@@ -211,11 +211,11 @@ static bool take_releases(struct shm_path *path, struct shm_rx *rx, const unsign
 	return true;
 }
 
-/* What is not small data: 1 a frame for the layer above, 0 a message for this driver, -1 nonsense. */
-static __attribute__((noinline)) int take_other(struct shm_path *path, struct shm_rx *rx, const struct shm_slot *slot,
-						 uint32_t kind_len, unsigned char *scratch, struct weft_rx_frame *frame)
+/* What is not small data: 1 a frame for the layer above, 0 a message for this driver, -1 nonsense. scratch has the
+ * slot's data. */
+static __attribute__((noinline)) int take_other(struct shm_path *path, struct shm_rx *rx, uint32_t kind_len,
+						 const unsigned char *scratch, struct weft_rx_frame *frame)
 {
-	memcpy(scratch, slot->data, SHM_SLOT_INLINE);
 	if ((kind_len & 0xff) == SHM_LOAN)
 		return take_loan(path, rx, scratch, kind_len >> 8, frame) ? 1 : -1;
 	if ((kind_len & 0xff) == SHM_RELEASE)
@@ -223,70 +223,66 @@ static __attribute__((noinline)) int take_other(struct shm_path *path, struct sh
 	return -1;
 }
 
-/*
- * Takes the message at the head, as take_other. What the peer can still change is read once: the header into locals,
- * the data into scratch, and only copies are looked at.
- */
-static inline int take(struct shm_path *path, struct shm_rx *rx, unsigned char *scratch, struct weft_rx_frame *frame)
-{
-	const struct shm_slot *slot = &rx->slots[rx->head & rx->mask];
-	uint32_t kind_len = __atomic_load_n(&slot->kind_len, __ATOMIC_RELAXED);
-	uint32_t len = kind_len >> 8;
-
-	frame->path = &path->base;
-	frame->meta = __atomic_load_n(&slot->meta, __ATOMIC_RELAXED);
-	frame->len_bytes = len;
-	frame->data = scratch;
-	frame->loan_data = NULL;
-	if (__builtin_expect((kind_len & 0xff) != SHM_INLINE, 0))
-		return take_other(path, rx, slot, kind_len, scratch, frame);
-	memcpy(scratch, slot->data, SHM_SLOT_INLINE);
-	if (len <= SHM_SLOT_INLINE) {
-		rx->head++;
-	} else {
-		if (__builtin_expect(len > SHM_INLINE_MAX, 0))
-			return -1;
-		rx->head += shm_rx_read_rest(rx, scratch, shm_slots_for(len));
-	}
-	path->port->stats.rx_inline_bytes += len;
-	return 1;
-}
-
 /* All that one ring has, at most max. Returns the frames. */
 static __attribute__((noinline)) unsigned int drain(struct shm_path *path, struct shm_rx *rx,
-						     struct weft_rx_frame *frames, unsigned int first, unsigned int max)
+						     struct weft_rx_frame *frames, unsigned int max)
 {
-	unsigned int count = first;
+	unsigned char(*scratch)[SHM_SCRATCH_BYTES] = &path->port->scratch[path->port->burst];
+	struct weft_rx_frame *frame = frames;
+	const struct shm_slot *slot = shm_rx_slot(rx);
+	uint64_t bytes = 0;
 
 	/* Bounded by messages, not by frames: releases make none, and a peer could send them for ever. */
-	for (unsigned int looks = 0; looks < SHM_DRAIN_MAX && count < max && shm_rx_ready(rx); looks++) {
-		int taken = take(path, rx, path->port->scratch[count], &frames[count]);
+	for (unsigned int looks = 0; looks < SHM_DRAIN_MAX; looks++) {
+		/* What the peer can still change is read once: the header into locals, the data into scratch, and only
+		 * copies are looked at. */
+		uint32_t kind_len = __atomic_load_n(&slot->kind_len, __ATOMIC_RELAXED);
+		uint32_t len = kind_len >> 8;
+		int taken = 1;
 
+		frame->path = &path->base;
+		frame->meta = __atomic_load_n(&slot->meta, __ATOMIC_RELAXED);
+		frame->len_bytes = len;
+		frame->data = scratch;
+		frame->loan_data = NULL;
+		memcpy(scratch, slot->data, SHM_SLOT_INLINE);
+		if (__builtin_expect((kind_len & 0xff) != SHM_INLINE || len > SHM_INLINE_MAX, 0)) {
+			taken = take_other(path, rx, kind_len, *scratch, frame);
+		} else {
+			rx->head += len <= SHM_SLOT_INLINE ? 1 : shm_rx_read_rest(rx, *scratch, shm_slots_for(len));
+			bytes += len;
+		}
 		if (__builtin_expect(taken < 0, 0)) {
 			shm_path_down(path, WEFT_DOWN_VIOLATION);
 			break;
 		}
-		count += (unsigned int)taken;
+		frame += taken;
+		scratch += taken;
 		/* Seldom, for it takes the line from the producer, which never needs the last quarter to go on. */
 		if (rx->head - rx->published > rx->mask / 4)
 			shm_rx_publish(rx);
+		slot = shm_rx_slot(rx);
+		if (frame - frames == max || !shm_rx_ready(rx))
+			break;
 	}
-	return count - first;
+	path->port->stats.rx_inline_bytes += bytes;
+	path->port->burst += (unsigned int)(frame - frames);
+	return (unsigned int)(frame - frames);
 }
 
-static inline bool path_ready(const struct shm_path *path)
+/* What a path has, express first; appends to the burst of this turn. */
+static inline unsigned int poll_path(struct shm_path *path, struct weft_rx_frame *frames, unsigned int max)
 {
-	return shm_rx_ready(&path->rx[WEFT_CLASS_EXPRESS]) | shm_rx_ready(&path->rx[WEFT_CLASS_NORMAL]);
-}
-
-static unsigned int poll_path(struct shm_path *path, struct weft_rx_frame *frames, unsigned int first, unsigned int max)
-{
+	bool express = shm_rx_ready(&path->rx[WEFT_CLASS_EXPRESS]), normal = shm_rx_ready(&path->rx[WEFT_CLASS_NORMAL]);
 	unsigned int count = 0;
 
-	if (shm_rx_ready(&path->rx[WEFT_CLASS_EXPRESS]))
-		count = drain(path, &path->rx[WEFT_CLASS_EXPRESS], frames, first, max);
-	if (path->state == SHM_PATH_UP)
-		count += drain(path, &path->rx[WEFT_CLASS_NORMAL], frames, first + count, max);
+	if (__builtin_expect(!(express | normal), 1))
+		return 0;
+	path->empty_looks = 0;
+	if (__builtin_expect(express, 0))
+		count = drain(path, &path->rx[WEFT_CLASS_EXPRESS], frames, max);
+	if (normal && count < max && path->state == SHM_PATH_UP)
+		count += drain(path, &path->rx[WEFT_CLASS_NORMAL], frames + count, max - count);
 	return count;
 }
 
@@ -296,17 +292,16 @@ static unsigned int poll_quiet(struct shm_port *port, struct weft_rx_frame *fram
 	bool all = port->look_at_all || port->quiet_count <= SHM_SLICE;
 	unsigned int looks = all ? port->quiet_count : SHM_SLICE;
 	struct weft_list *at = port->quiet.next;
-	unsigned int count = 0;
+	unsigned int count = first, got;
 
-	for (; looks && first + count < max; looks--) {
+	for (; looks && count < max; looks--) {
 		struct shm_path *path = WEFT_CONTAINER_OF(at, struct shm_path, in_polled);
 
 		at = at->next;
-		if (__builtin_expect(!path_ready(path), 1))
-			continue;
-		count += poll_path(path, frames, first + count, max);
-		if (path->state == SHM_PATH_UP)
+		got = poll_path(path, frames + count, max - count);
+		if (got && path->state == SHM_PATH_UP)
 			shm_path_busy(path);
+		count += got;
 	}
 	port->look_at_all = port->look_at_all && looks;
 	if (!all) {
@@ -314,7 +309,7 @@ static unsigned int poll_quiet(struct shm_port *port, struct weft_rx_frame *fram
 		weft_list_remove(&port->quiet);
 		weft_list_push_back(at, &port->quiet);
 	}
-	return count;
+	return count - first;
 }
 
 void shm_path_busy(struct shm_path *path)
@@ -345,22 +340,18 @@ static __attribute__((noinline)) void path_idle(struct shm_path *path)
 		path_quiet(path);
 }
 
-unsigned int shm_port_rx(struct weft_port *base, struct weft_rx_frame *frames, unsigned int max)
+/* All paths that are busy, once. */
+static inline unsigned int poll_busy(struct shm_port *port, struct weft_rx_frame *frames, unsigned int max)
 {
-	struct shm_port *port = WEFT_CONTAINER_OF(base, struct shm_port, base);
 	unsigned int count = 0;
 
-	max = max < SHM_BURST ? max : SHM_BURST;
 	WEFT_LIST_FOR_EACH(at, &port->busy) {
 		struct shm_path *path = WEFT_CONTAINER_OF(at, struct shm_path, in_polled);
+		unsigned int got = poll_path(path, frames + count, max - count);
 
-		if (__builtin_expect(!path_ready(path), 1)) {
-			if (__builtin_expect(++path->empty_looks > path->empty_limit, 0))
-				path_idle(path);
-			continue;
-		}
-		path->empty_looks = 0;
-		count += poll_path(path, frames, count, max);
+		if (!got && __builtin_expect(++path->empty_looks > path->empty_limit, 0))
+			path_idle(path);
+		count += got;
 		if (count < max)
 			continue;
 		/* The others come first the next time. */
@@ -370,9 +361,23 @@ unsigned int shm_port_rx(struct weft_port *base, struct weft_rx_frame *frames, u
 		}
 		break;
 	}
+	return count;
+}
+
+unsigned int shm_port_rx(struct weft_port *base, struct weft_rx_frame *frames, unsigned int max)
+{
+	struct shm_port *port = WEFT_CONTAINER_OF(base, struct shm_port, base);
+	unsigned int count = 0;
+
+	max = max < SHM_BURST ? max : SHM_BURST;
+	port->burst = 0;
+	/* An answer that is on its way is met sooner here than after another whole turn. */
+	for (unsigned int looks = 0; looks < SHM_LOOKS && !count; looks++)
+		count = poll_busy(port, frames, max);
 	if (port->quiet_count && count < max)
 		count += poll_quiet(port, frames, count, max);
-	port->stats.rx_frames += count;
+	if (count)
+		port->stats.rx_frames += count;
 	return count;
 }
 

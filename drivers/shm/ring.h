@@ -178,11 +178,16 @@ static inline void shm_tx_commit(struct shm_tx *tx, enum shm_kind kind, uint32_t
 		shm_tx_publish(tx);
 }
 
+static inline const struct shm_slot *shm_rx_slot(const struct shm_rx *rx)
+{
+	return &rx->slots[rx->head & rx->mask];
+}
+
 /* Whether a message stands at the head. */
 static inline bool shm_rx_ready(const struct shm_rx *rx)
 {
 	/* acquire: pairs with the release in shm_tx_publish(). */
-	return atomic_load_explicit(&rx->slots[rx->head & rx->mask].sequence, memory_order_acquire) == rx->head + 1;
+	return atomic_load_explicit(&shm_rx_slot(rx)->sequence, memory_order_acquire) == rx->head + 1;
 }
 
 /* Copies what follows the head's slot of a message of count slots behind the first 48 bytes; to has room for

@@ -17,8 +17,10 @@
 #define SHM_MAPPINGS 64u    /* segments of one peer that we map at the most */
 #define SHM_HOME_MAX 8192u    /* cookies of loans that came home and were not reaped yet */
 #define SHM_BURST 32u       /* frames that one rx returns at the most */
+#define SHM_SCRATCH_BYTES (SHM_INLINE_MAX + 16)
 #define SHM_SLICE 4u        /* quiet paths looked at in one turn */
-#define SHM_QUIET_TURNS 4096u /* empty looks after which a path is quiet */
+#define SHM_LOOKS 4u        /* at the busy paths in one turn, until something has come */
+#define SHM_QUIET_TURNS 16384u /* empty looks after which a path is quiet */
 
 struct shm_port;
 struct shm_device;
@@ -109,7 +111,8 @@ struct shm_port {
 	uint32_t home_head, home_tail;
 	struct weft_driver_stats stats;
 	struct weft_list in_device;
-	_Alignas(64) unsigned char scratch[SHM_BURST][SHM_INLINE_MAX + 16];
+	unsigned int burst;           /* places in scratch that are used in this turn */
+	_Alignas(64) unsigned char scratch[SHM_BURST][SHM_SCRATCH_BYTES];
 };
 
 struct shm_device {

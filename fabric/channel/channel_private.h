@@ -120,7 +120,7 @@ void weft__view_drop(struct weft__view *view);
 void weft__channel_unref(struct weft_channel *channel);
 
 /* ---- deliver.c ---- */
-/* Hands one message to its channel. The frame's loan is released unless kept. */
+/* Hands one message to its channel. */
 void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame);
 
 /* ---- sender.c ---- */

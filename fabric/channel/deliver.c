@@ -89,9 +89,9 @@ static void wait_for_taker(struct weft__view *view, struct weft__rx_lane *lane, 
 	weft_list_push_back(&view->unexpected, &loan->link);
 }
 
-static void dispatch(struct weft__view *view, struct weft__rx_lane *lane, struct weft_rx *rx,
-		     const struct weft_rx_frame *frame)
+void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame)
 {
+	struct weft__view *view = lane->view;
 	struct weft_op *op;
 
 	if (view->place && place(view, rx))
@@ -104,31 +104,6 @@ static void dispatch(struct weft__view *view, struct weft__rx_lane *lane, struct
 		view->handler(rx, view->handler_user);
 	else
 		wait_for_taker(view, lane, rx, frame);
-}
-
-_Static_assert(offsetof(struct weft_rx, worker) - offsetof(struct weft_rx, peer) ==
-		       offsetof(struct weft__rx_origin, worker),
-	       "the origin stands in weft_rx as it stands in the lane");
-
-void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame)
-{
-	struct weft__link *link = lane->link;
-	struct weft__view *view = lane->view;
-
-	memcpy((void *)&rx->peer, &lane->origin, sizeof lane->origin);
-	rx->reserved[WEFT__RX_LANE] = (uintptr_t)lane;
-	rx->reserved[WEFT__RX_FRAME] = (uintptr_t)frame;
-	rx->reserved[WEFT__RX_STATE] = 0;
-	rx->reserved[WEFT__RX_LINK] = (uintptr_t)link;
-	rx->reserved[WEFT__RX_LOAN] = 0;
-	link->station->stats.received_messages++;
-	link->station->stats.received_bytes += rx->len_bytes;
-	if (__builtin_expect(view->handler && !view->place && weft_list_empty(&view->posted), 1))
-		view->handler(rx, view->handler_user);
-	else
-		dispatch(view, lane, rx, frame);
-	if (frame->loan_data && !(rx->reserved[WEFT__RX_STATE] & WEFT__RX_KEPT))
-		frame->path->port->release(frame->path, frame->loan_id);
 }
 
 /* ---- messages that came before their receive ---- */

@@ -6,6 +6,7 @@
 #include "link/link.h"
 
 #include "channel/channel_private.h"
+#include "link/connecting.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@ static struct weft__link *link_new(struct weft__station *station)
 
 static void link_free(struct weft__link *link)
 {
+	weft__connecting_end(link->connecting);
 	weft_timer_cancel(link->station->worker, &link->retry);
 	weft_list_remove(&link->in_station);
 	weft_list_remove(&link->in_busy);
@@ -89,6 +91,7 @@ static void runner_connect(struct weft_worker *runner, const struct weft_message
 	strcpy(hello.worker, station->name);
 	strcpy(hello.target, link->peer_worker);
 	weft__hello_encode(&hello, &bytes);
+	link->connecting = weft__connecting_begin(station, link->peer);
 	rc = node->driver->connect(station->port, link->peer_node, &bytes, link);
 	if (rc < 0) {
 		struct weft_message answer = {.run = connect_refused,
@@ -103,10 +106,22 @@ static int link_connect(struct weft__link *link)
 {
 	struct weft__station *station = link->station;
 	struct weft_message message = {.run = runner_connect};
+	int rc;
 
 	message.with.pointers[0] = link;
 	message.with.numbers[1] = weft_hash_u64(station->node->incarnation + (uintptr_t)station->port);
-	return weft_worker_post(station->node->runner, &message);
+	rc = weft_worker_post(station->node->runner, &message);
+	if (rc == 0)
+		link->connect_out = true;
+	return rc;
+}
+
+/* The outcome of a connect is here: what the runner wrote is the worker's now. */
+static void connect_came(struct weft__link *link)
+{
+	weft__connecting_end(link->connecting);
+	link->connecting = NULL;
+	link->connect_out = false;
 }
 
 static void retry_now(struct weft_timer *timer, void *user)
@@ -154,12 +169,43 @@ int weft__link_to(struct weft__station *station, const char *peer, struct weft__
 
 /* ---- events of the driver ---- */
 
+/* The link that waits for this peer to come, being the one who gave way; else a new one. */
+static struct weft__link *link_for_incoming(struct weft__station *station, const struct weft__hello *hello,
+					    const struct weft_path *path)
+{
+	char peer[sizeof ((struct weft__link *)0)->peer];
+	struct weft__link *link;
+
+	snprintf(peer, sizeof peer, hello->worker[0] ? "%s/%s" : "%s", hello->node, hello->worker);
+	WEFT_LIST_FOR_EACH(at, &station->links) {
+		link = WEFT_CONTAINER_OF(at, struct weft__link, in_station);
+		if ((link->state == WEFT__LINK_CONNECTING || link->state == WEFT__LINK_RETRYING) &&
+		    station->node->incarnation < path->peer.incarnation && link_serves(link, peer)) {
+			weft_timer_cancel(station->worker, &link->retry);
+			return link;
+		}
+	}
+	link = link_new(station);
+	if (!link)
+		return NULL;
+	strcpy(link->peer_node, hello->node);
+	strcpy(link->peer_worker, hello->worker);
+	strcpy(link->peer, peer);
+	return link;
+}
+
 void weft__link_path_up(void *port_user, struct weft_path *path, const struct weft_hello *theirs, void *request)
 {
 	struct weft__station *station = port_user;
 	struct weft__link *link = request;
 	struct weft__hello hello;
 
+	if (link)
+		connect_came(link);
+	if (link && (link->state == WEFT__LINK_UP || link->state == WEFT__LINK_DOWN)) {
+		station->node->driver->disconnect(path); /* the peer's own has come before, or nobody needs it now */
+		return;
+	}
 	if (weft__hello_decode(theirs, &hello) < 0) {
 		station->stats.violations++;
 		if (link)
@@ -168,14 +214,11 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 		return;
 	}
 	if (!link) {
-		link = link_new(station);
+		link = link_for_incoming(station, &hello, path);
 		if (!link) {
 			station->node->driver->disconnect(path);
 			return;
 		}
-		strcpy(link->peer_node, hello.node);
-		strcpy(link->peer_worker, hello.worker);
-		snprintf(link->peer, sizeof link->peer, hello.worker[0] ? "%s/%s" : "%s", hello.node, hello.worker);
 	}
 	link->path = path;
 	path->user = link;
@@ -215,9 +258,14 @@ void weft__link_connect_failed(void *port_user, void *request, int error, const 
 	struct weft__station *station = link->station;
 
 	(void)port_user;
+	connect_came(link);
+	if (link->state == WEFT__LINK_UP || link->state == WEFT__LINK_DOWN)
+		return; /* the peer's own connection has come meanwhile */
 	weft_log(WEFT_LOG_DEBUG, "link", "peer %s error %s why %s", link->peer, weft_error_name(error), why);
-	fail_impatient(link, error);
-	if (link->closing || !somebody_waits(link)) {
+	/* In use: the peer is connecting to us and its connection stays. Should it fail, we try again. */
+	if (error != -WEFT_EBUSY)
+		fail_impatient(link, error);
+	if (link->closing || (error != -WEFT_EBUSY && !somebody_waits(link))) {
 		weft__link_end(link, error);
 		return;
 	}
@@ -295,7 +343,7 @@ void weft__link_end(struct weft__link *link, int cause)
 /* Between turns' callbacks: nothing refers to a dead link any more but what the application keeps. */
 bool weft__link_reap(struct weft__link *link)
 {
-	if (link->state != WEFT__LINK_DOWN || link->kept || !weft_list_empty(&link->senders))
+	if (link->state != WEFT__LINK_DOWN || link->kept || link->connect_out || !weft_list_empty(&link->senders))
 		return false;
 	if (link->path)
 		link->station->node->driver->disconnect(link->path);

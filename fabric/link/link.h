@@ -15,6 +15,7 @@
 struct weft__station;
 struct weft__view;
 struct weft_op;
+struct weft__connecting;
 
 /* Our end of a lane that we send on. */
 struct weft__tx_lane {
@@ -82,6 +83,8 @@ struct weft__link {
 	struct weft_path *path; /* NULL unless UP or DOWN */
 	enum weft__link_state state;
 	bool closing;           /* leaves as soon as nothing is pending */
+	bool connect_out;       /* the outcome of a connect has yet to come */
+	struct weft__connecting *connecting; /* with connect_out; may be NULL */
 	char peer[2 * WEFT_NAME_MAX + 2]; /* as senders name it: "NODE" or "NODE/WORKER" */
 	char peer_node[WEFT_NAME_MAX + 1];
 	char peer_worker[WEFT_NAME_MAX + 1];

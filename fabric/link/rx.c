@@ -164,6 +164,30 @@ static inline bool parse_head(struct weft_rx *rx, const struct weft_rx_frame *fr
 	return true;
 }
 
+_Static_assert(offsetof(struct weft_rx, worker) - offsetof(struct weft_rx, peer) ==
+		       offsetof(struct weft__rx_origin, worker),
+	       "the origin stands in weft_rx as it stands in the lane");
+
+/* To the handler at once, if nobody has a say before it. */
+static inline void deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame)
+{
+	struct weft__link *link = lane->link;
+	struct weft__view *view = lane->view;
+
+	memcpy((void *)&rx->peer, &lane->origin, sizeof lane->origin);
+	rx->reserved[WEFT__RX_LANE] = (uintptr_t)lane;
+	rx->reserved[WEFT__RX_FRAME] = (uintptr_t)frame;
+	rx->reserved[WEFT__RX_STATE] = 0;
+	rx->reserved[WEFT__RX_LINK] = (uintptr_t)link;
+	rx->reserved[WEFT__RX_LOAN] = 0;
+	if (__builtin_expect(view->handler && !view->place && weft_list_empty(&view->posted), 1))
+		view->handler(rx, view->handler_user);
+	else
+		weft__deliver(lane, rx, frame);
+	if (frame->loan_data && !(rx->reserved[WEFT__RX_STATE] & WEFT__RX_KEPT))
+		frame->path->port->release(frame->path, frame->loan_id);
+}
+
 static inline void receive_message(struct weft__link *link, const struct weft_rx_frame *frame, bool is_request)
 {
 	uint16_t id = weft__meta_lane(frame->meta);
@@ -182,11 +206,13 @@ static inline void receive_message(struct weft__link *link, const struct weft_rx
 	}
 	lane->next_sequence++;
 	lane->received_bytes += rx.len_bytes;
+	link->station->stats.received_messages++;
+	link->station->stats.received_bytes += rx.len_bytes;
 	if (__builtin_expect(!lane->view, 0)) {
 		drop(frame); /* sent before the sender could know that the channel was closed */
 		return;
 	}
-	weft__deliver(lane, &rx, frame);
+	deliver(lane, &rx, frame);
 	if (link->state == WEFT__LINK_UP)
 		weft__rx_lane_credit(lane, flags & WEFT__ACK_NOW);
 }

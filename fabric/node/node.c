@@ -5,6 +5,7 @@
 #include "node/node_private.h"
 
 #include "channel/channel_private.h"
+#include "link/connecting.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -62,19 +63,25 @@ static int accept_path(void *device_user, const struct weft_peer_identity *peer,
 	struct weft__station *station;
 	int rc = weft__hello_decode(theirs, &hello);
 
-	(void)peer;
+	char name[2 * WEFT_NAME_MAX + 2];
+
 	if (rc < 0)
 		return rc;
+	snprintf(name, sizeof name, hello.worker[0] ? "%s/%s" : "%s", hello.node, hello.worker);
 	pthread_mutex_lock(&node->lock);
 	station = choose_station(node, &hello);
-	if (station) {
+	if (!station) {
+		rc = -WEFT_ENOENT;
+	} else if (node->incarnation > peer->incarnation && weft__connecting_to(station, name)) {
+		rc = -WEFT_EBUSY; /* ours will do for both */
+	} else {
 		strcpy(answer.node, node->name);
 		strcpy(answer.worker, station->name);
 		weft__hello_encode(&answer, mine);
 		*port = station->port;
 	}
 	pthread_mutex_unlock(&node->lock);
-	return station ? 0 : -WEFT_ENOENT;
+	return rc;
 }
 
 static const struct weft_device_events device_events = {
@@ -184,6 +191,7 @@ int weft_node_open(const struct weft_node_opts *opts, struct weft_node **out)
 	pthread_mutex_init(&node->lock, NULL);
 	pthread_mutex_init(&node->degraded_lock, NULL);
 	weft_list_init(&node->channels);
+	weft_list_init(&node->connecting);
 	rc = weft__node_opts_take(node, opts);
 	if (rc == 0)
 		rc = weft_random_system(&node->incarnation);
@@ -268,6 +276,7 @@ void weft_node_close(struct weft_node **node_ptr)
 	}
 	if (node->device)
 		node->driver->device_close(&node->device);
+	weft__connecting_drop(node);
 	if (node->runner)
 		weft_worker_close(&node->runner);
 	if (node->arena)

@@ -73,6 +73,7 @@ struct weft_node {
 	struct weft__thread runner_thread;
 	struct weft_device *device;
 	const struct weft_driver *driver;
+	struct weft_list connecting; /* the runner's: see link/connecting.h */
 
 	pthread_mutex_t lock; /* stations and channels: cold calls from any thread */
 	struct weft__station *stations[WEFT__STATIONS_MAX];

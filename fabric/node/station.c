@@ -54,8 +54,8 @@ static unsigned int run_unexpected(struct weft__station *station)
 	return count;
 }
 
-/* The seldom parts of a turn, each behind one test. */
-static inline unsigned int poll_seldom(struct weft__station *station)
+/* The seldom parts of a turn. */
+static __attribute__((noinline)) unsigned int poll_seldom(struct weft__station *station)
 {
 	unsigned int count = 0;
 
@@ -98,7 +98,10 @@ static unsigned int station_poll(void *user)
 		if (link && link->state == WEFT__LINK_UP)
 			weft__link_receive(link, frame);
 	}
-	count += poll_seldom(station);
+	if (__builtin_expect(station->cookies_out | station->dead_links | station->unexpected_due |
+				     !weft_list_empty(&station->finished) | !weft_list_empty(&station->events),
+			     0))
+		count += poll_seldom(station);
 	if (!weft_list_empty(&station->busy_links))
 		flush_links(station);
 	if (station->port->flush_due)
