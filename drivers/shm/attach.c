@@ -80,14 +80,13 @@ static int make_own_half(struct shm_path *path, struct shm_wire *wire, int fds[2
 static int map_segment(struct shm_path *path, const struct shm_wire *wire, uint32_t segment_id, int fd,
 		       const struct weft_mapping **out)
 {
-	struct shm_mapping *mapping = &path->mappings[path->mapping_count];
-	int rc = weft_mapping_open(fd, wire->incarnation, segment_id, CONTROL_SEGMENT_MAX_BYTES, &mapping->map);
+	struct weft_mapping *mapping = &path->mappings[path->mapping_count];
+	int rc = weft_mapping_open(fd, wire->incarnation, segment_id, CONTROL_SEGMENT_MAX_BYTES, mapping);
 
 	if (rc < 0)
 		return rc;
-	mapping->segment_id = segment_id;
 	path->mapping_count++;
-	*out = &mapping->map;
+	*out = mapping;
 	return 0;
 }
 

@@ -7,12 +7,10 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 #include <weft/errors.h>
-
-#define MAPPED_MAX_BYTES (UINT64_C(64) << 30)
+#include <weft/log.h>
 
 static void close_all(int *fds, unsigned int count)
 {
@@ -42,18 +40,6 @@ static void lost(struct shm_path *path, enum weft_down_reason reason, bool prove
 
 /* ---- segments of the peer ---- */
 
-static void map_on_worker(struct weft_worker *worker, const struct weft_message *message)
-{
-	struct shm_path *path = message->with.pointers[0];
-	const struct weft_mapping *mapping = message->with.pointers[1];
-
-	(void)worker;
-	if (!path->maps)
-		path->maps = calloc(SHM_SEGMENTS, sizeof *path->maps); /* once a path, before its first loan */
-	if (path->maps)
-		path->maps[mapping->segment_id] = mapping;
-}
-
 static void shared_on_worker(struct weft_worker *worker, const struct weft_message *message)
 {
 	struct shm_path *path = message->with.pointers[0];
@@ -62,46 +48,32 @@ static void shared_on_worker(struct weft_worker *worker, const struct weft_messa
 	path->shared[message->with.numbers[1]] = SHM_SHARE_DONE;
 }
 
-static void post_to_worker(struct shm_path *path, weft_message_fn *run, void *pointer, uint64_t number)
-{
-	struct weft_message message = {.run = run};
-
-	message.with.pointers[0] = path;
-	if (pointer)
-		message.with.pointers[1] = pointer;
-	else
-		message.with.numbers[1] = number;
-	while (weft_worker_post(path->port->worker, &message) < 0)
-		sched_yield();
-}
-
-static bool mapped_already(const struct shm_path *path, uint32_t segment_id)
-{
-	for (unsigned int i = 0; i < path->mapping_count; i++)
-		if (path->mappings[i].segment_id == segment_id && path->mappings[i].is_data)
-			return true;
-	return false;
-}
-
-/* The peer shares a segment: maps it, tells the worker, then the peer. False when it lies or asks too much. */
-static bool on_share(struct shm_path *path, const struct shm_wire *wire, int fd)
+/* The peer shares a segment: it is mapped, and then the peer told. */
+static int on_share(struct shm_path *path, const struct shm_wire *wire, int fd)
 {
 	struct shm_wire answer = {.magic = SHM_WIRE_MAGIC,
 				  .version = WEFT__SHM_VERSION,
 				  .type = SHM_SHARED,
 				  .rings.segment_id = wire->rings.segment_id};
-	struct shm_mapping *mapping = &path->mappings[path->mapping_count];
+	int rc = shm_shares_add(path, wire->rings.segment_id, fd);
 
-	if (path->mapping_count == sizeof path->mappings / sizeof *path->mappings ||
-	    wire->rings.segment_id >= SHM_SEGMENTS || mapped_already(path, wire->rings.segment_id))
-		return false;
-	if (weft_mapping_open(fd, path->base.peer.incarnation, wire->rings.segment_id, MAPPED_MAX_BYTES, &mapping->map) < 0)
-		return false;
-	mapping->segment_id = wire->rings.segment_id;
-	mapping->is_data = true;
-	path->mapping_count++;
-	post_to_worker(path, map_on_worker, &mapping->map, 0);
-	return shm_wire_send(path->control_fd, &answer, NULL, 0) == 0;
+	return rc < 0 ? rc : shm_wire_send(path->control_fd, &answer, NULL, 0);
+}
+
+/* The peer has mapped a segment of ours. */
+static int on_shared(struct shm_path *path, uint32_t segment_id)
+{
+	struct weft_message message = {.run = shared_on_worker};
+	uint64_t bit = UINT64_C(1) << segment_id % 64;
+
+	if (segment_id >= SHM_SEGMENTS || !(path->share_sent[segment_id / 64] & bit))
+		return -WEFT_EPROTO;
+	path->share_sent[segment_id / 64] &= ~bit;
+	message.with.pointers[0] = path;
+	message.with.numbers[1] = segment_id;
+	while (weft_worker_post(path->port->worker, &message) < 0)
+		sched_yield();
+	return 0;
 }
 
 void shm_control_share(struct shm_path *path, uint32_t segment_id)
@@ -117,26 +89,41 @@ void shm_control_share(struct shm_path *path, uint32_t segment_id)
 	wire.segment_len_bytes[0] = segment->len_bytes;
 	if (shm_wire_send(path->control_fd, &wire, &segment->fd, 1) < 0)
 		lost(path, WEFT_DOWN_BROKEN, false);
+	else
+		path->share_sent[segment_id / 64] |= UINT64_C(1) << segment_id % 64;
 }
 
 /* ---- what the peer says ---- */
 
-static bool handle(struct shm_path *path, const struct shm_wire *wire, int *fds, unsigned int fd_count)
+/* 0, -WEFT_EPROTO when the peer may not say this, or why it cannot be done. */
+static int handle(struct shm_path *path, const struct shm_wire *wire, int *fds, unsigned int fd_count)
 {
+	if (fd_count != (wire->type == SHM_SHARE))
+		return -WEFT_EPROTO;
 	switch (wire->type) {
 	case SHM_SHARE:
-		return fd_count == 1 && on_share(path, wire, fds[0]);
+		return on_share(path, wire, fds[0]);
 	case SHM_SHARED:
-		if (wire->rings.segment_id >= SHM_SEGMENTS)
-			return false;
-		post_to_worker(path, shared_on_worker, NULL, wire->rings.segment_id);
-		return fd_count == 0;
+		return on_shared(path, wire->rings.segment_id);
 	case SHM_BYE:
 		path->bye_received = true;
-		return fd_count == 0;
+		return 0;
 	default:
-		return false;
+		return -WEFT_EPROTO;
 	}
+}
+
+/* The path cannot go on. Where no pidfd tells of the peer's exit its socket is still watched, for its end alone. */
+static void fail(struct shm_path *path, int error)
+{
+	bool is_violation = error != -WEFT_ENOMEM && error != -WEFT_EMFILE && error != -WEFT_EPIPE;
+
+	weft_log(WEFT_LOG_WARN, "shm", "peer pid %lld error %s action closed", (long long)path->base.peer.pid,
+		 weft_error_name(error));
+	path->condemned = true;
+	if (path->pid_fd >= 0)
+		stop_listening(path);
+	shm_path_report_down(path, is_violation ? WEFT_DOWN_VIOLATION : WEFT_DOWN_BROKEN, false);
 }
 
 static void control_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
@@ -149,7 +136,6 @@ static void control_ready(struct weft_fd_watch *watch, uint32_t events, void *us
 		struct shm_wire wire;
 		int fds[SHM_FDS_MAX];
 		int rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
-		bool good;
 
 		if (rc == -WEFT_EAGAIN)
 			return;
@@ -158,11 +144,13 @@ static void control_ready(struct weft_fd_watch *watch, uint32_t events, void *us
 			     path->bye_received || process_ended(path));
 			return;
 		}
-		good = rc == 1 && handle(path, &wire, fds, fd_count);
-		if (rc == 1)
-			close_all(fds, fd_count);
-		if (!good)
-			lost(path, WEFT_DOWN_VIOLATION, false);
+		if (rc == 1 && !path->condemned)
+			rc = handle(path, &wire, fds, fd_count);
+		close_all(fds, fd_count);
+		if (path->condemned)
+			continue;
+		if (rc < 0)
+			fail(path, rc);
 		else if (path->bye_received)
 			lost(path, WEFT_DOWN_CLOSED, true);
 	}

@@ -111,10 +111,10 @@ unsigned int shm_port_reap(struct weft_port *base, uint64_t *cookies, unsigned i
 
 bool shm_loan_check(struct shm_path *path, const struct shm_loan *loan, struct weft_rx_frame *frame)
 {
-	const struct weft_mapping *map;
+	const struct weft_mapping *map = shm_shares_find(path, loan->segment_id);
 	uint64_t end_bytes;
 
-	if (!path->maps || loan->segment_id >= SHM_SEGMENTS || !(map = path->maps[loan->segment_id]))
+	if (!map)
 		return false;
 	if (!loan->len_bytes || __builtin_add_overflow(loan->offset_bytes, loan->len_bytes, &end_bytes) ||
 	    end_bytes > map->len_bytes)

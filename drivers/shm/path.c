@@ -51,7 +51,8 @@ void shm_path_free(struct shm_path *path)
 	weft_list_remove(&path->in_port);
 	weft_list_remove(&path->in_device);
 	for (unsigned int i = 0; i < path->mapping_count; i++)
-		weft_mapping_close(&path->mappings[i].map);
+		weft_mapping_close(&path->mappings[i]);
+	shm_shares_free(path);
 	if (path->carving.base)
 		weft_arena_uncarve(path->device->opts.arena, &path->carving);
 	if (path->control_fd >= 0)
@@ -62,7 +63,6 @@ void shm_path_free(struct shm_path *path)
 		close(path->pid_fd);
 	free(path->lent);
 	free(path->pending);
-	free(path->maps);
 	free(path);
 }
 

@@ -14,7 +14,6 @@
 #define SHM_DRAIN_MAX 64u   /* messages taken from one ring in one turn */
 #define SHM_LOANS 1024u     /* what one peer may hold of ours, and we of one peer's */
 #define SHM_SEGMENTS 1024u  /* ids of segments are below this */
-#define SHM_MAPPINGS 64u    /* segments of one peer that we map at the most */
 #define SHM_HOME_MAX 8192u    /* cookies of loans that came home and were not reaped yet */
 #define SHM_BURST 32u       /* frames that one rx returns at the most */
 #define SHM_SCRATCH_BYTES (SHM_INLINE_MAX + 16)
@@ -34,11 +33,12 @@ struct shm_lent {
 	uint16_t next_free;
 };
 
-/* A segment of the peer that we read. Control segments hold rings, data ones hold what is lent. */
-struct shm_mapping {
-	struct weft_mapping map;
-	uint32_t segment_id;
-	bool is_data;
+/*
+ * The segments that the peer shares with us, by their ids. The runner maps them and puts them in; the worker looks them
+ * up. An entry stays until the path is freed.
+ */
+struct shm_shares {
+	_Atomic(struct weft_mapping *) by_id[SHM_SEGMENTS];
 };
 
 enum shm_path_state {
@@ -77,16 +77,20 @@ struct shm_path {
 	uint32_t borrowed;         /* loans of the peer that we hold */
 	uint32_t pending_count;    /* releases that are not sent yet */
 	uint32_t *pending;
-	const struct weft_mapping **maps; /* by segment id */
 	unsigned char shared[SHM_SEGMENTS]; /* of ours: enum shm_share */
+
+	/* the runner's writes, the worker reads: made with the peer's first share */
+	_Atomic(struct shm_shares *) shares;
 
 	/* the runner's */
 	struct shm_device *device;
 	int control_fd, bell_fd, pid_fd;
 	struct weft_fd_watch control_watch, pid_watch;
 	bool control_open, bye_sent, bye_received;
+	bool condemned;            /* broke the protocol: only the end of its socket is still of interest */
+	uint64_t share_sent[SHM_SEGMENTS / 64]; /* ours that the peer has yet to map */
 	struct weft_carving carving;
-	struct shm_mapping mappings[SHM_MAPPINGS];
+	struct weft_mapping mappings[2]; /* of the peer's rings and its armed line */
 	unsigned int mapping_count;
 	struct weft_list in_device;
 };
@@ -168,6 +172,14 @@ int shm_path_share(struct weft_path *path, uint32_t segment_id);
 /* Frees everything at once; neither worker nor runner run, or both know. */
 void shm_path_free(struct shm_path *path);
 void shm_ring_bell(struct shm_path *path);
+
+/* ---- shares.c: the peer's segments ---- */
+/* Maps a segment that the peer shares; on the runner. -WEFT_EPROTO when it was shared before or the id cannot be,
+ * -WEFT_ENOMEM, or what mapping gave. */
+int shm_shares_add(struct shm_path *path, uint32_t segment_id, int fd);
+/* The segment, or NULL if the peer has not shared it; on the worker. */
+const struct weft_mapping *shm_shares_find(struct shm_path *path, uint32_t segment_id);
+void shm_shares_free(struct shm_path *path);
 
 /* ---- control.c: what goes over a path's control socket once it stands; on the runner ---- */
 int shm_control_start(struct shm_path *path);
