@@ -127,6 +127,8 @@ void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct 
 void weft__sender_event(struct weft_sender *sender, enum weft_sender_event event, int cause);
 void weft__sender_ready(struct weft_sender *sender);
 void weft__sender_lost(struct weft_sender *sender, int cause);
+/* From a link that was never up to one that is; the sender may be lost when that has no lane left. */
+void weft__sender_move(struct weft_sender *sender, struct weft__link *to);
 /* Remembers that the application met back-pressure. by_driver: nothing will tell us when it ends. Returns -WEFT_EAGAIN. */
 int weft__sender_again(struct weft_sender *sender, bool by_driver);
 unsigned int weft__senders_run_events(struct weft__station *station, unsigned int max);

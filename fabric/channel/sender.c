@@ -178,6 +178,23 @@ void weft__sender_ready(struct weft_sender *sender)
 	weft__sender_event(sender, WEFT_SENDER_READY, 0);
 }
 
+void weft__sender_move(struct weft_sender *sender, struct weft__link *to)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; i < sender->lane_count; i++)
+		weft__tx_lane_close(&sender->lanes[i], -WEFT_ECLOSED);
+	weft_list_remove(&sender->in_link);
+	sender->link = to;
+	weft_list_push_back(&to->senders, &sender->in_link);
+	for (unsigned int i = 0; i < sender->lane_count && rc == 0; i++)
+		rc = weft__tx_lane_open(to, &sender->lanes[i]);
+	if (rc < 0)
+		weft__sender_lost(sender, rc);
+	else
+		weft__sender_ready(sender);
+}
+
 void weft__sender_lost(struct weft_sender *sender, int cause)
 {
 	bool was_up = sender->path != NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The runner's list of connections under way. Entries that have ended are freed when the list is next looked at.
+ * The runner's list of connections of its own. Entries that have ended are freed when the list is next looked at.
  */
 #include "link/connecting.h"
 

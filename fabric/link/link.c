@@ -18,6 +18,7 @@
 #define RETRY_MAX_NS UINT64_C(100000000)
 
 static void retry_now(struct weft_timer *timer, void *user);
+static void connect_over(struct weft__link *link);
 
 static struct weft__link *link_new(struct weft__station *station)
 {
@@ -41,7 +42,7 @@ static struct weft__link *link_new(struct weft__station *station)
 
 static void link_free(struct weft__link *link)
 {
-	weft__connecting_end(link->connecting);
+	connect_over(link);
 	weft_timer_cancel(link->station->worker, &link->retry);
 	weft_list_remove(&link->in_station);
 	weft_list_remove(&link->in_busy);
@@ -116,12 +117,11 @@ static int link_connect(struct weft__link *link)
 	return rc;
 }
 
-/* The outcome of a connect is here: what the runner wrote is the worker's now. */
-static void connect_came(struct weft__link *link)
+/* The connection has failed or the link has ended: the peer's own is welcome again. */
+static void connect_over(struct weft__link *link)
 {
 	weft__connecting_end(link->connecting);
 	link->connecting = NULL;
-	link->connect_out = false;
 }
 
 static void retry_now(struct weft_timer *timer, void *user)
@@ -169,9 +169,19 @@ int weft__link_to(struct weft__station *station, const char *peer, struct weft__
 
 /* ---- events of the driver ---- */
 
-/* The link that waits for this peer to come, being the one who gave way; else a new one. */
-static struct weft__link *link_for_incoming(struct weft__station *station, const struct weft__hello *hello,
-					    const struct weft_path *path)
+static struct weft__link *link_up(struct weft__station *station, const char *peer)
+{
+	WEFT_LIST_FOR_EACH(at, &station->links) {
+		struct weft__link *link = WEFT_CONTAINER_OF(at, struct weft__link, in_station);
+
+		if (link->state == WEFT__LINK_UP && link_serves(link, peer))
+			return link;
+	}
+	return NULL;
+}
+
+/* For a path that the peer made: the link that gave way to it, or a new one. */
+static struct weft__link *link_for_incoming(struct weft__station *station, const struct weft__hello *hello)
 {
 	char peer[sizeof ((struct weft__link *)0)->peer];
 	struct weft__link *link;
@@ -179,8 +189,7 @@ static struct weft__link *link_for_incoming(struct weft__station *station, const
 	snprintf(peer, sizeof peer, hello->worker[0] ? "%s/%s" : "%s", hello->node, hello->worker);
 	WEFT_LIST_FOR_EACH(at, &station->links) {
 		link = WEFT_CONTAINER_OF(at, struct weft__link, in_station);
-		if ((link->state == WEFT__LINK_CONNECTING || link->state == WEFT__LINK_RETRYING) &&
-		    station->node->incarnation < path->peer.incarnation && link_serves(link, peer)) {
+		if (link->state == WEFT__LINK_RETRYING && !link->connect_out && link_serves(link, peer)) {
 			weft_timer_cancel(station->worker, &link->retry);
 			return link;
 		}
@@ -194,16 +203,25 @@ static struct weft__link *link_for_incoming(struct weft__station *station, const
 	return link;
 }
 
+/* The senders of a link that has never been up go to one that is. */
+static void link_merge(struct weft__link *from, struct weft__link *to)
+{
+	WEFT_LIST_FOR_EACH(at, &from->senders)
+		weft__sender_move(WEFT_CONTAINER_OF(at, struct weft_sender, in_link), to);
+	weft__link_end(from, -WEFT_ECLOSED);
+}
+
 void weft__link_path_up(void *port_user, struct weft_path *path, const struct weft_hello *theirs, void *request)
 {
 	struct weft__station *station = port_user;
-	struct weft__link *link = request;
+	struct weft__link *link = request, *other;
 	struct weft__hello hello;
 
 	if (link)
-		connect_came(link);
-	if (link && (link->state == WEFT__LINK_UP || link->state == WEFT__LINK_DOWN)) {
-		station->node->driver->disconnect(path); /* the peer's own has come before, or nobody needs it now */
+		link->connect_out = false;
+	if (link && link->state == WEFT__LINK_DOWN) {
+		connect_over(link);
+		station->node->driver->disconnect(path);
 		return;
 	}
 	if (weft__hello_decode(theirs, &hello) < 0) {
@@ -213,8 +231,14 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 		station->node->driver->disconnect(path);
 		return;
 	}
+	/* The peer's connection was accepted before ours was begun: that one stays. */
+	if (link && station->node->incarnation > path->peer.incarnation && (other = link_up(station, link->peer))) {
+		link_merge(link, other);
+		station->node->driver->disconnect(path);
+		return;
+	}
 	if (!link) {
-		link = link_for_incoming(station, &hello, path);
+		link = link_for_incoming(station, &hello);
 		if (!link) {
 			station->node->driver->disconnect(path);
 			return;
@@ -254,16 +278,21 @@ static void fail_impatient(struct weft__link *link, int cause)
 
 void weft__link_connect_failed(void *port_user, void *request, int error, const char *why)
 {
-	struct weft__link *link = request;
+	struct weft__link *link = request, *other;
 	struct weft__station *station = link->station;
 
 	(void)port_user;
-	connect_came(link);
-	if (link->state == WEFT__LINK_UP || link->state == WEFT__LINK_DOWN)
-		return; /* the peer's own connection has come meanwhile */
+	link->connect_out = false;
+	connect_over(link);
 	weft_log(WEFT_LOG_DEBUG, "link", "peer %s error %s why %s", link->peer, weft_error_name(error), why);
-	/* In use: the peer is connecting to us and its connection stays. Should it fail, we try again. */
-	if (error != -WEFT_EBUSY)
+	/* The peer is connecting to us, and that connection stays. It is here, or comes; should it fail, we try again. */
+	if (error == -WEFT_EBUSY && (other = link_up(station, link->peer))) {
+		link_merge(link, other);
+		return;
+	}
+	if (error == -WEFT_EBUSY)
+		link->retry_ns = RETRY_MAX_NS;
+	else
 		fail_impatient(link, error);
 	if (link->closing || (error != -WEFT_EBUSY && !somebody_waits(link))) {
 		weft__link_end(link, error);
@@ -333,6 +362,8 @@ void weft__link_end(struct weft__link *link, int cause)
 		station->stats.links--;
 	link->state = WEFT__LINK_DOWN;
 	link->closing = true;
+	if (!link->connect_out)
+		connect_over(link);
 	station->dead_links++;
 	drop_rx_lanes(link);
 	weft__replies_drop(link);

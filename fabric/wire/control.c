@@ -115,7 +115,8 @@ void weft__hello_encode(const struct weft__hello *hello, struct weft_hello *out)
 
 int weft__hello_decode(const struct weft_hello *bytes, struct weft__hello *out)
 {
-	struct reader reader = {bytes->bytes, bytes->bytes + bytes->len_bytes, bytes->len_bytes <= WEFT_HELLO_MAX};
+	size_t len_bytes = bytes->len_bytes <= WEFT_HELLO_MAX ? bytes->len_bytes : 0; /* too long is as bad as nothing */
+	struct reader reader = {bytes->bytes, bytes->bytes + len_bytes, len_bytes > 0};
 	uint32_t version = read_u32(&reader);
 	struct weft__hello hello;
 
