@@ -50,7 +50,7 @@ struct perf_test {
 	int (*measure)(struct perf_side *side, struct perf_result *result);
 };
 
-extern const struct perf_test perf_lat, perf_rate, perf_bw, perf_rpc;
+extern const struct perf_test perf_lat, perf_rate, perf_bw, perf_rpc, perf_loan;
 
 /* ---- perf_side.c ---- */
 /* Opens node and channel; the other side is called peer_name. */
