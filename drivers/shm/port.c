@@ -87,6 +87,7 @@ int shm_port_send(struct weft_path *base, enum weft_class class_, uint64_t meta,
 		atomic_store_explicit(&slot->sequence, tail + 1, memory_order_release);
 	}
 	shm_tx_prefetch(slots, mask, tail + count, count);
+	shm_tx_look(tx, tail);
 	wake_peer(path);
 	port->stats.tx_inline_bytes += len_bytes;
 	port->stats.tx_frames++;

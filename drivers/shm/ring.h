@@ -164,6 +164,20 @@ static inline void shm_tx_prefetch(struct shm_slot *slots, uint32_t mask, uint32
 		shm_prefetch_own(&slots[(next + SHM_PREFETCH_SLOTS + i) & mask]);
 }
 
+/* Looks where the consumer is each quarter of the ring, when nothing waits for the answer: it would be far away later,
+ * when the room that is known of has run out. What cannot be is left for shm_tx_room to find. */
+static inline void shm_tx_look(struct shm_tx *tx, uint32_t before)
+{
+	uint32_t head;
+
+	if (__builtin_expect(!((before ^ tx->tail) & ~(tx->mask >> 2)), 1))
+		return;
+	/* acquire: pairs with the release in shm_rx_publish(); the slots before it have been read. */
+	head = atomic_load_explicit(&tx->peer_head->position, memory_order_acquire);
+	if (tx->tail - head <= tx->mask + 1)
+		tx->head = head;
+}
+
 /* Ends a message of count slots; with more, it is held back with all that follow until shm_tx_publish. */
 static inline void shm_tx_commit(struct shm_tx *tx, enum shm_kind kind, uint32_t len_bytes, uint64_t meta,
 				 uint32_t count, bool more)
