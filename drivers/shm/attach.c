@@ -15,11 +15,14 @@
 #include <weft/errors.h>
 
 #define STALL_NS UINT64_C(2000000000)
+/* Handshakes that others began, in all and by one process: who begins many and ends none shuts out nobody. */
 #define ATTACHES_MAX 64
+#define ATTACHES_OF_ONE_MAX 32
 #define CONTROL_SEGMENT_MAX_BYTES (UINT64_C(1) << 30)
 
 /* One handshake under way. */
 struct shm_attach {
+	bool accepted; /* begun by the peer */
 	struct shm_device *device;
 	struct shm_port *port;  /* of a connector */
 	struct shm_path *path;  /* of a connector: waits for the answer */
@@ -166,7 +169,7 @@ static void attach_free(struct shm_attach *attach)
 	weft_timer_cancel(runner, &attach->stall);
 	stop_watching(attach);
 	weft_list_remove(&attach->link);
-	attach->device->attach_count--;
+	attach->device->accepted_count -= attach->accepted;
 	if (attach->fd >= 0)
 		close(attach->fd);
 	if (attach->path)
@@ -229,7 +232,6 @@ static struct shm_attach *attach_new(struct shm_device *device, int fd, weft_fd_
 		return NULL;
 	}
 	weft_list_push_back(&device->attaches, &attach->link);
-	device->attach_count++;
 	weft_timer_set(device->opts.runner, &attach->stall,
 		       weft_clock_now(weft_worker_clock(device->opts.runner)) + STALL_NS);
 	return attach;
@@ -385,23 +387,40 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	attach_free(attach);
 }
 
+static bool too_many(const struct shm_device *device, const struct weft_peer_identity *peer)
+{
+	unsigned int of_one = 0;
+
+	WEFT_LIST_FOR_EACH(at, &device->attaches) {
+		struct shm_attach *attach = WEFT_CONTAINER_OF(at, struct shm_attach, link);
+
+		of_one += attach->accepted && attach->peer.pid == peer->pid;
+	}
+	return device->accepted_count >= ATTACHES_MAX || of_one >= ATTACHES_OF_ONE_MAX;
+}
+
 void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
 	struct shm_device *device = user;
 	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct weft_peer_identity peer;
-	struct shm_attach *attach;
+	struct shm_attach *attach = NULL;
 
 	(void)events;
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+			shm_rendezvous_pause(device, errno);
 		return;
-	attach = device->attach_count < ATTACHES_MAX && shm_rendezvous_peer(device, fd, &peer) == 0
-			 ? attach_new(device, fd, attach_ready)
-			 : NULL;
-	if (attach)
-		attach->peer = peer;
-	else
+	}
+	if (shm_rendezvous_peer(device, fd, &peer) == 0 && !too_many(device, &peer))
+		attach = attach_new(device, fd, attach_ready);
+	if (!attach) {
 		close(fd);
+		return;
+	}
+	attach->peer = peer;
+	attach->accepted = true;
+	device->accepted_count++;
 }
 
 void shm_attach_cancel(struct shm_device *device, const struct shm_port *port)

@@ -22,6 +22,9 @@
 #include <weft/errors.h>
 #include <weft/log.h>
 
+#define LISTEN_PAUSE_NS UINT64_C(100000000)
+#include <weft/log.h>
+
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
 #endif
@@ -135,9 +138,36 @@ int shm_rendezvous_listen(struct shm_device *device)
 	return rc;
 }
 
+/* Descriptors or memory may be there again. */
+static void listen_again(struct weft_timer *timer, void *user)
+{
+	struct shm_device *device = user;
+
+	if (weft_worker_add_fd(device->opts.runner, &device->listen_watch) == 0)
+		device->listen_paused = false;
+	else
+		weft_timer_set(device->opts.runner, timer, weft_worker_now(device->opts.runner) + LISTEN_PAUSE_NS);
+}
+
+/* Whoever waits to be accepted keeps the socket ready: looking at once again would take the whole runner. */
+void shm_rendezvous_pause(struct shm_device *device, int error)
+{
+	if (!device->listen_said)
+		weft_log(WEFT_LOG_WARN, "shm", "node %s error %s action peers wait and are accepted later: raise the limit of "
+			 "open descriptors (ulimit -n)", device->name, weft_error_name(-weft_error_from_errno(error)));
+	device->listen_said = true;
+	device->listen_paused = true;
+	weft_worker_remove_fd(device->opts.runner, &device->listen_watch);
+	weft_timer_init(&device->listen_timer, listen_again, device);
+	weft_timer_set(device->opts.runner, &device->listen_timer,
+		       weft_worker_now(device->opts.runner) + LISTEN_PAUSE_NS);
+}
+
 void shm_rendezvous_close(struct shm_device *device)
 {
-	if (device->listen_watch.ready)
+	if (device->listen_paused)
+		weft_timer_cancel(device->opts.runner, &device->listen_timer);
+	else if (device->listen_watch.ready)
 		weft_worker_remove_fd(device->opts.runner, &device->listen_watch);
 	if (device->socket_path)
 		unlink(device->socket_path);

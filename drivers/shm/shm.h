@@ -127,7 +127,9 @@ struct shm_device {
 	char *socket_path; /* NULL: abstract */
 	struct weft_fd_watch listen_watch;
 	struct weft_list attaches; /* handshakes under way */
-	unsigned int attach_count;
+	unsigned int accepted_count;     /* those that peers began */
+	bool listen_paused, listen_said; /* out of descriptors; and that was logged */
+	struct weft_timer listen_timer;
 	struct weft_list ports, paths;
 };
 
@@ -196,6 +198,8 @@ void shm_attach_cancel(struct shm_device *device, const struct shm_port *port);
 /* ---- rendezvous.c ---- */
 int shm_rendezvous_listen(struct shm_device *device);
 void shm_rendezvous_close(struct shm_device *device);
+/* Nobody can be accepted for lack of descriptors or memory (an errno): tries again a little later. */
+void shm_rendezvous_pause(struct shm_device *device, int error);
 /* A non-blocking socket connected to the device named to; -WEFT_ECONNREFUSED when nobody listens. */
 int shm_rendezvous_connect(struct shm_device *device, const char *to, int *fd);
 /* Who is at the other end; -WEFT_EACCES when we do not talk with that user. */
