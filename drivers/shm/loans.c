@@ -6,6 +6,7 @@
 #include "shm/shm.h"
 
 #include <stdlib.h>
+#include <weft/assert.h>
 #include <weft/errors.h>
 
 #define NO_ENTRY UINT16_MAX
@@ -137,7 +138,8 @@ void shm_port_release(struct weft_path *base, uint32_t loan_id)
 
 	if (path->state != SHM_PATH_UP)
 		return;
-	/* Never more than were borrowed, so there is room. */
+	/* Never more than are borrowed, or the list would overflow: a release too many is the caller's mistake. */
+	WEFT_ASSERT(path->pending_count < path->borrowed);
 	path->pending[path->pending_count++] = loan_id;
 	if (!path->dirty)
 		shm_path_dirty(path);
@@ -152,7 +154,14 @@ bool shm_releases_flush(struct shm_path *path)
 	while (path->pending_count) {
 		uint32_t count = path->pending_count < SHM_RELEASES_PER_SLOT ? path->pending_count : SHM_RELEASES_PER_SLOT;
 
-		if (shm_tx_room(tx, 1) <= 0)
+		int room = shm_tx_room(tx, 1);
+
+		if (room < 0) {
+			path->pending_count = 0;
+			shm_path_down(path, WEFT_DOWN_VIOLATION);
+			break;
+		}
+		if (room == 0)
 			return false;
 		path->pending_count -= count;
 		path->borrowed -= count;

@@ -153,9 +153,10 @@ struct weft_device_events {
 	/* connect failed, for good. Thread: the port's worker. */
 	void (*connect_failed)(void *port_user, void *request, int error, const char *why);
 	/*
-	 * Nothing more will come or go. All lent buffers are home (reap gives their cookies) and received loans
-	 * are no longer readable after disconnect, which must follow; it may be later, when the last reader is done.
-	 * Thread: the port's worker.
+	 * Nothing more will come or go. What we lent comes home (reap gives the cookies) as soon as it is certain that the
+	 * peer cannot read it any more: at once when it took leave or its process has ended, else when that is known, also
+	 * after disconnect. Received loans stay readable until disconnect, which must follow; it may be later, when the
+	 * last reader is done. May disconnect this path, no other. Thread: the port's worker.
 	 */
 	void (*path_down)(void *port_user, struct weft_path *path, enum weft_down_reason reason);
 };
