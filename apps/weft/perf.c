@@ -249,6 +249,8 @@ int command_perf(int argc, char **argv)
 	parse_arguments(&argp, argc, argv, &perf);
 	if (!perf.has_len)
 		perf.opts.len_bytes = perf.test->default_len_bytes;
+	if (perf.test == &perf_loan && !perf.opts.len_bytes)
+		usage_error("perf: --size is 0, a loan has at least one byte");
 	if (!perf.has_window)
 		perf.opts.window = perf.test->default_window;
 	rc = weft_histogram_open(&perf.result.latency_ns);

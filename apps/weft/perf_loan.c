@@ -12,13 +12,19 @@ struct handed {
 	uint64_t answers;
 };
 
+/* What is written of each loan, and answered with. */
+static size_t touched_bytes(const struct perf_side *side)
+{
+	return side->opts->len_bytes < 8 ? side->opts->len_bytes : 8;
+}
+
 static void on_loan(struct weft_rx *rx, void *user)
 {
 	struct perf_side *side = user;
 
 	if (rx->len_bytes)
 		perf_sink += *(const unsigned char *)rx->data;
-	weft_send(side->peer, side->payload, 8);
+	weft_send(side->peer, side->payload, touched_bytes(side));
 }
 
 static void on_answer(struct weft_rx *rx, void *user)
@@ -45,7 +51,7 @@ static int filled_loan(struct perf_side *side, struct weft_loan **out)
 	while ((rc = weft_loan_get(side->worker, side->opts->len_bytes, out)) == -WEFT_EAGAIN)
 		weft_worker_turn(side->worker, WEFT_NEVER);
 	if (rc == 0)
-		memset(weft_loan_data(*out), 1, 8);
+		memset(weft_loan_data(*out), 1, touched_bytes(side));
 	return rc;
 }
 
