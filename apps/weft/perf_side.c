@@ -60,8 +60,15 @@ void perf_side_close(struct perf_side *side)
 
 void perf_write(const struct perf_side *side, unsigned char *to, unsigned char value)
 {
-	if (side->opts->touch)
-		memset(to, value, side->opts->len_bytes);
+	uint64_t word = value * UINT64_C(0x0101010101010101);
+	size_t at = 0, len_bytes = side->opts->touch ? side->opts->len_bytes : 0;
+
+	/* By words, as a program fills in its fields, and as the floor and the peers do. The library's memset is one store of
+	 * 512 bits for 64 bytes, which some processors cannot forward to the loads that follow. */
+	for (; at + 8 <= len_bytes; at += 8)
+		memcpy(to + at, &word, 8);
+	for (; at < len_bytes; at++)
+		to[at] = value;
 }
 
 uint64_t perf_read(const struct perf_side *side, const void *from, size_t len_bytes)

@@ -62,8 +62,8 @@ static int make_own_half(struct shm_path *path, struct shm_wire *wire, int fds[2
 	at = (char *)path->carving.base + skip;
 	memset(at, 0, shm_rings_bytes(slots));
 	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++) {
-		path->tx[i].slots = (struct shm_slot *)(void *)at;
-		path->tx[i].mask = slots[i] - 1;
+		path->tx[i].units = (struct shm_unit *)(void *)at;
+		path->tx[i].mask = slots[i] * SHM_LINE_UNITS - 1;
 		at += (size_t)slots[i] * SHM_SLOT_BYTES;
 		wire->slots[i] = slots[i];
 	}
@@ -109,8 +109,8 @@ static int join_peer_half(struct shm_path *path, const struct shm_wire *wire, co
 		return weft_set_error(WEFT_EPROTO, "the peer's rings lie outside its segment");
 	at = rings->base + wire->rings.offset_bytes;
 	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++) {
-		path->rx[i].slots = (const struct shm_slot *)(const void *)at;
-		path->rx[i].mask = wire->slots[i] - 1;
+		path->rx[i].units = (const struct shm_unit *)(const void *)at;
+		path->rx[i].mask = wire->slots[i] * SHM_LINE_UNITS - 1;
 		at += (size_t)wire->slots[i] * SHM_SLOT_BYTES;
 	}
 	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++)

@@ -9,31 +9,35 @@
 #include <stdatomic.h>
 #include <weft/api.h>
 
-#define WEFT__SHM_VERSION 1
+#define WEFT__SHM_VERSION 2
 
-#define SHM_SLOT_BYTES 64
-#define SHM_SLOT_INLINE 48
-#define SHM_INLINE_MAX 240
+#define SHM_SLOT_BYTES 64u /* rings are measured in these */
+#define SHM_UNIT_BYTES 16u
+#define SHM_LINE_UNITS 4u
+#define SHM_LINE_DATA 48u /* of a message that begins a line */
+#define SHM_INLINE_MAX 240u
+#define SHM_UNITS_MAX (1 + SHM_INLINE_MAX / SHM_UNIT_BYTES)
 #define SHM_LOAN_HEAD_MAX 24
 #define SHM_SLOTS_MIN 16u
 #define SHM_SLOTS_MAX 65536u
-#define SHM_RELEASES_PER_SLOT 12
+#define SHM_RELEASES_MAX 60u /* in one message */
 
 enum shm_kind {
-	SHM_INLINE = 1, /* small data: len_bytes of it, in this slot and up to three that follow */
-	SHM_LOAN,       /* a struct shm_loan, then len_bytes of small data */
+	SHM_INLINE = 1, /* small data: len_bytes of it */
+	SHM_LOAN,       /* a struct shm_loan, then small data: len_bytes of both */
 	SHM_RELEASE,    /* len_bytes / 4 loan ids that go home */
 };
 
 /*
- * In the producer's segment. A slot that begins a message holds its position in the stream plus one as sequence, stored
- * last. The slots that continue a message are 64 bytes of data each.
+ * In the producer's segment, an array of a power of two. A message is a header and units of data behind it:
+ *
+ *   start   bits 0..31 the header's position in the stream plus one, stored last; 32..39 kind; 40..47 units of the message
+ *           with its header and with those that are left empty at its end; 48..63 len_bytes
+ *   meta    the layer above's
  */
-struct shm_slot {
-	_Atomic uint32_t sequence;
-	uint32_t kind_len; /* kind in the low 8 bits, len_bytes above */
+struct shm_unit {
+	_Atomic uint64_t start;
 	uint64_t meta;
-	unsigned char data[SHM_SLOT_INLINE];
 };
 
 struct shm_loan {
@@ -55,9 +59,9 @@ struct shm_armed {
 	unsigned char pad[60];
 };
 
-_Static_assert(sizeof(struct shm_slot) == SHM_SLOT_BYTES, "a slot is a line");
-_Static_assert(offsetof(struct shm_slot, meta) == 8 && offsetof(struct shm_slot, data) == 16, "the layout is fixed");
-_Static_assert(sizeof(struct shm_loan) + SHM_LOAN_HEAD_MAX == SHM_SLOT_INLINE, "a loan and its head fit a slot");
+_Static_assert(sizeof(struct shm_unit) == SHM_UNIT_BYTES && offsetof(struct shm_unit, meta) == 8, "the layout is fixed");
+_Static_assert(SHM_LINE_UNITS * SHM_UNIT_BYTES == SHM_SLOT_BYTES, "a line is a slot");
+_Static_assert(sizeof(struct shm_loan) + SHM_LOAN_HEAD_MAX == SHM_LINE_DATA, "a loan and its head fit a line");
 _Static_assert(sizeof(struct shm_head) == 64 && sizeof(struct shm_armed) == 64, "a line each");
 
 #endif

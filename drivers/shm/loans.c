@@ -148,25 +148,26 @@ void shm_port_release(struct weft_path *base, uint32_t loan_id)
 bool shm_releases_flush(struct shm_path *path)
 {
 	struct shm_tx *tx = &path->tx[WEFT_CLASS_EXPRESS];
+	struct shm_stage *stage = &path->port->stage;
 
 	if (path->state != SHM_PATH_UP)
 		path->pending_count = 0;
 	while (path->pending_count) {
-		uint32_t count = path->pending_count < SHM_RELEASES_PER_SLOT ? path->pending_count : SHM_RELEASES_PER_SLOT;
+		uint32_t count = path->pending_count < SHM_RELEASES_MAX ? path->pending_count : SHM_RELEASES_MAX;
+		int rc = shm_stage_reserve(path, tx, count * 4);
 
-		int room = shm_tx_room(tx, 1);
-
-		if (room < 0) {
+		if (rc == -WEFT_EPROTO) {
 			path->pending_count = 0;
 			shm_path_down(path, WEFT_DOWN_VIOLATION);
 			break;
 		}
-		if (room == 0)
+		if (rc < 0)
 			return false;
 		path->pending_count -= count;
 		path->borrowed -= count;
-		memcpy(shm_tx_slot(tx)->data, path->pending + path->pending_count, count * 4);
-		shm_tx_commit(tx, SHM_RELEASE, count * 4, 0, 1, path->pending_count > 0);
+		memcpy(shm_stage_data(stage), path->pending + path->pending_count, count * 4);
+		shm_stage_add(stage, tx, SHM_RELEASE, 0, count * 4);
 	}
+	shm_port_publish(path->port);
 	return true;
 }

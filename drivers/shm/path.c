@@ -135,6 +135,7 @@ void shm_path_start(struct shm_path *path, const struct weft_hello *theirs, void
 
 static void leave_polling(struct shm_path *path)
 {
+	shm_stage_drop(path);
 	if (!path->busy && !weft_list_empty(&path->in_polled))
 		path->port->quiet_count--;
 	weft_list_remove(&path->in_polled);

@@ -8,8 +8,17 @@
 
 /* ---- sending ---- */
 
-/* The peer sleeps: woken once for each time that it went to sleep. */
-static inline void wake_peer(struct shm_path *path)
+static __attribute__((noinline)) int wake_sleeper(struct shm_path *path, uint32_t epoch)
+{
+	if (epoch != path->rung_epoch) {
+		path->rung_epoch = epoch;
+		shm_ring_bell(path);
+	}
+	return 0;
+}
+
+/* The peer sleeps: woken once for each time that it went to sleep. Returns 0, for whoever ends with it. */
+static inline __attribute__((always_inline)) int wake_peer(struct shm_path *path)
 {
 	uint32_t epoch;
 
@@ -17,142 +26,219 @@ static inline void wake_peer(struct shm_path *path)
 	 * then runs membarrier before it looks at the rings for the last time: pairs with shm_port_arm(). */
 	atomic_signal_fence(memory_order_seq_cst); /* pairs with the membarrier of the peer's worker */
 	epoch = atomic_load_explicit(&path->peer_armed->epoch, memory_order_relaxed);
-	if (__builtin_expect(epoch & 1, 0) && epoch != path->rung_epoch) {
-		path->rung_epoch = epoch;
-		shm_ring_bell(path);
-	}
+	return __builtin_expect(epoch & 1, 0) ? wake_sleeper(path, epoch) : 0;
 }
 
-/* Writes small data; the general way. */
-static int put_inline(struct shm_path *path, struct shm_tx *tx, const struct weft_tx_frame *frame, bool more)
+/* One message of small data; both counters in one store, for what the store buffer holds bounds a stream. */
+static inline void count_inline(struct shm_port *port, uint32_t len_bytes)
 {
-	uint32_t len = frame->head_len_bytes + frame->data_len_bytes;
-	uint32_t count = shm_slots_for(len);
+	typedef uint64_t pair __attribute__((vector_size(16)));
+	pair both;
+
+	_Static_assert(offsetof(struct weft_driver_stats, tx_inline_bytes) == offsetof(struct weft_driver_stats, tx_frames) + 8,
+		       "counted together");
+	memcpy(&both, &port->stats.tx_frames, sizeof both);
+	both += (pair){1, len_bytes};
+	memcpy(&port->stats.tx_frames, &both, sizeof both);
+}
+
+/* Publishes what is staged, whosever it is. */
+static void publish_staged(struct shm_port *port)
+{
+	struct shm_path *path = port->staging;
+
+	shm_stage_publish(&port->stage);
+	wake_peer(path);
+}
+
+void shm_port_publish(struct shm_port *port)
+{
+	if (port->stage.count)
+		publish_staged(port);
+}
+
+void shm_stage_drop(struct shm_path *path)
+{
+	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++)
+		shm_tx_bar(&path->tx[i]);
+	if (path->port->staging != path)
+		return;
+	path->port->stage.count = 0;
+	path->port->stage.tx = NULL;
+	path->port->staging = NULL;
+}
+
+static __attribute__((noinline)) int reserve_slow(struct shm_path *path, struct shm_tx *tx, uint32_t count)
+{
+	struct shm_port *port = path->port;
+	uint32_t all;
 	int room;
 
-	if (len > SHM_INLINE_MAX)
+	if (port->stage.tx != tx || port->stage.count + count > SHM_STAGE_UNITS)
+		shm_port_publish(port);
+	port->stage.tx = tx;
+	port->staging = path;
+	shm_tx_bar(tx); /* nothing may overtake what is staged */
+	/* With what fills the last line when it is published. */
+	all = port->stage.count + count;
+	room = shm_tx_room(tx, shm_line_end(tx->tail + all) - tx->tail);
+	if (room > 0)
+		return 0;
+	/* What is held back goes out now, so that the reader can make room. */
+	shm_port_publish(port);
+	return room < 0 ? -WEFT_EPROTO : -WEFT_EAGAIN;
+}
+
+static inline int reserve(struct shm_path *path, struct shm_tx *tx, uint32_t len_bytes)
+{
+	uint32_t count = shm_units_for(len_bytes);
+
+	return __builtin_expect(shm_stage_fits(&path->port->stage, tx, count), 1) ? 0 : reserve_slow(path, tx, count);
+}
+
+int shm_stage_reserve(struct shm_path *path, struct shm_tx *tx, uint32_t len_bytes)
+{
+	return reserve(path, tx, len_bytes);
+}
+
+/* Small data, by way of the stage. */
+static inline __attribute__((always_inline)) int stage_inline(struct shm_path *path, struct shm_tx *tx, uint64_t meta,
+							       const void *head, uint32_t head_len, const void *data,
+							       uint32_t data_len)
+{
+	struct shm_stage *stage = &path->port->stage;
+	int rc;
+
+	if (__builtin_expect(head_len > SHM_INLINE_MAX || data_len > SHM_INLINE_MAX - head_len, 0))
 		return -WEFT_EMSGSIZE;
-	room = shm_tx_room(tx, count);
-	if (room <= 0)
-		return room < 0 ? -WEFT_EPROTO : -WEFT_EAGAIN;
-	shm_tx_write(tx, frame->head, frame->head_len_bytes, frame->data, frame->data_len_bytes);
-	shm_tx_commit(tx, SHM_INLINE, len, frame->meta, count, more);
-	path->port->stats.tx_inline_bytes += len;
+	rc = reserve(path, tx, head_len + data_len);
+	if (__builtin_expect(rc < 0, 0))
+		return rc;
+	if (head_len)
+		shm_copy(shm_stage_data(stage), head, head_len);
+	shm_copy(shm_stage_data(stage) + head_len, data, data_len);
+	shm_stage_add(stage, tx, SHM_INLINE, meta, head_len + data_len);
 	return 0;
 }
 
-static __attribute__((noinline)) int send_slow(struct shm_path *path, enum weft_class class_, uint64_t meta,
-						const void *data, uint32_t len_bytes, unsigned int flags)
+static int stage_loan(struct shm_path *path, struct shm_tx *tx, const struct weft_tx_frame *frame)
 {
-	struct weft_tx_frame frame = {.meta = meta, .data = data, .data_len_bytes = len_bytes};
-	int why = -WEFT_EAGAIN;
+	struct shm_stage *stage = &path->port->stage;
+	uint32_t len = sizeof(struct shm_loan) + frame->head_len_bytes;
+	struct shm_loan loan;
+	int rc;
 
-	if (shm_port_tx(&path->base, class_, &frame, 1, flags, &why) == 1)
-		return 0;
-	/* What was held back for more to come goes out now, so that the reader can make room. */
-	if (path->tx[class_].held) {
-		shm_tx_publish(&path->tx[class_]);
-		wake_peer(path);
-	}
-	return why;
+	if (frame->head_len_bytes > SHM_LOAN_HEAD_MAX)
+		return -WEFT_EMSGSIZE;
+	rc = reserve(path, tx, len);
+	if (rc < 0)
+		return rc;
+	rc = shm_loan_book(path, frame, &loan);
+	if (rc < 0)
+		return rc;
+	memcpy(shm_stage_data(stage), &loan, sizeof loan);
+	shm_copy(shm_stage_data(stage) + sizeof loan, frame->head, frame->head_len_bytes);
+	shm_stage_add(stage, tx, SHM_LOAN, frame->meta, len);
+	return 0;
 }
 
-/* The same as tx of one frame, for small data that fits right here: no frame to fill, and each thing looked at once. */
+/* The peer lies about where it is: the path ends. */
+static int tx_failed(struct shm_path *path, int rc)
+{
+	path->port->stats.full++;
+	if (rc == -WEFT_EPROTO)
+		shm_path_down(path, WEFT_DOWN_VIOLATION);
+	return rc;
+}
+
+/* Small data that is held back, joins what is held back, or crosses a quarter of the ring. */
+static __attribute__((noinline)) int send_staged(struct shm_path *path, struct shm_tx *tx, uint64_t meta, const void *data,
+						  uint32_t len_bytes, unsigned int flags)
+{
+	struct shm_port *port = path->port;
+	int rc;
+
+	if (path->state != SHM_PATH_UP)
+		return -WEFT_EAGAIN;
+	rc = stage_inline(path, tx, meta, NULL, 0, data, len_bytes);
+	if (__builtin_expect(rc < 0, 0))
+		return tx_failed(path, rc);
+	count_inline(port, len_bytes);
+	if (flags & WEFT_TX_MORE)
+		port->base.flush_due = true;
+	else
+		publish_staged(port);
+	return 0;
+}
+
+/* Beyond the limit that was known. */
+static __attribute__((noinline)) int send_further(struct weft_path *base, enum weft_class class_, uint64_t meta,
+						   const void *data, uint32_t len_bytes)
+{
+	struct shm_path *path = WEFT_CONTAINER_OF(base, struct shm_path, base);
+	struct shm_tx *tx = &path->tx[class_];
+
+	if (!path->port->stage.count && path->state == SHM_PATH_UP && len_bytes <= SHM_INLINE_MAX) {
+		/* The stage is nobody's: whoever is the first to use it bars this way. */
+		path->port->stage.tx = NULL;
+		shm_tx_relimit(tx);
+		if (shm_tx_within(tx, shm_tx_end(tx->tail, len_bytes)))
+			return shm_port_send(base, class_, meta, data, len_bytes, 0);
+	}
+	return send_staged(path, tx, meta, data, len_bytes, 0);
+}
+
+/* Small data on its own, that fits right here, goes straight into the ring. */
 int shm_port_send(struct weft_path *base, enum weft_class class_, uint64_t meta, const void *data, uint32_t len_bytes,
 		  unsigned int flags)
 {
 	struct shm_path *path = WEFT_CONTAINER_OF(base, struct shm_path, base);
-	struct shm_port *port = path->port;
 	struct shm_tx *tx = &path->tx[class_];
-	struct shm_slot *slots = tx->slots, *slot;
-	uint32_t tail = tx->tail, mask = tx->mask;
-	uint32_t count = shm_slots_for(len_bytes);
+	uint32_t tail = tx->tail, end = shm_tx_end(tail, len_bytes);
 
-	if (__builtin_expect(path->state != SHM_PATH_UP || len_bytes > SHM_INLINE_MAX || tail + count - tx->head > mask + 1 ||
-				     (tail & mask) + count > mask + 1,
-			     0))
-		return send_slow(path, class_, meta, data, len_bytes, flags);
-	slot = &slots[tail & mask];
-	shm_copy(slot->data, data, len_bytes);
-	shm_tx_head(slots, mask, tail, count, (uint32_t)SHM_INLINE | len_bytes << 8, meta);
-	tx->tail = tail + count;
-	if (__builtin_expect(tx->held || flags & WEFT_TX_MORE, 0)) {
-		shm_tx_hold(tx, slot, tail);
-		if (!(flags & WEFT_TX_MORE))
-			shm_tx_publish(tx);
-		else if (!path->dirty)
-			shm_path_dirty(path);
-	} else {
-		/* release: pairs with the acquire in shm_rx_ready(); everything written before is visible with it. */
-		atomic_store_explicit(&slot->sequence, tail + 1, memory_order_release);
-	}
-	shm_tx_prefetch(slots, mask, tail + count, count);
-	shm_tx_look(tx, tail);
-	wake_peer(path);
-	port->stats.tx_inline_bytes += len_bytes;
-	port->stats.tx_frames++;
-	return 0;
+	if (__builtin_expect(flags & WEFT_TX_MORE, 0))
+		return send_staged(path, tx, meta, data, len_bytes, flags);
+	if (__builtin_expect(!shm_tx_within(tx, end) || len_bytes > SHM_INLINE_MAX, 0))
+		return send_further(base, class_, meta, data, len_bytes);
+	shm_tx_send(tx, tail, end, meta, data, len_bytes);
+	count_inline(path->port, len_bytes);
+	return wake_peer(path);
 }
 
-static int put_loan(struct shm_path *path, struct shm_tx *tx, const struct weft_tx_frame *frame, bool more)
+static int stage_frame(struct shm_path *path, struct shm_tx *tx, const struct weft_tx_frame *frame)
 {
-	struct shm_loan loan;
-	int room, rc;
+	int rc;
 
-	if (frame->head_len_bytes > SHM_LOAN_HEAD_MAX)
-		return -WEFT_EMSGSIZE;
-	room = shm_tx_room(tx, 1);
-	if (room <= 0)
-		return room < 0 ? -WEFT_EPROTO : -WEFT_EAGAIN;
-	rc = shm_loan_book(path, frame, &loan);
-	if (rc < 0)
-		return rc;
-	memcpy(shm_tx_slot(tx)->data, &loan, sizeof loan);
-	shm_copy(shm_tx_slot(tx)->data + sizeof loan, frame->head, frame->head_len_bytes);
-	shm_tx_commit(tx, SHM_LOAN, frame->head_len_bytes, frame->meta, 1, more);
-	return 0;
-}
-
-static int put(struct shm_path *path, struct shm_tx *tx, const struct weft_tx_frame *frame, bool more)
-{
-	return frame->loan ? put_loan(path, tx, frame, more) : put_inline(path, tx, frame, more);
+	if (frame->loan)
+		return stage_loan(path, tx, frame);
+	rc = stage_inline(path, tx, frame->meta, frame->head, frame->head_len_bytes, frame->data, frame->data_len_bytes);
+	if (rc == 0)
+		path->port->stats.tx_inline_bytes += frame->head_len_bytes + frame->data_len_bytes;
+	return rc;
 }
 
 unsigned int shm_port_tx(struct weft_path *base, enum weft_class class_, const struct weft_tx_frame *frames,
 			 unsigned int count, unsigned int flags, int *why)
 {
 	struct shm_path *path = WEFT_CONTAINER_OF(base, struct shm_path, base);
-	struct shm_tx *tx = &path->tx[class_];
+	struct shm_port *port = path->port;
 	unsigned int taken = 0;
-	int rc = 0;
+	int rc = path->state == SHM_PATH_UP ? 0 : -WEFT_EAGAIN;
 
-	if (__builtin_expect(path->state != SHM_PATH_UP, 0)) {
-		if (why)
-			*why = -WEFT_EAGAIN;
-		return 0;
+	while (taken < count && rc == 0) {
+		rc = stage_frame(path, &path->tx[class_], &frames[taken]);
+		taken += rc == 0;
 	}
-	for (; taken < count; taken++) {
-		bool more = flags & WEFT_TX_MORE || taken + 1 < count;
-
-		rc = put(path, tx, &frames[taken], more);
-		if (__builtin_expect(rc < 0, 0))
-			break;
-	}
-	path->port->stats.tx_frames += taken;
-	if (flags & WEFT_TX_MORE) {
-		if (tx->held && !path->dirty)
-			shm_path_dirty(path);
-	} else {
-		if (tx->held)
-			shm_tx_publish(tx);
-		wake_peer(path);
-	}
+	port->stats.tx_frames += taken;
+	if (flags & WEFT_TX_MORE)
+		port->base.flush_due = true;
+	else
+		shm_port_publish(port);
 	if (__builtin_expect(rc < 0, 0)) {
-		path->port->stats.full++;
 		if (why)
 			*why = rc;
-		if (rc == -WEFT_EPROTO)
-			shm_path_down(path, WEFT_DOWN_VIOLATION);
+		if (path->state == SHM_PATH_UP)
+			tx_failed(path, rc);
 	}
 	return taken;
 }
@@ -161,19 +247,14 @@ void shm_port_flush(struct weft_port *base)
 {
 	struct shm_port *port = WEFT_CONTAINER_OF(base, struct shm_port, base);
 
+	shm_port_publish(port);
 	WEFT_LIST_FOR_EACH(at, &port->dirty) {
 		struct shm_path *path = WEFT_CONTAINER_OF(at, struct shm_path, in_dirty);
-		bool done = shm_releases_flush(path);
 
-		for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++)
-			if (path->tx[i].held)
-				shm_tx_publish(&path->tx[i]);
-		if (path->state == SHM_PATH_UP)
-			wake_peer(path);
-		if (done) {
-			path->dirty = false;
-			weft_list_remove(at);
-		}
+		if (!shm_releases_flush(path))
+			continue;
+		path->dirty = false;
+		weft_list_remove(at);
 	}
 	base->flush_due = !weft_list_empty(&port->dirty);
 }
@@ -187,71 +268,62 @@ void shm_path_dirty(struct shm_path *path)
 
 /* ---- receiving ---- */
 
-static bool take_loan(struct shm_path *path, struct shm_rx *rx, const unsigned char *bytes, uint32_t len,
-		      struct weft_rx_frame *frame)
-{
-	struct shm_loan loan;
-
-	if (len > SHM_LOAN_HEAD_MAX)
-		return false;
-	memcpy(&loan, bytes, sizeof loan);
-	frame->data = bytes + sizeof loan;
-	rx->head++;
-	return shm_loan_check(path, &loan, frame);
-}
-
-static bool take_releases(struct shm_path *path, struct shm_rx *rx, const unsigned char *bytes, uint32_t len)
-{
-	uint32_t ids[SHM_RELEASES_PER_SLOT];
-
-	if (len > sizeof ids || len % 4)
-		return false;
-	memcpy(ids, bytes, len);
-	rx->head++;
-	shm_loan_released(path, ids, len / 4);
-	return true;
-}
-
-/* What is not small data: 1 a frame for the layer above, 0 a message for this driver, -1 nonsense. scratch has the
- * slot's data. */
-static __attribute__((noinline)) int take_other(struct shm_path *path, struct shm_rx *rx, uint32_t kind_len,
+/* What is not small data, now in scratch: 1 a frame for the layer above, 0 a message for this driver, -1 nonsense. */
+static __attribute__((noinline)) int take_other(struct shm_path *path, enum shm_kind kind, uint32_t len_bytes,
 						 const unsigned char *scratch, struct weft_rx_frame *frame)
 {
-	if ((kind_len & 0xff) == SHM_LOAN)
-		return take_loan(path, rx, scratch, kind_len >> 8, frame) ? 1 : -1;
-	if ((kind_len & 0xff) == SHM_RELEASE)
-		return take_releases(path, rx, scratch, kind_len >> 8) ? 0 : -1;
-	return -1;
+	struct shm_loan loan;
+	uint32_t ids[SHM_RELEASES_MAX];
+
+	switch (kind) {
+	case SHM_LOAN:
+		if (len_bytes < sizeof loan || len_bytes > sizeof loan + SHM_LOAN_HEAD_MAX)
+			return -1;
+		memcpy(&loan, scratch, sizeof loan);
+		frame->data = scratch + sizeof loan;
+		frame->len_bytes = len_bytes - (uint32_t)sizeof loan;
+		return shm_loan_check(path, &loan, frame) ? 1 : -1;
+	case SHM_RELEASE:
+		if (len_bytes % 4)
+			return -1;
+		memcpy(ids, scratch, len_bytes);
+		shm_loan_released(path, ids, len_bytes / 4);
+		return 0;
+	default:
+		return -1;
+	}
 }
 
-/* All that one ring has, at most max. Returns the frames. */
-static __attribute__((noinline)) unsigned int drain(struct shm_path *path, struct shm_rx *rx,
+/* All that one ring has, at most max, from the header that was seen. Returns the frames. */
+static __attribute__((noinline)) unsigned int drain(struct shm_path *path, struct shm_rx *rx, uint64_t start,
 						     struct weft_rx_frame *frames, unsigned int max)
 {
 	unsigned char(*scratch)[SHM_SCRATCH_BYTES] = &path->port->scratch[path->port->burst];
 	struct weft_rx_frame *frame = frames;
-	const struct shm_slot *slot = shm_rx_slot(rx);
 	uint64_t bytes = 0;
 
 	/* Bounded by messages, not by frames: releases make none, and a peer could send them for ever. */
 	for (unsigned int looks = 0; looks < SHM_DRAIN_MAX; looks++) {
 		/* What the peer can still change is read once: the header into locals, the data into scratch, and only
 		 * copies are looked at. */
-		uint32_t kind_len = __atomic_load_n(&slot->kind_len, __ATOMIC_RELAXED);
-		uint32_t len = kind_len >> 8;
+		uint32_t len = shm_start_len(start), units = shm_start_units(start), data_units = shm_units_for(len) - 1;
 		int taken = 1;
 
 		frame->path = &path->base;
-		frame->meta = __atomic_load_n(&slot->meta, __ATOMIC_RELAXED);
+		frame->meta = __atomic_load_n(&rx->units[rx->head & rx->mask].meta, __ATOMIC_RELAXED);
 		frame->len_bytes = len;
 		frame->data = scratch;
 		frame->loan_data = NULL;
-		memcpy(scratch, slot->data, SHM_SLOT_INLINE);
-		if (__builtin_expect((kind_len & 0xff) != SHM_INLINE || len > SHM_INLINE_MAX, 0)) {
-			taken = take_other(path, rx, kind_len, *scratch, frame);
+		if (__builtin_expect(len > SHM_INLINE_MAX || units - data_units - 1 >= SHM_LINE_UNITS, 0)) {
+			taken = -1;
 		} else {
-			rx->head += len <= SHM_SLOT_INLINE ? 1 : shm_rx_read_rest(rx, *scratch, shm_slots_for(len));
+			shm_rx_read(rx, *scratch, data_units);
+			rx->head += units;
 			bytes += len;
+			if (__builtin_expect(shm_start_kind(start) != SHM_INLINE, 0)) {
+				bytes -= len;
+				taken = take_other(path, shm_start_kind(start), len, *scratch, frame);
+			}
 		}
 		if (__builtin_expect(taken < 0, 0)) {
 			shm_path_down(path, WEFT_DOWN_VIOLATION);
@@ -262,8 +334,8 @@ static __attribute__((noinline)) unsigned int drain(struct shm_path *path, struc
 		/* Seldom, for it takes the line from the producer, which never needs the last quarter to go on. */
 		if (rx->head - rx->published > rx->mask / 4)
 			shm_rx_publish(rx);
-		slot = shm_rx_slot(rx);
-		if (frame - frames == max || !shm_rx_ready(rx))
+		start = shm_rx_start(rx);
+		if (frame - frames == max || !shm_rx_ready(rx, start))
 			break;
 	}
 	path->port->stats.rx_inline_bytes += bytes;
@@ -274,16 +346,18 @@ static __attribute__((noinline)) unsigned int drain(struct shm_path *path, struc
 /* What a path has, express first; appends to the burst of this turn. */
 static inline unsigned int poll_path(struct shm_path *path, struct weft_rx_frame *frames, unsigned int max)
 {
-	bool express = shm_rx_ready(&path->rx[WEFT_CLASS_EXPRESS]), normal = shm_rx_ready(&path->rx[WEFT_CLASS_NORMAL]);
+	struct shm_rx *express = &path->rx[WEFT_CLASS_EXPRESS], *normal = &path->rx[WEFT_CLASS_NORMAL];
+	uint64_t express_start = shm_rx_start(express), normal_start = shm_rx_start(normal);
+	bool has_express = shm_rx_ready(express, express_start), has_normal = shm_rx_ready(normal, normal_start);
 	unsigned int count = 0;
 
-	if (__builtin_expect(!(express | normal), 1))
+	if (__builtin_expect(!(has_express | has_normal), 1))
 		return 0;
 	path->empty_looks = 0;
-	if (__builtin_expect(express, 0))
-		count = drain(path, &path->rx[WEFT_CLASS_EXPRESS], frames, max);
-	if (normal && count < max && path->state == SHM_PATH_UP)
-		count += drain(path, &path->rx[WEFT_CLASS_NORMAL], frames + count, max - count);
+	if (__builtin_expect(has_express, 0))
+		count = drain(path, express, express_start, frames, max);
+	if (has_normal && count < max && path->state == SHM_PATH_UP)
+		count += drain(path, normal, normal_start, frames + count, max - count);
 	return count;
 }
 

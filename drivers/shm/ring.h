@@ -2,13 +2,17 @@
 /*
  * The two ends of one ring. The hot path of the driver: everything here is inline.
  *
- * Sequence in the slot (FastForward, Giacomoni 2008): the consumer polls the very line that carries the message, so one
- * line moves. A slot that continues a message holds data, which may look like anything, also like the sequence that the
- * consumer will look for there one lap later. Therefore the producer, before it publishes the message that ends at
- * position p, looks at slot p in its own memory, and turns a first word that equals p + 1 into p
- * (not into 0, which is what the consumer awaits at the position before the count begins anew). Slot p is then either
- * consumed, so that nobody reads it before the message is published, or begins the oldest message that is not consumed,
- * whose sequence differs by the ring's size and is left alone.
+ * Sequence beside the data (FastForward, Giacomoni 2008): the consumer polls the very line that carries the message, so
+ * one line moves. What limits a stream is the producer's store buffer: stores retire in order, each line takes a trip
+ * to the consumer's cache and back to become ours, and as many trips overlap as there are lines in the buffer. So the
+ * line that is polled is written last and in one go, or it would be taken away in the middle; and messages that are
+ * sent together are put together in the stage, then written with nothing between.
+ *
+ * Data may look like anything, also like the sequence that the consumer will look for at its place one lap later.
+ * Therefore the producer, before it publishes what ends at position p, looks at unit p in its own memory, and turns a
+ * first word that equals p + 1 into p (not into 0, which is what the consumer awaits at the position before the count
+ * begins anew). Unit p is then either consumed, so that nobody reads it before something is published there, or begins
+ * the oldest message that is not consumed, whose sequence differs by the ring's size and is left alone.
  */
 #ifndef RING_H
 #define RING_H
@@ -16,42 +20,84 @@
 #include "shm/layout.h"
 
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#include <xmmintrin.h>
+#endif
 
-#define SHM_PREFETCH_SLOTS 8
+#define SHM_STAGE_UNITS 256u
+
+struct shm_tx;
+
+/* Messages of one ring that wait to be published together. */
+struct shm_stage {
+	struct shm_tx *tx; /* whose, while there is something in it */
+	uint32_t count;    /* units in it */
+	uint32_t last;     /* where the last message begins */
+	_Alignas(64) struct shm_unit units[SHM_STAGE_UNITS];
+};
 
 /* The producer's end: private, but for what it points to. */
 struct shm_tx {
-	struct shm_slot *slots;
+	struct shm_unit *units;
 	const struct shm_head *peer_head;
 	uint32_t mask;
-	uint32_t tail;        /* next position to write */
-	uint32_t head;        /* the consumer's position as last read */
-	uint32_t held_at;     /* first message that is written and not published */
-	bool held;
+	uint32_t tail;  /* next position to write: where a line begins; what is staged comes there */
+	uint32_t head;  /* the consumer's position as last read */
+	uint32_t limit; /* shm_tx_send may go up to here without a look at anything else; see shm_tx_relimit */
 };
 
 /* The consumer's end. */
 struct shm_rx {
-	const struct shm_slot *slots; /* in the peer's memory */
+	const struct shm_unit *units; /* in the peer's memory */
 	struct shm_head *own_head;
 	uint32_t mask;
 	uint32_t head;      /* next position to read */
 	uint32_t published; /* as the producer may see it */
 };
 
-static inline uint32_t shm_slots_for(uint32_t len_bytes)
+/* Units of a message of len_bytes of data, without what fills its last line. */
+static inline uint32_t shm_units_for(uint32_t len_bytes)
 {
-	return len_bytes <= SHM_SLOT_INLINE ? 1 : 1 + (len_bytes - SHM_SLOT_INLINE + SHM_SLOT_BYTES - 1) / SHM_SLOT_BYTES;
+	return 1 + (len_bytes + SHM_UNIT_BYTES - 1) / SHM_UNIT_BYTES;
 }
 
-/* Fetches a line to write it. The built-in would only read it, unless the compiler is told of a newer processor; one
- * that does not know the instruction takes it for no operation. */
-static inline void shm_prefetch_own(const void *line)
+static inline uint32_t shm_line_end(uint32_t position)
 {
-#if defined(__x86_64__)
-	__asm__ __volatile__("prefetchw %0" : : "m"(*(const char *)line));
+	return (position + SHM_LINE_UNITS - 1) & ~(SHM_LINE_UNITS - 1);
+}
+
+/* The first 8 bytes of a message's header. */
+static inline uint64_t shm_start(uint32_t position, enum shm_kind kind, uint32_t unit_count, uint32_t len_bytes)
+{
+	return (uint64_t)(position + 1) | (uint64_t)kind << 32 | (uint64_t)unit_count << 40 | (uint64_t)len_bytes << 48;
+}
+
+static inline enum shm_kind shm_start_kind(uint64_t start)
+{
+	return (enum shm_kind)(start >> 32 & 0xff);
+}
+
+static inline uint32_t shm_start_units(uint64_t start)
+{
+	return start >> 40 & 0xff;
+}
+
+static inline uint32_t shm_start_len(uint64_t start)
+{
+	return (uint32_t)(start >> 48);
+}
+
+/* 16 bytes by two loads and one store: what was written just now as words of 8 bytes is forwarded from the store buffer
+ * to loads of 8 bytes, but not to one of 16, which would wait until all earlier stores have left. */
+static inline __attribute__((always_inline)) void shm_copy_16(unsigned char *to, const unsigned char *from)
+{
+#if defined(__SSE2__)
+	__m128 low = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)(const void *)from));
+
+	_mm_storeu_ps((float *)(void *)to, _mm_loadh_pi(low, (const __m64 *)(const void *)(from + 8)));
 #else
-	__builtin_prefetch(line, 1, 3);
+	memcpy(to, from, 16);
 #endif
 }
 
@@ -64,8 +110,8 @@ static inline __attribute__((always_inline)) void shm_copy(unsigned char *to, co
 		unsigned char *last_to = to + len_bytes - 16;
 
 		for (; from < last; from += 16, to += 16)
-			memcpy(to, from, 16);
-		memcpy(last_to, last, 16);
+			shm_copy_16(to, from);
+		shm_copy_16(last_to, last);
 	} else if (len_bytes >= 8) {
 		memcpy(to, from, 8);
 		memcpy(to + len_bytes - 8, from + len_bytes - 8, 8);
@@ -80,14 +126,16 @@ static inline __attribute__((always_inline)) void shm_copy(unsigned char *to, co
 	}
 }
 
-/* Room for count more slots: 1 yes, 0 no, -1 the consumer claims what cannot be. */
+/* ---- the producer ---- */
+
+/* Room for count more units: 1 yes, 0 no, -1 the consumer claims what cannot be. */
 static inline int shm_tx_room(struct shm_tx *tx, uint32_t count)
 {
 	uint32_t size = tx->mask + 1;
 
 	if (__builtin_expect(tx->tail + count - tx->head <= size, 1))
 		return 1;
-	/* acquire: pairs with the release in shm_rx_publish(); the slots before it have been read. */
+	/* acquire: pairs with the release in shm_rx_publish(); the units before it have been read. */
 	tx->head = atomic_load_explicit(&tx->peer_head->position, memory_order_acquire);
 	if (tx->tail - tx->head > size) {
 		tx->head = tx->tail;
@@ -96,128 +144,173 @@ static inline int shm_tx_room(struct shm_tx *tx, uint32_t count)
 	return tx->tail + count - tx->head <= size;
 }
 
-/* The slot at the tail, to be filled and then given to shm_tx_commit. */
-static inline struct shm_slot *shm_tx_slot(struct shm_tx *tx)
+/* Nothing is sent by shm_tx_send until shm_tx_relimit. */
+static inline void shm_tx_bar(struct shm_tx *tx)
 {
-	return &tx->slots[tx->tail & tx->mask];
+	tx->limit = tx->tail;
 }
 
-/* Writes small data behind a slot's header, also around the ring's end. */
-static inline void shm_tx_write(struct shm_tx *tx, const void *head, uint32_t head_len, const void *data,
-				uint32_t data_len)
+/* Looks where the consumer is. Done each quarter of the ring, when nothing waits for the answer: it would be far away
+ * later, when the room that is known of has run out. What cannot be is left for shm_tx_room to find. */
+static inline void shm_tx_look(struct shm_tx *tx)
 {
-	struct shm_slot *slot = shm_tx_slot(tx);
-	uint32_t index = tx->tail & tx->mask;
-	uint32_t count = shm_slots_for(head_len + data_len);
-	unsigned char whole[SHM_INLINE_MAX];
-	uint32_t before_end;
+	/* acquire: pairs with the release in shm_rx_publish(); the units before it have been read. */
+	uint32_t head = atomic_load_explicit(&tx->peer_head->position, memory_order_acquire);
 
-	if (__builtin_expect(index + count <= tx->mask + 1, 1)) {
-		if (head_len)
-			shm_copy(slot->data, head, head_len);
-		shm_copy(slot->data + head_len, data, data_len);
-		return;
-	}
-	shm_copy(whole, head, head_len);
-	shm_copy(whole + head_len, data, data_len);
-	before_end = (tx->mask + 1 - index) * SHM_SLOT_BYTES - 16;
-	memcpy(slot->data, whole, before_end);
-	memcpy(tx->slots, whole + before_end, head_len + data_len - before_end);
-}
-
-static inline void shm_tx_publish(struct shm_tx *tx)
-{
-	/* release: pairs with the acquire in shm_rx_ready(); everything written before is visible with it. */
-	atomic_store_explicit(&tx->slots[tx->held_at & tx->mask].sequence, tx->held_at + 1, memory_order_release);
-	tx->held = false;
-}
-
-/* The head of the message of count slots at tail, but for its sequence; and the rule about the slot behind it. */
-static inline void shm_tx_head(struct shm_slot *slots, uint32_t mask, uint32_t tail, uint32_t count, uint32_t kind_len,
-			       uint64_t meta)
-{
-	struct shm_slot *slot = &slots[tail & mask], *after = &slots[(tail + count) & mask];
-
-	slot->kind_len = kind_len;
-	slot->meta = meta;
-	if (__builtin_expect(atomic_load_explicit(&after->sequence, memory_order_relaxed) == tail + count + 1, 0))
-		atomic_store_explicit(&after->sequence, tail + count, memory_order_relaxed);
-}
-
-/* The message at tail is not to be seen yet, or only with those that were held back before it. */
-static inline void shm_tx_hold(struct shm_tx *tx, struct shm_slot *slot, uint32_t tail)
-{
-	if (tx->held) {
-		/* Published together with the first that was held back. */
-		atomic_store_explicit(&slot->sequence, tail + 1, memory_order_relaxed);
-	} else {
-		tx->held_at = tail;
-		tx->held = true;
-	}
-}
-
-/* The lines of a later message are made ours while nobody polls them, all at once instead of one by one. */
-static inline void shm_tx_prefetch(struct shm_slot *slots, uint32_t mask, uint32_t next, uint32_t count)
-{
-	shm_prefetch_own(&slots[(next + SHM_PREFETCH_SLOTS) & mask]);
-	for (uint32_t i = 1; i < count; i++)
-		shm_prefetch_own(&slots[(next + SHM_PREFETCH_SLOTS + i) & mask]);
-}
-
-/* Looks where the consumer is each quarter of the ring, when nothing waits for the answer: it would be far away later,
- * when the room that is known of has run out. What cannot be is left for shm_tx_room to find. */
-static inline void shm_tx_look(struct shm_tx *tx, uint32_t before)
-{
-	uint32_t head;
-
-	if (__builtin_expect(!((before ^ tx->tail) & ~(tx->mask >> 2)), 1))
-		return;
-	/* acquire: pairs with the release in shm_rx_publish(); the slots before it have been read. */
-	head = atomic_load_explicit(&tx->peer_head->position, memory_order_acquire);
 	if (tx->tail - head <= tx->mask + 1)
 		tx->head = head;
 }
 
-/* Ends a message of count slots; with more, it is held back with all that follow until shm_tx_publish. */
-static inline void shm_tx_commit(struct shm_tx *tx, enum shm_kind kind, uint32_t len_bytes, uint64_t meta,
-				 uint32_t count, bool more)
+/* Looks, and says how far shm_tx_send may go: while there is room, but not beyond this quarter of the ring, so that it is
+ * looked again there, and so that no message crosses the ring's end. */
+static inline void shm_tx_relimit(struct shm_tx *tx)
 {
-	uint32_t tail = tx->tail;
+	uint32_t size = tx->mask + 1, quarter_end = (tx->tail | tx->mask >> 2) + 1;
 
-	shm_tx_head(tx->slots, tx->mask, tail, count, (uint32_t)kind | len_bytes << 8, meta);
-	shm_tx_hold(tx, &tx->slots[tail & tx->mask], tail);
-	tx->tail = tail + count;
-	shm_tx_prefetch(tx->slots, tx->mask, tx->tail, count);
-	if (!more)
-		shm_tx_publish(tx);
+	shm_tx_look(tx);
+	tx->limit = quarter_end - tx->head <= size ? quarter_end : tx->head + size;
 }
 
-static inline const struct shm_slot *shm_rx_slot(const struct shm_rx *rx)
+/* See above: what is published next ends at position end. */
+static inline void shm_tx_clear_end(struct shm_tx *tx, uint32_t end)
 {
-	return &rx->slots[rx->head & rx->mask];
+	struct shm_unit *after = &tx->units[end & tx->mask];
+	uint64_t start = atomic_load_explicit(&after->start, memory_order_relaxed);
+
+	if (__builtin_expect((uint32_t)start == end + 1, 0))
+		atomic_store_explicit(&after->start, start - 1, memory_order_relaxed);
 }
 
-/* Whether a message stands at the head. */
-static inline bool shm_rx_ready(const struct shm_rx *rx)
+/* Publishes one message on its own, that ends before the limit. It fills its last line, so that the next one is written
+ * where the consumer does not look yet. */
+static inline __attribute__((always_inline)) void shm_tx_send(struct shm_tx *tx, uint32_t tail, uint32_t end, uint64_t meta,
+							       const void *data, uint32_t len_bytes)
 {
-	/* acquire: pairs with the release in shm_tx_publish(). */
-	return atomic_load_explicit(&shm_rx_slot(rx)->sequence, memory_order_acquire) == rx->head + 1;
+	struct shm_unit *unit = &tx->units[tail & tx->mask];
+	unsigned char *to = (unsigned char *)(unit + 1);
+
+	shm_tx_clear_end(tx, end);
+	tx->tail = end;
+	if (len_bytes > SHM_LINE_DATA) {
+		shm_copy(to + SHM_LINE_DATA, (const unsigned char *)data + SHM_LINE_DATA, len_bytes - SHM_LINE_DATA);
+		atomic_signal_fence(memory_order_acq_rel); /* pairs with nothing: the compiler keeps the order of lines */
+		shm_copy(to, data, SHM_LINE_DATA);
+	} else {
+		shm_copy(to, data, len_bytes);
+	}
+	unit->meta = meta;
+	/* release: pairs with the acquire in shm_rx_start(); everything written before is visible with it. */
+	atomic_store_explicit(&unit->start, shm_start(tail, SHM_INLINE, end - tail, len_bytes), memory_order_release);
 }
 
-/* Copies what follows the head's slot of a message of count slots behind the first 48 bytes; to has room for
- * SHM_INLINE_MAX. Returns count. */
-static inline uint32_t shm_rx_read_rest(const struct shm_rx *rx, unsigned char *to, uint32_t count)
+/* Where a message of len_bytes that begins at a line ends. */
+static inline uint32_t shm_tx_end(uint32_t tail, uint32_t len_bytes)
 {
-	to += SHM_SLOT_INLINE;
-	for (uint32_t i = 1; i < count; i++, to += SHM_SLOT_BYTES)
-		memcpy(to, &rx->slots[(rx->head + i) & rx->mask], SHM_SLOT_BYTES);
-	return count;
+	return shm_line_end(tail + shm_units_for(len_bytes));
+}
+
+static inline bool shm_tx_within(const struct shm_tx *tx, uint32_t end)
+{
+	return (int32_t)(tx->limit - end) >= 0;
+}
+
+/* Adds a message, whose data is there and that has room in ring and stage, to those that are published together. */
+static inline __attribute__((always_inline)) void shm_stage_add(struct shm_stage *stage, const struct shm_tx *tx,
+								 enum shm_kind kind, uint64_t meta, uint32_t len_bytes)
+{
+	uint32_t at = stage->count, count = shm_units_for(len_bytes);
+
+	stage->units[at].meta = meta;
+	atomic_store_explicit(&stage->units[at].start, shm_start(tx->tail + at, kind, count, len_bytes),
+			      memory_order_relaxed);
+	stage->count = at + count;
+	stage->last = at;
+}
+
+/* Where the data of the message goes that is added next. */
+static inline unsigned char *shm_stage_data(struct shm_stage *stage)
+{
+	return (unsigned char *)&stage->units[stage->count + 1];
+}
+
+/* Whether a message of count units can be added as things are known to be. */
+static inline bool shm_stage_fits(const struct shm_stage *stage, const struct shm_tx *tx, uint32_t count)
+{
+	uint32_t all = stage->count + count;
+
+	return stage->tx == tx && all <= SHM_STAGE_UNITS && shm_line_end(tx->tail + all) - tx->head <= tx->mask + 1;
+}
+
+/* Publishes what is staged, as one: the consumer sees all of it when it sees the first. */
+static inline void shm_stage_publish(struct shm_stage *stage)
+{
+	struct shm_tx *tx = stage->tx;
+	uint32_t count = stage->count, begin, end, index, first_part;
+	struct shm_unit *unit, *last = &stage->units[stage->last];
+	uint64_t start;
+
+	if (!count)
+		return;
+	begin = tx->tail;
+	end = shm_line_end(begin + count);
+	shm_tx_clear_end(tx, end);
+	/* The last message fills its line. */
+	start = atomic_load_explicit(&last->start, memory_order_relaxed);
+	atomic_store_explicit(&last->start, start + ((uint64_t)(end - begin - count) << 40), memory_order_relaxed);
+	tx->tail = end;
+	index = begin & tx->mask;
+	unit = &tx->units[index];
+	first_part = tx->mask + 1 - index < count ? tx->mask + 1 - index : count;
+	if (count > first_part)
+		memcpy(tx->units, stage->units + first_part, (size_t)(count - first_part) * SHM_UNIT_BYTES);
+	for (uint32_t i = SHM_LINE_UNITS; i < first_part; i++)
+		memcpy(unit + i, stage->units + i, SHM_UNIT_BYTES);
+	atomic_signal_fence(memory_order_acq_rel); /* pairs with nothing: the compiler keeps the order of lines */
+	for (uint32_t i = 1; i < SHM_LINE_UNITS && i < first_part; i++)
+		memcpy(unit + i, stage->units + i, SHM_UNIT_BYTES);
+	unit->meta = stage->units[0].meta;
+	/* release: pairs with the acquire in shm_rx_start(); everything written before is visible with it. */
+	atomic_store_explicit(&unit->start, atomic_load_explicit(&stage->units[0].start, memory_order_relaxed),
+			      memory_order_release);
+	stage->count = 0;
+	if ((begin ^ end) & ~(tx->mask >> 2))
+		shm_tx_look(tx);
+}
+
+/* ---- the consumer ---- */
+
+/* The first 8 bytes at the head; a message stands there if shm_rx_ready says so of them. */
+static inline uint64_t shm_rx_start(const struct shm_rx *rx)
+{
+	/* acquire: pairs with the release of whoever publishes, shm_tx_send() or shm_stage_publish(). */
+	return atomic_load_explicit(&rx->units[rx->head & rx->mask].start, memory_order_acquire);
+}
+
+static inline bool shm_rx_ready(const struct shm_rx *rx, uint64_t start)
+{
+	return (uint32_t)start == rx->head + 1;
+}
+
+/* Copies count units of data behind the head's header. */
+static inline __attribute__((always_inline)) void shm_rx_read(const struct shm_rx *rx, unsigned char *to, uint32_t count)
+{
+	uint32_t index = rx->head & rx->mask;
+
+	if (__builtin_expect(index + count <= rx->mask, 1)) {
+		const struct shm_unit *from = &rx->units[index + 1];
+
+		for (uint32_t i = 0; i < count; i++)
+			memcpy(to + (size_t)i * SHM_UNIT_BYTES, from + i, SHM_UNIT_BYTES);
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		memcpy(to + (size_t)i * SHM_UNIT_BYTES, &rx->units[(index + 1 + i) & rx->mask], SHM_UNIT_BYTES);
 }
 
 static inline void shm_rx_publish(struct shm_rx *rx)
 {
 	rx->published = rx->head;
-	/* release: pairs with the acquire in shm_tx_room(); the slots may be written again. */
+	/* release: pairs with the acquire in shm_tx_room(); the units may be written again. */
 	atomic_store_explicit(&rx->own_head->position, rx->head, memory_order_release);
 }
 

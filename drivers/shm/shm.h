@@ -116,6 +116,8 @@ struct shm_port {
 	struct weft_driver_stats stats;
 	struct weft_list in_device;
 	unsigned int burst;           /* places in scratch that are used in this turn */
+	struct shm_path *staging;     /* whose ring the stage belongs to */
+	struct shm_stage stage;
 	_Alignas(64) unsigned char scratch[SHM_BURST][SHM_SCRATCH_BYTES];
 };
 
@@ -155,6 +157,13 @@ void shm_port_release(struct weft_path *path, uint32_t loan_id);
 /* Sends pending releases as far as there is room; true when none is left. */
 bool shm_releases_flush(struct shm_path *path);
 unsigned int shm_port_reap(struct weft_port *port, uint64_t *cookies, unsigned int max);
+
+/* Room in ring and stage for a message of len_bytes, which is to be added next: 0, -WEFT_EAGAIN, -WEFT_EPROTO. */
+int shm_stage_reserve(struct shm_path *path, struct shm_tx *tx, uint32_t len_bytes);
+/* Publishes what is staged, if anything. */
+void shm_port_publish(struct shm_port *port);
+/* Forgets what is staged of a path that is down, and lets nothing more into its rings. */
+void shm_stage_drop(struct shm_path *path);
 
 /* ---- path.c: a path between runner and worker ---- */
 struct shm_path *shm_path_new(struct shm_port *port);

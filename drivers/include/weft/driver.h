@@ -187,7 +187,7 @@ struct weft_port_opts {
 };
 
 struct weft_driver_stats {
-	uint64_t tx_frames, rx_frames, tx_inline_bytes, rx_inline_bytes;
+	uint64_t tx_frames, tx_inline_bytes, rx_frames, rx_inline_bytes;
 	uint64_t tx_loans, rx_loans, loan_bytes; /* handed over without a copy */
 	uint64_t copies, copied_bytes;           /* payload copies made by the driver */
 	uint64_t loans_out;                      /* now */

@@ -2,19 +2,20 @@
 /*
  * Pins what two processes share: a change that this test sees is a new WEFT__SHM_VERSION.
  */
+#include "shm/ring.h"
 #include "shm/wire.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
 
-static void the_layout_of_rings_is_version_1(void)
+static void the_layout_of_rings_is_version_2(void)
 {
-	CU_ASSERT_EQUAL(WEFT__SHM_VERSION, 1);
-	CU_ASSERT_EQUAL(sizeof(struct shm_slot), 64);
-	CU_ASSERT_EQUAL(offsetof(struct shm_slot, sequence), 0);
-	CU_ASSERT_EQUAL(offsetof(struct shm_slot, kind_len), 4);
-	CU_ASSERT_EQUAL(offsetof(struct shm_slot, meta), 8);
-	CU_ASSERT_EQUAL(offsetof(struct shm_slot, data), 16);
+	CU_ASSERT_EQUAL(WEFT__SHM_VERSION, 2);
+	CU_ASSERT_EQUAL(SHM_SLOT_BYTES, 64);
+	CU_ASSERT_EQUAL(sizeof(struct shm_unit), 16);
+	CU_ASSERT_EQUAL(offsetof(struct shm_unit, start), 0);
+	CU_ASSERT_EQUAL(offsetof(struct shm_unit, meta), 8);
+	CU_ASSERT_EQUAL(shm_start(0x11223344, SHM_LOAN, 0x55, 0x6677), 0x6677550211223345);
 	CU_ASSERT_EQUAL(sizeof(struct shm_loan), 24);
 	CU_ASSERT_EQUAL(offsetof(struct shm_loan, segment_id), 0);
 	CU_ASSERT_EQUAL(offsetof(struct shm_loan, loan_id), 4);
@@ -27,10 +28,10 @@ static void the_layout_of_rings_is_version_1(void)
 	CU_ASSERT_EQUAL(SHM_RELEASE, 3);
 	CU_ASSERT_EQUAL(SHM_INLINE_MAX, 240);
 	CU_ASSERT_EQUAL(SHM_LOAN_HEAD_MAX, 24);
-	CU_ASSERT_EQUAL(SHM_RELEASES_PER_SLOT, 12);
+	CU_ASSERT_EQUAL(SHM_RELEASES_MAX, 60);
 }
 
-static void the_layout_of_the_handshake_is_version_1(void)
+static void the_layout_of_the_handshake_is_version_2(void)
 {
 	CU_ASSERT_EQUAL(SHM_WIRE_MAGIC, 0x54464557);
 	CU_ASSERT_EQUAL(sizeof(struct shm_wire), 344);
@@ -56,8 +57,8 @@ static void the_layout_of_the_handshake_is_version_1(void)
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
-		SUITE_CASE(the_layout_of_rings_is_version_1),
-		SUITE_CASE(the_layout_of_the_handshake_is_version_1),
+		SUITE_CASE(the_layout_of_rings_is_version_2),
+		SUITE_CASE(the_layout_of_the_handshake_is_version_2),
 	};
 
 	return suite_main("shm layout", cases, SUITE_COUNT(cases), argc, argv);
