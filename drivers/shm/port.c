@@ -171,21 +171,20 @@ static __attribute__((noinline)) int send_staged(struct shm_path *path, struct s
 	return 0;
 }
 
-/* Beyond the limit that was known. */
-static __attribute__((noinline)) int send_further(struct weft_path *base, enum weft_class class_, uint64_t meta,
-						   const void *data, uint32_t len_bytes)
+/* Whether a message may go straight into the ring up to end after all: the limit that was known does not say so. */
+static __attribute__((noinline)) bool may_go_further(struct shm_path *path, struct shm_tx *tx, uint32_t end)
 {
-	struct shm_path *path = WEFT_CONTAINER_OF(base, struct shm_path, base);
-	struct shm_tx *tx = &path->tx[class_];
+	if (path->port->stage.count || path->state != SHM_PATH_UP)
+		return false;
+	/* The stage is nobody's: whoever is the first to use it bars this way. */
+	path->port->stage.tx = NULL;
+	shm_tx_relimit(tx);
+	return shm_tx_within(tx, end);
+}
 
-	if (!path->port->stage.count && path->state == SHM_PATH_UP && len_bytes <= SHM_INLINE_MAX) {
-		/* The stage is nobody's: whoever is the first to use it bars this way. */
-		path->port->stage.tx = NULL;
-		shm_tx_relimit(tx);
-		if (shm_tx_within(tx, shm_tx_end(tx->tail, len_bytes)))
-			return shm_port_send(base, class_, meta, data, len_bytes, 0);
-	}
-	return send_staged(path, tx, meta, data, len_bytes, 0);
+static inline bool may_go(struct shm_path *path, struct shm_tx *tx, uint32_t end)
+{
+	return __builtin_expect(shm_tx_within(tx, end), 1) || may_go_further(path, tx, end);
 }
 
 /* Small data on its own, that fits right here, goes straight into the ring. */
@@ -194,13 +193,12 @@ int shm_port_send(struct weft_path *base, enum weft_class class_, uint64_t meta,
 {
 	struct shm_path *path = WEFT_CONTAINER_OF(base, struct shm_path, base);
 	struct shm_tx *tx = &path->tx[class_];
-	uint32_t tail = tx->tail, end = shm_tx_end(tail, len_bytes);
+	uint32_t end = shm_tx_end(tx->tail, len_bytes);
 
-	if (__builtin_expect(flags & WEFT_TX_MORE, 0))
+	if (__builtin_expect(flags & WEFT_TX_MORE || len_bytes > SHM_INLINE_MAX || !may_go(path, tx, end), 0))
 		return send_staged(path, tx, meta, data, len_bytes, flags);
-	if (__builtin_expect(!shm_tx_within(tx, end) || len_bytes > SHM_INLINE_MAX, 0))
-		return send_further(base, class_, meta, data, len_bytes);
-	shm_tx_send(tx, tail, end, meta, data, len_bytes);
+	shm_copy(shm_tx_begin(tx, end), data, len_bytes);
+	shm_tx_finish(tx, end, meta, len_bytes);
 	count_inline(path->port, len_bytes);
 	return wake_peer(path);
 }
@@ -217,6 +215,26 @@ static int stage_frame(struct shm_path *path, struct shm_tx *tx, const struct we
 	return rc;
 }
 
+/* One frame of small data straight into the ring, if it is as simple as that. */
+static inline bool tx_direct(struct shm_path *path, struct shm_tx *tx, const struct weft_tx_frame *frame)
+{
+	uint32_t len = frame->head_len_bytes + frame->data_len_bytes, end;
+	unsigned char *to;
+
+	if (frame->loan || frame->head_len_bytes > SHM_INLINE_MAX || frame->data_len_bytes > SHM_INLINE_MAX - frame->head_len_bytes)
+		return false;
+	end = shm_tx_end(tx->tail, len);
+	if (!may_go(path, tx, end))
+		return false;
+	to = shm_tx_begin(tx, end);
+	shm_copy(to, frame->head, frame->head_len_bytes);
+	shm_copy(to + frame->head_len_bytes, frame->data, frame->data_len_bytes);
+	shm_tx_finish(tx, end, frame->meta, len);
+	count_inline(path->port, len);
+	wake_peer(path);
+	return true;
+}
+
 unsigned int shm_port_tx(struct weft_path *base, enum weft_class class_, const struct weft_tx_frame *frames,
 			 unsigned int count, unsigned int flags, int *why)
 {
@@ -225,6 +243,8 @@ unsigned int shm_port_tx(struct weft_path *base, enum weft_class class_, const s
 	unsigned int taken = 0;
 	int rc = path->state == SHM_PATH_UP ? 0 : -WEFT_EAGAIN;
 
+	if (count == 1 && !(flags & WEFT_TX_MORE) && tx_direct(path, &path->tx[class_], frames))
+		return 1;
 	while (taken < count && rc == 0) {
 		rc = stage_frame(path, &path->tx[class_], &frames[taken]);
 		taken += rc == 0;

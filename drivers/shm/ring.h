@@ -4,9 +4,8 @@
  *
  * Sequence beside the data (FastForward, Giacomoni 2008): the consumer polls the very line that carries the message, so
  * one line moves. What limits a stream is the producer's store buffer: stores retire in order, each line takes a trip
- * to the consumer's cache and back to become ours, and as many trips overlap as there are lines in the buffer. So the
- * line that is polled is written last and in one go, or it would be taken away in the middle; and messages that are
- * sent together are put together in the stage, then written with nothing between.
+ * to the consumer's cache and back to become ours, and as many trips overlap as there are lines in the buffer. So
+ * messages that are sent together are put together in the stage, then written with nothing between, the polled line last.
  *
  * Data may look like anything, also like the sequence that the consumer will look for at its place one lap later.
  * Therefore the producer, before it publishes what ends at position p, looks at unit p in its own memory, and turns a
@@ -26,6 +25,7 @@
 #endif
 
 #define SHM_STAGE_UNITS 256u
+#define SHM_PREFETCH_UNITS 32u
 
 struct shm_tx;
 
@@ -44,7 +44,7 @@ struct shm_tx {
 	uint32_t mask;
 	uint32_t tail;  /* next position to write: where a line begins; what is staged comes there */
 	uint32_t head;  /* the consumer's position as last read */
-	uint32_t limit; /* shm_tx_send may go up to here without a look at anything else; see shm_tx_relimit */
+	uint32_t limit; /* messages may go up to here without a look at anything else; see shm_tx_relimit */
 };
 
 /* The consumer's end. */
@@ -144,7 +144,7 @@ static inline int shm_tx_room(struct shm_tx *tx, uint32_t count)
 	return tx->tail + count - tx->head <= size;
 }
 
-/* Nothing is sent by shm_tx_send until shm_tx_relimit. */
+/* Nothing goes straight into the ring until shm_tx_relimit. */
 static inline void shm_tx_bar(struct shm_tx *tx)
 {
 	tx->limit = tx->tail;
@@ -161,7 +161,7 @@ static inline void shm_tx_look(struct shm_tx *tx)
 		tx->head = head;
 }
 
-/* Looks, and says how far shm_tx_send may go: while there is room, but not beyond this quarter of the ring, so that it is
+/* Looks, and says how far messages may go: while there is room, but not beyond this quarter of the ring, so that it is
  * looked again there, and so that no message crosses the ring's end. */
 static inline void shm_tx_relimit(struct shm_tx *tx)
 {
@@ -181,26 +181,48 @@ static inline void shm_tx_clear_end(struct shm_tx *tx, uint32_t end)
 		atomic_store_explicit(&after->start, start - 1, memory_order_relaxed);
 }
 
-/* Publishes one message on its own, that ends before the limit. It fills its last line, so that the next one is written
- * where the consumer does not look yet. */
-static inline __attribute__((always_inline)) void shm_tx_send(struct shm_tx *tx, uint32_t tail, uint32_t end, uint64_t meta,
-							       const void *data, uint32_t len_bytes)
+/* Begins a message on its own, that ends before the limit; it fills its last line, so that the next one is written where
+ * the consumer does not look yet. Returns where its data goes. */
+static inline unsigned char *shm_tx_begin(struct shm_tx *tx, uint32_t end)
 {
-	struct shm_unit *unit = &tx->units[tail & tx->mask];
-	unsigned char *to = (unsigned char *)(unit + 1);
+	struct shm_unit *unit = &tx->units[tx->tail & tx->mask];
 
 	shm_tx_clear_end(tx, end);
+	return (unsigned char *)(unit + 1);
+}
+
+/* Fetches a line to write it. The built-in would only read it, unless the compiler is told of a newer processor; one
+ * that does not know the instruction takes it for no operation. */
+static inline void shm_prefetch_own(const void *line)
+{
+#if defined(__x86_64__)
+	__asm__ __volatile__("prefetchw %0" : : "m"(*(const char *)line));
+#else
+	__builtin_prefetch(line, 1, 3);
+#endif
+}
+
+/* The lines of a later message are made ours while nobody polls them: a stream gains nothing by it, it is bound by the
+ * store buffer all the same, but a message that comes after a pause finds them there. */
+static inline void shm_tx_prefetch(const struct shm_tx *tx, uint32_t begin, uint32_t end)
+{
+	for (uint32_t at = begin; at != end; at += SHM_LINE_UNITS)
+		shm_prefetch_own(&tx->units[(at + SHM_PREFETCH_UNITS) & tx->mask]);
+}
+
+/* Publishes it. */
+static inline void shm_tx_finish(struct shm_tx *tx, uint32_t end, uint64_t meta, uint32_t len_bytes)
+{
+	uint32_t tail = tx->tail;
+	struct shm_unit *unit = &tx->units[tail & tx->mask];
+
 	tx->tail = end;
-	if (len_bytes > SHM_LINE_DATA) {
-		shm_copy(to + SHM_LINE_DATA, (const unsigned char *)data + SHM_LINE_DATA, len_bytes - SHM_LINE_DATA);
-		atomic_signal_fence(memory_order_acq_rel); /* pairs with nothing: the compiler keeps the order of lines */
-		shm_copy(to, data, SHM_LINE_DATA);
-	} else {
-		shm_copy(to, data, len_bytes);
-	}
 	unit->meta = meta;
 	/* release: pairs with the acquire in shm_rx_start(); everything written before is visible with it. */
 	atomic_store_explicit(&unit->start, shm_start(tail, SHM_INLINE, end - tail, len_bytes), memory_order_release);
+	shm_tx_prefetch(tx, tail, end);
+	if (__builtin_expect(end == tx->limit, 0))
+		shm_tx_relimit(tx);
 }
 
 /* Where a message of len_bytes that begins at a line ends. */
@@ -282,7 +304,7 @@ static inline void shm_stage_publish(struct shm_stage *stage)
 /* The first 8 bytes at the head; a message stands there if shm_rx_ready says so of them. */
 static inline uint64_t shm_rx_start(const struct shm_rx *rx)
 {
-	/* acquire: pairs with the release of whoever publishes, shm_tx_send() or shm_stage_publish(). */
+	/* acquire: pairs with the release of whoever publishes, shm_tx_finish() or shm_stage_publish(). */
 	return atomic_load_explicit(&rx->units[rx->head & rx->mask].start, memory_order_acquire);
 }
 
