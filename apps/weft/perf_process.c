@@ -5,6 +5,7 @@
 #include "perf.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,6 +62,7 @@ int perf_pair(const struct perf_opts *opts, int (*serve)(struct perf_side *side)
 {
 	char server[64], client[64];
 	struct perf_side side;
+	cpu_set_t before;
 	pid_t child = 0;
 	int rc;
 
@@ -69,11 +71,13 @@ int perf_pair(const struct perf_opts *opts, int (*serve)(struct perf_side *side)
 	rc = perf_child_start(opts, server, client, opts->core_server, serve, &child);
 	if (rc < 0)
 		return rc;
+	sched_getaffinity(0, sizeof before, &before);
 	rc = perf_side_open(&side, opts, client, server, opts->core_client);
 	side.peer_pid = child;
 	if (rc == 0)
 		rc = measure(&side, result);
 	perf_child_stop(child, SIGTERM);
 	perf_side_close(&side);
+	sched_setaffinity(0, sizeof before, &before);
 	return rc;
 }
