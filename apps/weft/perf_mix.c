@@ -1,31 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `weft perf mix`: small messages on an urgent channel, alone, and beside a stream of 1 MiB messages on a bulk channel
- * between the same two workers: as loans that are handed over, and as foreign memory that weft copies (weft_sendv). What
- * is measured is how long weft keeps a small message waiting; the application's own reading of a bulk message would come
- * on top on the same thread, so only the beginning of each is touched.
+ * between the same two workers: as loans that are filled and handed over, and as foreign memory that weft copies
+ * (weft_sendv). Bulk messages are written and read on the very threads that wait for the small ones, so this is done in
+ * slices between turns, as a program would that cares for both; with --no-touch there is nothing but the handing over.
  */
 #include "perf.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define BULK_CHANNEL "perf-bulk"
 #define BULK_BYTES ((size_t)1 << 20)
+#define SLICE_BYTES ((size_t)1 << 10)
+#define QUEUE 64u
 
 struct bulk {
 	struct perf_side *side;
 	struct weft_channel *channel;
 	struct weft_sender *sender;
 	unsigned char *memory;     /* what is sent by copy */
+	struct weft_loan *filling; /* and so much of it is written */
+	size_t filled_bytes;
 	unsigned int out;
 	uint64_t sent, failed;
 	bool copies;
 };
 
+/* What the receiver has yet to read: a ring of loans. */
+static struct {
+	struct weft_loan *loans[QUEUE];
+	unsigned int first, end;
+	size_t read_bytes; /* of the first */
+} unread;
+
 static void on_bulk(struct weft_rx *rx, void *user)
 {
-	(void)user;
-	perf_sink += *(const unsigned char *)rx->data;
+	struct perf_side *side = user;
+
+	if (!side->opts->touch || unread.end - unread.first == QUEUE)
+		return;
+	if (weft_rx_keep(rx, &unread.loans[unread.end % QUEUE]) == 0)
+		unread.end++;
+}
+
+static void read_slice(struct perf_side *side)
+{
+	struct weft_loan *loan;
+
+	if (unread.first == unread.end)
+		return;
+	loan = unread.loans[unread.first % QUEUE];
+	perf_sink += perf_read(side, (const char *)weft_loan_data(loan) + unread.read_bytes, SLICE_BYTES);
+	unread.read_bytes += SLICE_BYTES;
+	if (unread.read_bytes < weft_loan_len(loan))
+		return;
+	unread.read_bytes = 0;
+	unread.first++;
+	weft_loan_release(loan);
 }
 
 static int open_bulk_channel(struct perf_side *side, struct weft_channel **out)
@@ -48,7 +80,14 @@ static int serve(struct perf_side *side)
 	struct weft_channel *bulk;
 	int rc = open_bulk_channel(side, &bulk);
 
-	return rc < 0 ? rc : perf_lat_serve(side);
+	if (rc == 0)
+		rc = perf_lat_serve(side);
+	while (rc == 0) { /* until it is stopped */
+		if (weft_worker_poll(side->worker) == 0 && unread.first == unread.end)
+			weft_worker_turn(side->worker, WEFT_NEVER);
+		read_slice(side);
+	}
+	return rc;
 }
 
 static void on_home(struct weft_op *op, int status, void *user)
@@ -63,21 +102,34 @@ static void on_home(struct weft_op *op, int status, void *user)
 		bulk->failed++;
 }
 
+/* Another slice of the next loan; -WEFT_EAGAIN until all of it is written, or there is none. */
+static int fill_slice(struct bulk *bulk)
+{
+	int rc = 0;
+
+	if (!bulk->filling) {
+		rc = weft_loan_get(bulk->side->worker, BULK_BYTES, &bulk->filling);
+		bulk->filled_bytes = bulk->side->opts->touch ? 0 : BULK_BYTES;
+	}
+	if (rc < 0 || bulk->filled_bytes == BULK_BYTES)
+		return rc;
+	memset((char *)weft_loan_data(bulk->filling) + bulk->filled_bytes, (int)bulk->sent, SLICE_BYTES);
+	bulk->filled_bytes += SLICE_BYTES;
+	return bulk->filled_bytes == BULK_BYTES ? 0 : -WEFT_EAGAIN;
+}
+
 static int send_bulk(struct bulk *bulk, const struct weft_send_opts *how)
 {
 	struct iovec iov = {.iov_base = bulk->memory, .iov_len = BULK_BYTES};
-	struct weft_loan *loan;
 	int rc;
 
 	if (bulk->copies)
 		return weft_sendv(bulk->sender, &iov, 1, how);
-	rc = weft_loan_get(bulk->side->worker, BULK_BYTES, &loan);
-	if (rc < 0)
-		return rc;
-	*(unsigned char *)weft_loan_data(loan) = 1;
-	rc = weft_send_loan(bulk->sender, loan, how);
-	if (rc == -WEFT_EAGAIN)
-		weft_loan_release(loan);
+	rc = fill_slice(bulk);
+	if (rc == 0)
+		rc = weft_send_loan(bulk->sender, bulk->filling, how);
+	if (rc == 0)
+		bulk->filling = NULL;
 	return rc;
 }
 
@@ -148,6 +200,8 @@ static int measure(struct perf_side *side, struct perf_result *result)
 	if (rc == 0)
 		rc = bulk.memory ? measure_beside(&bulk, result, true, "beside_copies_ns", "copies_bytes_per_second")
 				 : weft_set_error(WEFT_ENOMEM, "no memory for a bulk message");
+	if (bulk.filling)
+		weft_loan_release(bulk.filling);
 	if (bulk.sender)
 		weft_sender_close(&bulk.sender);
 	free(bulk.memory);
