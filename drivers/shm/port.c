@@ -375,8 +375,11 @@ unsigned int shm_port_rx(struct weft_port *base, struct weft_rx_frame *frames, u
 	/* An answer that is on its way is met sooner here than after another whole turn. */
 	for (unsigned int looks = 0; looks < SHM_LOOKS && !count; looks++)
 		count = poll_busy(port, frames, max);
-	if (port->quiet_count && count < max)
+	/* What has come is not kept waiting for a look at those that are quiet, but for each eighth time. */
+	if (port->quiet_count && count < max && (!count || ++port->passed_over == SHM_PASS_OVER)) {
+		port->passed_over = 0;
 		count += poll_quiet(port, frames, count, max);
+	}
 	if (count)
 		port->stats.rx_frames += count;
 	return count;
