@@ -10,32 +10,24 @@
 #include "floor.h"
 
 #include <errno.h>
-#include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-static const struct perf_test *const tests[] = {&perf_lat, &perf_rate, &perf_bw, &perf_rpc, &perf_loan};
+static const struct perf_test *const tests[] = {&perf_lat,  &perf_rate, &perf_bw,   &perf_rpc,   &perf_loan,  &perf_fanout,
+						&perf_wake, &perf_idle, &perf_open, &perf_mix,   &perf_pairs, &perf_death};
 #define TEST_COUNT (sizeof tests / sizeof *tests)
-
-struct perf {
-	const struct perf_test *test;
-	struct perf_opts opts;
-	bool has_len, has_window;
-	double line_before_ns, line_after_ns;
-	struct weft_histogram *floor_ns; /* the bare ping-pong of the same size; NULL when it cannot be had */
-	struct perf_result result;
-};
+#define TEST_NAMES "lat, rate, bw, rpc, loan, fanout, wake, idle, open, mix, pairs, death"
 
 enum { KEY_NO_TOUCH = 256, KEY_SPIN };
 
 static const struct argp_option options[] = {
-	{"size", 's', "BYTES", 0, "payload of a message (64; 32 for rpc, 1 MiB for bw and loan)", 0},
-	{"window", 'w', "N", 0, "messages in a burst, requests in flight (1)", 0},
+	{"size", 's', "BYTES", 0,
+	 "payload of a message (64; 32 for rpc, 64 KiB for fanout, 1 MiB for bw and loan); for death the memory that each "
+	 "side holds (256 MiB)",
+	 0},
+	{"window", 'w', "N", 0, "messages in a burst, requests or bulk messages in flight (1; 4 for mix)", 0},
+	{"count", 'n', "N", 0, "readers of fanout (4), links of idle (127), pairs of pairs (4)", 0},
 	{"duration", 'd', "SECONDS", 0, "how long to measure (2)", 0},
 	{"cores", 'c', "A,B", 0, "cores of client and server, or none (0,1)", 0},
 	{"no-touch", KEY_NO_TOUCH, NULL, 0, "neither write nor read the payload", 0},
@@ -75,7 +67,7 @@ static void choose_test(struct perf *perf, const char *name)
 		if (strcmp(tests[i]->name, name) == 0)
 			perf->test = tests[i];
 	if (!perf->test)
-		usage_error("perf: unknown test '%.40s'; there are lat, rate, bw, rpc, loan", name);
+		usage_error("perf: unknown test '%.40s'; there are " TEST_NAMES, name);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -90,6 +82,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'w':
 		perf->opts.window = (unsigned int)number("window", arg, 1, 1024);
 		perf->has_window = true;
+		return 0;
+	case 'n':
+		perf->opts.count = (unsigned int)number("count", arg, 1, 1024);
+		perf->has_count = true;
 		return 0;
 	case 'd':
 		perf->opts.seconds = number("duration", arg, 0.01, 3600);
@@ -111,55 +107,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (!perf->test)
-			usage_error("perf: which test? There are lat, rate, bw, rpc, loan; `weft perf --help` tells more");
+			usage_error("perf: which test? There are " TEST_NAMES "; `weft perf --help` tells more");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-/* The child's whole life. */
-static void run_server(const struct perf *perf, const char *name, const char *peer)
-{
-	struct perf_side side;
-	int rc;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	rc = perf_side_open(&side, &perf->opts, name, peer, perf->opts.core_server);
-	if (rc == 0)
-		rc = perf->test->serve(&side);
-	if (rc < 0)
-		_exit(weft_fail("weft perf"));
-	weft_node_run(side.node);
-	perf_side_close(&side);
-	_exit(0);
-}
-
-static int run_client(struct perf *perf)
-{
-	char server[64], client[64];
-	struct perf_side side;
-	pid_t child;
-	int rc;
-
-	snprintf(server, sizeof server, "perf-%d-server", (int)getpid());
-	snprintf(client, sizeof client, "perf-%d-client", (int)getpid());
-	child = fork();
-	if (child < 0)
-		return weft_set_error(weft_error_from_errno(errno), "no second process: %s", strerror(errno));
-	if (child == 0)
-		run_server(perf, server, client);
-	rc = perf_side_open(&side, &perf->opts, client, server, perf->opts.core_client);
-	if (rc == 0)
-		rc = perf->test->measure(&side, &perf->result);
-	kill(child, SIGTERM);
-	perf_side_close(&side);
-	waitpid(child, NULL, 0);
-	return rc;
-}
-
-/* Two rings that carry the same payload; on one core, or not pinned, a line that both yield over. A loan's size has no
- * meaning for it. */
+/* Two rings that carry the same payload; on one core, or not pinned, a line that both yield over. */
 static void measure_floor(struct perf *perf)
 {
 	struct floor_opts opts;
@@ -167,7 +122,7 @@ static void measure_floor(struct perf *perf)
 	bool rings = perf->opts.core_client >= 0 && perf->opts.core_client != perf->opts.core_server;
 	int rc;
 
-	if (perf->test == &perf_loan || perf->opts.len_bytes > 4096 || weft_histogram_open(&perf->floor_ns) < 0)
+	if (!perf->test->has_floor || perf->opts.len_bytes > 4096 || weft_histogram_open(&perf->floor_ns) < 0)
 		return;
 	floor_opts_init(&opts, sizeof opts);
 	opts.sender_core = perf->opts.core_client;
@@ -182,87 +137,62 @@ static void measure_floor(struct perf *perf)
 		weft_histogram_close(&perf->floor_ns);
 }
 
-static json_t *percentiles(const struct weft_histogram *ns)
+/* Defaults of the test, and what it cannot take. */
+static void settle(struct perf *perf)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "count", (json_int_t)weft_histogram_count(ns), "p50",
-			 (json_int_t)weft_histogram_percentile(ns, 50), "p90",
-			 (json_int_t)weft_histogram_percentile(ns, 90), "p99",
-			 (json_int_t)weft_histogram_percentile(ns, 99), "p99_9",
-			 (json_int_t)weft_histogram_percentile(ns, 99.9), "max", (json_int_t)weft_histogram_max(ns));
+	const struct perf_test *test = perf->test;
+
+	if (perf->has_len && !test->default_len_bytes)
+		usage_error("perf: %s takes no --size", test->name);
+	if (perf->has_window && !test->default_window)
+		usage_error("perf: %s takes no --window", test->name);
+	if (perf->has_count && !test->default_count)
+		usage_error("perf: %s takes no --count", test->name);
+	if (perf->opts.count > test->max_count)
+		usage_error("perf: --count is %u, %s takes at most %u", perf->opts.count, test->name, test->max_count);
+	if (!perf->has_len)
+		perf->opts.len_bytes = test->default_len_bytes;
+	if (!perf->has_window)
+		perf->opts.window = test->default_window;
+	if (!perf->has_count)
+		perf->opts.count = test->default_count;
+	if ((test == &perf_loan || test == &perf_fanout) && !perf->opts.len_bytes)
+		usage_error("perf: --size is 0, a loan has at least one byte");
 }
 
-static void print_json(const struct perf *perf)
+static int run(struct perf *perf)
 {
-	json_t *report = json_pack("{s:s, s:I, s:I, s:b, s:f, s:f, s:s, s:s}", "test", perf->test->name, "size_bytes",
-				   (json_int_t)perf->opts.len_bytes, "window", (json_int_t)perf->opts.window, "touched",
-				   (int)perf->opts.touch, "line_before_ns", perf->line_before_ns, "line_after_ns",
-				   perf->line_after_ns, "state_before", floor_state_name(floor_state_of(perf->line_before_ns)),
-				   "state_after", floor_state_name(floor_state_of(perf->line_after_ns)));
+	const struct perf_test *test = perf->test;
 
-	if (weft_histogram_count(perf->result.latency_ns))
-		json_object_set_new(report, "round_trip_ns", percentiles(perf->result.latency_ns));
-	if (perf->floor_ns)
-		json_object_set_new(report, "floor_round_trip_ns", percentiles(perf->floor_ns));
-	if (perf->result.rate > 0) {
-		json_object_set_new(report, "per_second", json_real(perf->result.rate));
-		json_object_set_new(report, "bytes_per_second", json_real(perf->result.bytes_per_second));
-	}
-	json_dumpf(report, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(report);
-}
-
-static void print_row(const char *name, const struct weft_histogram *ns)
-{
-	printf("  %-12s %8llu %8llu %8llu %8llu %10llu\n", name, (unsigned long long)weft_histogram_percentile(ns, 50),
-	       (unsigned long long)weft_histogram_percentile(ns, 90), (unsigned long long)weft_histogram_percentile(ns, 99),
-	       (unsigned long long)weft_histogram_percentile(ns, 99.9), (unsigned long long)weft_histogram_max(ns));
-}
-
-static void print_text(const struct perf *perf)
-{
-	printf("weft perf %s: %zu bytes, window %u, payload %s\n", perf->test->name, perf->opts.len_bytes,
-	       perf->opts.window, perf->opts.touch ? "written and read" : "not touched");
-	printf("  one line back and forth: %.0f ns before, %.0f ns after (%s, %s)\n", perf->line_before_ns,
-	       perf->line_after_ns, floor_state_name(floor_state_of(perf->line_before_ns)),
-	       floor_state_name(floor_state_of(perf->line_after_ns)));
-	if (weft_histogram_count(perf->result.latency_ns)) {
-		printf("  round trip/ns     p50      p90      p99    p99.9        max\n");
-		print_row("weft", perf->result.latency_ns);
-		if (perf->floor_ns)
-			print_row("floor", perf->floor_ns);
-	}
-	if (perf->result.rate > 0)
-		printf("  %.3f million a second, %.1f MB/s\n", perf->result.rate / 1e6, perf->result.bytes_per_second / 1e6);
+	return test->run ? test->run(&perf->opts, &perf->result)
+			 : perf_pair(&perf->opts, test->serve, test->measure, &perf->result);
 }
 
 int command_perf(int argc, char **argv)
 {
 	static const struct argp argp = {options, parse, "TEST",
-					 "Measures weft between two processes, beside the machine's own limit.\v"
-					 "Tests: lat (round trip), rate (messages one way), bw (filled loans one way), "
-					 "rpc (requests), loan (hand-over of a filled loan).",
+					 "Measures weft between processes, beside the machine's own limit.\v"
+					 "Tests: lat (round trip), rate (messages one way), bw (filled loans one way), rpc (requests), "
+					 "loan (hand-over of a filled loan), fanout (one loan to many readers), wake (idle, and woken), "
+					 "idle (a busy link beside idle ones), open (a node, and the first message to a new peer), "
+					 "mix (small urgent messages beside a bulk stream), pairs (several pairs on two cores), "
+					 "death (a killed peer with loans out).",
 					 NULL, NULL, NULL};
 	struct perf perf = {.opts = {.seconds = 2, .core_server = 1, .touch = true, .idle = WEFT_IDLE_ADAPTIVE}};
 	int rc;
 
 	parse_arguments(&argp, argc, argv, &perf);
-	if (!perf.has_len)
-		perf.opts.len_bytes = perf.test->default_len_bytes;
-	if (perf.test == &perf_loan && !perf.opts.len_bytes)
-		usage_error("perf: --size is 0, a loan has at least one byte");
-	if (!perf.has_window)
-		perf.opts.window = perf.test->default_window;
-	rc = weft_histogram_open(&perf.result.latency_ns);
+	settle(&perf);
+	rc = perf_result_open(&perf.result);
 	if (rc < 0)
 		return weft_fail("weft perf");
 	perf.line_before_ns = floor_placement(perf.opts.core_client, perf.opts.core_server);
 	measure_floor(&perf);
-	rc = run_client(&perf);
+	rc = run(&perf);
 	perf.line_after_ns = floor_placement(perf.opts.core_client, perf.opts.core_server);
 	if (rc == 0)
-		(perf.opts.json ? print_json : print_text)(&perf);
-	weft_histogram_close(&perf.result.latency_ns);
+		perf_print(&perf);
+	perf_result_close(&perf.result);
 	weft_histogram_close(&perf.floor_ns);
 	return rc < 0 ? weft_fail("weft perf") : 0;
 }

@@ -13,6 +13,9 @@ struct pong {
 	uint64_t received;
 };
 
+/* The client's. Its handler stays set after a run. */
+static struct pong pong;
+
 static void on_ping(struct weft_rx *rx, void *user)
 {
 	struct perf_side *side = user;
@@ -24,13 +27,12 @@ static void on_ping(struct weft_rx *rx, void *user)
 
 static void on_pong(struct weft_rx *rx, void *user)
 {
-	struct pong *pong = user;
-
-	perf_sink += perf_read(pong->side, rx->data, rx->len_bytes);
-	pong->received++;
+	(void)user;
+	perf_sink += perf_read(pong.side, rx->data, rx->len_bytes);
+	pong.received++;
 }
 
-static int serve(struct perf_side *side)
+int perf_lat_serve(struct perf_side *side)
 {
 	int rc = perf_side_connect(side);
 
@@ -39,52 +41,109 @@ static int serve(struct perf_side *side)
 }
 
 /* There and back once. */
-static int round_trip(struct perf_side *side, struct pong *pong)
+static inline int round_trip(struct perf_side *side)
 {
-	uint64_t wanted = pong->received + 1;
+	uint64_t wanted = pong.received + 1;
 	int rc;
 
 	perf_write(side, side->payload, (unsigned char)wanted);
 	while ((rc = weft_send(side->peer, side->payload, side->opts->len_bytes)) == -WEFT_EAGAIN)
 		weft_worker_turn(side->worker, WEFT_NEVER);
-	while (rc == 0 && pong->received < wanted) {
+	while (rc == 0 && pong.received < wanted) {
 		weft_worker_turn(side->worker, WEFT_NEVER);
 		rc = weft_sender_status(side->peer);
 	}
 	return rc;
 }
 
-static int measure(struct perf_side *side, struct perf_result *result)
+int perf_lat_connect(struct perf_side *side)
 {
-	struct pong pong = {.side = side};
-	uint64_t start_ns, warm_ns, end_ns, now_ns, before, now;
+	pong = (struct pong){.side = side};
+	weft_channel_handle(side->channel, on_pong, NULL);
+	return perf_side_connect(side);
+}
+
+/* A batch of round trips, each from the end of the one before. */
+static unsigned int run_batch(struct perf_side *side, uint64_t *spans, int *status)
+{
+	uint64_t before = weft_clock_ticks(), now;
+	unsigned int count;
+
+	for (count = 0; count < ROUND_TRIPS && *status == 0; count++) {
+		*status = round_trip(side);
+		now = weft_clock_ticks();
+		spans[count] = now - before;
+		before = now;
+	}
+	return count;
+}
+
+/* The same with something else done between them, and after each turn. */
+static unsigned int run_batch_beside(struct perf_side *side, uint64_t *spans, perf_beside_fn *beside, void *user,
+				     int *status)
+{
+	unsigned int count;
+
+	for (count = 0; count < ROUND_TRIPS && *status == 0; count++) {
+		uint64_t wanted = pong.received + 1, before;
+
+		*status = beside(user);
+		if (*status < 0)
+			break;
+		before = weft_clock_ticks();
+		perf_write(side, side->payload, (unsigned char)wanted);
+		*status = weft_send(side->peer, side->payload, side->opts->len_bytes);
+		while (*status == 0 && pong.received < wanted) {
+			weft_worker_turn(side->worker, WEFT_NEVER);
+			*status = weft_sender_status(side->peer);
+			if (*status == 0 && pong.received < wanted)
+				*status = beside(user);
+		}
+		spans[count] = weft_clock_ticks() - before;
+	}
+	return count;
+}
+
+int perf_lat_run_beside(struct perf_side *side, double seconds, struct weft_histogram *out, perf_beside_fn *beside,
+			void *user)
+{
+	uint64_t start_ns = perf_now(), warm_ns, end_ns, now_ns;
 	uint64_t spans[ROUND_TRIPS];
 	unsigned int count;
-	int rc;
+	int rc = 0;
 
-	weft_channel_handle(side->channel, on_pong, &pong);
-	rc = perf_side_connect(side);
-	if (rc < 0)
-		return rc;
-	start_ns = weft_clock_now(weft_clock_real());
-	warm_ns = start_ns + (uint64_t)(side->opts->seconds * 1e8);
-	end_ns = start_ns + (uint64_t)(side->opts->seconds * 1e9);
+	warm_ns = start_ns + (uint64_t)(seconds * 1e8);
+	end_ns = start_ns + (uint64_t)(seconds * 1e9);
 	do {
-		before = weft_clock_ticks();
-		for (count = 0; count < ROUND_TRIPS && rc == 0; count++) {
-			rc = round_trip(side, &pong);
-			now = weft_clock_ticks();
-			spans[count] = now - before;
-			before = now;
-		}
+		count = beside ? run_batch_beside(side, spans, beside, user, &rc) : run_batch(side, spans, &rc);
 		/* Not in between, where it would be measured too; as the floor does it. */
 		for (unsigned int i = 0; i < count; i++)
-			weft_histogram_record(result->latency_ns, (uint64_t)(weft_clock_ticks_to_ns(spans[i]) + 0.5));
-		now_ns = weft_clock_now(weft_clock_real());
+			perf_record_ticks(out, spans[i]);
+		now_ns = perf_now();
 		if (now_ns < warm_ns)
-			weft_histogram_reset(result->latency_ns);
+			weft_histogram_reset(out);
 	} while (rc == 0 && now_ns < end_ns);
 	return rc;
 }
 
-const struct perf_test perf_lat = {"lat", "round trip of one message at a time", 64, 1, serve, measure};
+int perf_lat_run(struct perf_side *side, double seconds, struct weft_histogram *out)
+{
+	return perf_lat_run_beside(side, seconds, out, NULL, NULL);
+}
+
+static int measure(struct perf_side *side, struct perf_result *result)
+{
+	int rc = perf_lat_connect(side);
+
+	return rc < 0 ? rc : perf_lat_run(side, side->opts->seconds, result->latency_ns);
+}
+
+const struct perf_test perf_lat = {
+	.name = "lat",
+	.help = "round trip of one message at a time",
+	.default_len_bytes = 64,
+	.default_window = 1,
+	.has_floor = true,
+	.serve = perf_lat_serve,
+	.measure = measure,
+};

@@ -46,10 +46,8 @@ static int serve(struct perf_side *side)
 /* A loan of the test's size, with its beginning written; the rest stays as it came. */
 static int filled_loan(struct perf_side *side, struct weft_loan **out)
 {
-	int rc;
+	int rc = perf_loan_get(side, side->opts->len_bytes, out);
 
-	while ((rc = weft_loan_get(side->worker, side->opts->len_bytes, out)) == -WEFT_EAGAIN)
-		weft_worker_turn(side->worker, WEFT_NEVER);
 	if (rc == 0)
 		memset(weft_loan_data(*out), 1, touched_bytes(side));
 	return rc;
@@ -99,4 +97,11 @@ static int measure(struct perf_side *side, struct perf_result *result)
 	return rc;
 }
 
-const struct perf_test perf_loan = {"loan", "hand-over of a filled loan, and a small answer", 1 << 20, 1, serve, measure};
+const struct perf_test perf_loan = {
+	.name = "loan",
+	.help = "hand-over of a filled loan, and a small answer",
+	.default_len_bytes = 1 << 20,
+	.default_window = 1,
+	.serve = serve,
+	.measure = measure,
+};

@@ -136,5 +136,21 @@ static int measure_bw(struct perf_side *side, struct perf_result *result)
 	return measure_with(side, result, send_loan);
 }
 
-const struct perf_test perf_rate = {"rate", "messages a second, one way", 64, 1, serve, measure_rate};
-const struct perf_test perf_bw = {"bw", "bytes a second by filled loans, one way", 1 << 20, 1, serve, measure_bw};
+const struct perf_test perf_rate = {
+	.name = "rate",
+	.help = "messages a second, one way",
+	.default_len_bytes = 64,
+	.default_window = 1,
+	.has_floor = true,
+	.serve = serve,
+	.measure = measure_rate,
+};
+const struct perf_test perf_bw = {
+	.name = "bw",
+	.help = "bytes a second by filled loans, one way",
+	.default_len_bytes = 1 << 20,
+	.default_window = 1,
+	.has_floor = true,
+	.serve = serve,
+	.measure = measure_bw,
+};

@@ -109,4 +109,12 @@ static int measure(struct perf_side *side, struct perf_result *result)
 	return rc;
 }
 
-const struct perf_test perf_rpc = {"rpc", "requests and replies", 32, 1, serve, measure};
+const struct perf_test perf_rpc = {
+	.name = "rpc",
+	.help = "requests and replies",
+	.default_len_bytes = 32,
+	.default_window = 1,
+	.has_floor = true,
+	.serve = serve,
+	.measure = measure,
+};

@@ -32,8 +32,13 @@ int perf_side_open(struct perf_side *side, const struct perf_opts *opts, const c
 	node_opts.name = name;
 	node_opts.worker_count = 0;
 	node_opts.idle = opts->idle;
+	node_opts.pages = opts->pages;
+	if (opts->memory_max_bytes)
+		node_opts.memory_max_bytes = opts->memory_max_bytes;
 	weft_channel_opts_init(&channel_opts, sizeof channel_opts);
 	channel_opts.max_message_bytes = opts->len_bytes > 1 << 20 ? opts->len_bytes : 1 << 20;
+	if (opts->urgent)
+		channel_opts.priority = WEFT_PRIORITY_URGENT;
 	if (channel_opts.window_bytes < 4 * opts->len_bytes)
 		channel_opts.window_bytes = 4 * opts->len_bytes;
 	rc = weft_node_open(&node_opts, &side->node);
@@ -44,12 +49,17 @@ int perf_side_open(struct perf_side *side, const struct perf_opts *opts, const c
 	return rc;
 }
 
-int perf_side_connect(struct perf_side *side)
+int perf_connect(struct perf_side *side, struct weft_channel *channel, const char *peer, struct weft_sender **out)
 {
 	struct weft_sender_opts opts = {.size = sizeof opts, .wait_for_peer = true};
-	int rc = weft_sender_open(side->worker, side->channel, side->peer_name, &opts, &side->peer);
+	int rc = weft_sender_open(side->worker, channel, peer, &opts, out);
 
-	return rc < 0 ? rc : weft_sender_wait(side->peer, weft_clock_now(weft_clock_real()) + CONNECT_NS);
+	return rc < 0 ? rc : weft_sender_wait(*out, perf_now() + CONNECT_NS);
+}
+
+int perf_side_connect(struct perf_side *side)
+{
+	return perf_connect(side, side->channel, side->peer_name, &side->peer);
 }
 
 void perf_side_close(struct perf_side *side)
@@ -86,4 +96,18 @@ uint64_t perf_read(const struct perf_side *side, const void *from, size_t len_by
 	for (; at < len_bytes; at++)
 		sum += bytes[at];
 	return sum;
+}
+
+int perf_loan_get(struct perf_side *side, size_t len_bytes, struct weft_loan **out)
+{
+	int rc;
+
+	while ((rc = weft_loan_get(side->worker, len_bytes, out)) == -WEFT_EAGAIN)
+		weft_worker_turn(side->worker, WEFT_NEVER);
+	return rc;
+}
+
+uint64_t perf_now(void)
+{
+	return weft_clock_now(weft_clock_real());
 }

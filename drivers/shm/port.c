@@ -125,7 +125,7 @@ static int stage_loan(struct shm_path *path, struct shm_tx *tx, const struct wef
 {
 	struct shm_stage *stage = &path->port->stage;
 	uint32_t len = sizeof(struct shm_loan) + frame->head_len_bytes;
-	struct shm_loan loan;
+	struct shm_loan *loan;
 	int rc;
 
 	if (frame->head_len_bytes > SHM_LOAN_HEAD_MAX)
@@ -133,11 +133,11 @@ static int stage_loan(struct shm_path *path, struct shm_tx *tx, const struct wef
 	rc = reserve(path, tx, len);
 	if (rc < 0)
 		return rc;
-	rc = shm_loan_book(path, frame, &loan);
+	loan = (struct shm_loan *)(void *)shm_stage_data(stage);
+	rc = shm_loan_book(path, frame, loan);
 	if (rc < 0)
 		return rc;
-	memcpy(shm_stage_data(stage), &loan, sizeof loan);
-	shm_copy(shm_stage_data(stage) + sizeof loan, frame->head, frame->head_len_bytes);
+	shm_copy((unsigned char *)(loan + 1), frame->head, frame->head_len_bytes);
 	shm_stage_add(stage, tx, SHM_LOAN, frame->meta, len);
 	return 0;
 }
@@ -198,7 +198,7 @@ int shm_port_send(struct weft_path *base, enum weft_class class_, uint64_t meta,
 	if (__builtin_expect(flags & WEFT_TX_MORE || len_bytes > SHM_INLINE_MAX || !may_go(path, tx, end), 0))
 		return send_staged(path, tx, meta, data, len_bytes, flags);
 	shm_copy(shm_tx_begin(tx, end), data, len_bytes);
-	shm_tx_finish(tx, end, meta, len_bytes);
+	shm_tx_finish(tx, end, SHM_INLINE, meta, len_bytes);
 	count_inline(path->port, len_bytes);
 	return wake_peer(path);
 }
@@ -215,24 +215,52 @@ static int stage_frame(struct shm_path *path, struct shm_tx *tx, const struct we
 	return rc;
 }
 
-/* One frame of small data straight into the ring, if it is as simple as that. */
-static inline bool tx_direct(struct shm_path *path, struct shm_tx *tx, const struct weft_tx_frame *frame)
+static inline int inline_direct(struct shm_path *path, struct shm_tx *tx, const struct weft_tx_frame *frame)
 {
-	uint32_t len = frame->head_len_bytes + frame->data_len_bytes, end;
+	uint32_t len = frame->head_len_bytes + frame->data_len_bytes, end = shm_tx_end(tx->tail, len);
 	unsigned char *to;
 
-	if (frame->loan || frame->head_len_bytes > SHM_INLINE_MAX || frame->data_len_bytes > SHM_INLINE_MAX - frame->head_len_bytes)
-		return false;
-	end = shm_tx_end(tx->tail, len);
+	if (frame->head_len_bytes > SHM_INLINE_MAX || frame->data_len_bytes > SHM_INLINE_MAX - frame->head_len_bytes)
+		return -WEFT_EMSGSIZE;
 	if (!may_go(path, tx, end))
-		return false;
+		return 0;
 	to = shm_tx_begin(tx, end);
 	shm_copy(to, frame->head, frame->head_len_bytes);
 	shm_copy(to + frame->head_len_bytes, frame->data, frame->data_len_bytes);
-	shm_tx_finish(tx, end, frame->meta, len);
+	shm_tx_finish(tx, end, SHM_INLINE, frame->meta, len);
 	count_inline(path->port, len);
-	wake_peer(path);
-	return true;
+	return 1;
+}
+
+static inline int loan_direct(struct shm_path *path, struct shm_tx *tx, const struct weft_tx_frame *frame)
+{
+	uint32_t len = (uint32_t)sizeof(struct shm_loan) + frame->head_len_bytes, end = shm_tx_end(tx->tail, len);
+	struct shm_loan *loan;
+	int rc;
+
+	if (frame->head_len_bytes > SHM_LOAN_HEAD_MAX)
+		return -WEFT_EMSGSIZE;
+	if (!may_go(path, tx, end))
+		return 0;
+	/* Filled in its place: a copy would wait for the narrow stores that it is made of. */
+	loan = (struct shm_loan *)(void *)shm_tx_begin(tx, end);
+	rc = shm_loan_book(path, frame, loan);
+	if (rc < 0)
+		return rc;
+	shm_copy((unsigned char *)(loan + 1), frame->head, frame->head_len_bytes);
+	shm_tx_finish(tx, end, SHM_LOAN, frame->meta, len);
+	path->port->stats.tx_frames++;
+	return 1;
+}
+
+/* One frame straight into the ring, if it is as simple as that: 1, 0 if not, or why it cannot be sent. */
+static inline int tx_direct(struct shm_path *path, struct shm_tx *tx, const struct weft_tx_frame *frame)
+{
+	int rc = frame->loan ? loan_direct(path, tx, frame) : inline_direct(path, tx, frame);
+
+	if (rc > 0)
+		wake_peer(path);
+	return rc;
 }
 
 unsigned int shm_port_tx(struct weft_path *base, enum weft_class class_, const struct weft_tx_frame *frames,
@@ -243,8 +271,11 @@ unsigned int shm_port_tx(struct weft_path *base, enum weft_class class_, const s
 	unsigned int taken = 0;
 	int rc = path->state == SHM_PATH_UP ? 0 : -WEFT_EAGAIN;
 
-	if (count == 1 && !(flags & WEFT_TX_MORE) && tx_direct(path, &path->tx[class_], frames))
-		return 1;
+	if (count == 1 && rc == 0 && !(flags & WEFT_TX_MORE)) {
+		rc = tx_direct(path, &path->tx[class_], frames);
+		if (__builtin_expect(rc > 0, 1))
+			return 1;
+	}
 	while (taken < count && rc == 0) {
 		rc = stage_frame(path, &path->tx[class_], &frames[taken]);
 		taken += rc == 0;
@@ -469,8 +500,11 @@ unsigned int shm_port_rx(struct weft_port *base, struct weft_rx_frame *frames, u
 	/* An answer that is on its way is met sooner here than after another whole turn. */
 	for (unsigned int looks = 0; looks < SHM_LOOKS && !count; looks++)
 		count = poll_busy(port, frames, max);
-	if (port->quiet_count && count < max)
+	/* What has come is not kept waiting for a look at those that are quiet, but for each eighth time. */
+	if (port->quiet_count && count < max && (!count || ++port->passed_over == SHM_PASS_OVER)) {
+		port->passed_over = 0;
 		count += poll_quiet(port, frames, count, max);
+	}
 	if (count)
 		port->stats.rx_frames += count;
 	return count;

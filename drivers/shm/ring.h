@@ -211,7 +211,7 @@ static inline void shm_tx_prefetch(const struct shm_tx *tx, uint32_t begin, uint
 }
 
 /* Publishes it. */
-static inline void shm_tx_finish(struct shm_tx *tx, uint32_t end, uint64_t meta, uint32_t len_bytes)
+static inline void shm_tx_finish(struct shm_tx *tx, uint32_t end, enum shm_kind kind, uint64_t meta, uint32_t len_bytes)
 {
 	uint32_t tail = tx->tail;
 	struct shm_unit *unit = &tx->units[tail & tx->mask];
@@ -219,7 +219,7 @@ static inline void shm_tx_finish(struct shm_tx *tx, uint32_t end, uint64_t meta,
 	tx->tail = end;
 	unit->meta = meta;
 	/* release: pairs with the acquire in shm_rx_start(); everything written before is visible with it. */
-	atomic_store_explicit(&unit->start, shm_start(tail, SHM_INLINE, end - tail, len_bytes), memory_order_release);
+	atomic_store_explicit(&unit->start, shm_start(tail, kind, end - tail, len_bytes), memory_order_release);
 	shm_tx_prefetch(tx, tail, end);
 	if (__builtin_expect(end == tx->limit, 0))
 		shm_tx_relimit(tx);
@@ -286,10 +286,10 @@ static inline void shm_stage_publish(struct shm_stage *stage)
 	if (count > first_part)
 		memcpy(tx->units, stage->units + first_part, (size_t)(count - first_part) * SHM_UNIT_BYTES);
 	for (uint32_t i = SHM_LINE_UNITS; i < first_part; i++)
-		memcpy(unit + i, stage->units + i, SHM_UNIT_BYTES);
+		shm_copy_16((unsigned char *)(unit + i), (const unsigned char *)(stage->units + i));
 	atomic_signal_fence(memory_order_acq_rel); /* pairs with nothing: the compiler keeps the order of lines */
 	for (uint32_t i = 1; i < SHM_LINE_UNITS && i < first_part; i++)
-		memcpy(unit + i, stage->units + i, SHM_UNIT_BYTES);
+		shm_copy_16((unsigned char *)(unit + i), (const unsigned char *)(stage->units + i));
 	unit->meta = stage->units[0].meta;
 	/* release: pairs with the acquire in shm_rx_start(); everything written before is visible with it. */
 	atomic_store_explicit(&unit->start, atomic_load_explicit(&stage->units[0].start, memory_order_relaxed),

@@ -18,6 +18,7 @@
 #define SHM_BURST 32u       /* frames that one rx returns at the most */
 #define SHM_SCRATCH_BYTES (SHM_INLINE_MAX + 16)
 #define SHM_SLICE 4u        /* quiet paths looked at in one turn */
+#define SHM_PASS_OVER 8u    /* turns with something from busy paths, in which quiet ones are looked at once */
 #define SHM_LOOKS 4u        /* at the busy paths in one turn, until something has come */
 #define SHM_QUIET_TURNS 16384u /* empty looks after which a path is quiet */
 
@@ -108,6 +109,7 @@ struct shm_port {
 	uint32_t slots;
 	bool look_at_all;             /* the next rx looks at every quiet path */
 	uint32_t quiet_count;
+	uint32_t passed_over;         /* turns without a look at quiet paths */
 	struct weft_list busy, quiet; /* paths, by how they are polled */
 	struct weft_list dirty;
 	struct weft_list paths;       /* all that the worker knows */

@@ -171,6 +171,17 @@ static void set_unref(struct set_handler *set)
 	}
 }
 
+static void remember(struct weft_channel *channel, const struct set_handler *what)
+{
+	if (what->is_place) {
+		channel->place = what->place;
+		channel->place_user = what->user;
+	} else {
+		channel->handler = what->handler;
+		channel->handler_user = what->user;
+	}
+}
+
 static void apply_handler(struct weft__station *station, void *argument)
 {
 	struct set_handler *set = argument;
@@ -208,6 +219,7 @@ static void set_on_all(struct weft_channel *channel, const struct set_handler *w
 	atomic_init(&set->refs, 1);
 	atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
 	pthread_mutex_lock(&node->lock);
+	remember(channel, set);
 	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
 		if (node->stations[i]) {
 			atomic_fetch_add_explicit(&set->refs, 1, memory_order_relaxed);

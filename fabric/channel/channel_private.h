@@ -14,6 +14,11 @@ struct weft_channel {
 	char name[WEFT_NAME_MAX + 1];
 	struct weft_list in_node;
 	_Atomic unsigned int refs; /* the opener's, and one for each view */
+	/* As last set, under the node's lock: for workers that are attached later. */
+	weft_rx_fn *handler;
+	void *handler_user;
+	weft_place_fn *place;
+	void *place_user;
 };
 
 /* A channel as one worker sees it. */

@@ -99,6 +99,8 @@ struct weft__link {
 	struct weft_list senders;
 	struct weft_list tx_dirty, rx_dirty; /* lanes with something to tell */
 	struct weft_list staged[WEFT_PRIORITY_COUNT]; /* operations, oldest first */
+	uint64_t messages_seen;       /* of the worker, other than staged ones, at the last flush */
+	unsigned int beside_flushes;  /* so many more flushes are kept short for their sake */
 	struct weft_list replies;            /* replies that found the ring full */
 	struct weft__tx_lane *tx_lanes[WEFT__LINK_LANES];
 	struct weft__rx_lane *rx_lanes[WEFT__LINK_LANES];

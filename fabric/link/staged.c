@@ -9,6 +9,9 @@
 #include <string.h>
 
 #define PIECE_BYTES ((size_t)16 * 1024)
+/* While the worker has other messages too, each waits for such a small piece at the most, and the copying takes longer. */
+#define PIECE_BESIDE_BYTES ((size_t)2 * 1024)
+#define BESIDE_FLUSHES 64u
 
 int weft_sendv(struct weft_sender *sender, const struct iovec *iov, unsigned int iov_count,
 	       const struct weft_send_opts *how)
@@ -107,8 +110,25 @@ static bool send_whole(struct weft_op *op)
 	return true;
 }
 
+/* How much of each operation may be copied in one go: little while small messages come and go. */
+static size_t piece_bytes(struct weft__link *link)
+{
+	const struct weft_node_stats *stats = &link->station->stats;
+	/* Those that are lent are the bulk itself. */
+	uint64_t messages = stats->received_messages + stats->sent_messages - stats->lent_messages;
+
+	if (messages != link->messages_seen) {
+		link->messages_seen = messages;
+		link->beside_flushes = BESIDE_FLUSHES;
+	}
+	if (!link->beside_flushes)
+		return PIECE_BYTES;
+	link->beside_flushes--;
+	return PIECE_BESIDE_BYTES;
+}
+
 /* Works on the oldest operation of its lane; false when it cannot go on now. */
-static bool step(struct weft_op *op, size_t *budget_bytes)
+static bool step(struct weft_op *op, size_t piece, size_t *budget_bytes)
 {
 	if (!op->as.staged.buf &&
 	    weft_pool_get(op->station->pool, op->as.staged.len_bytes ? op->as.staged.len_bytes : 1,
@@ -117,7 +137,7 @@ static bool step(struct weft_op *op, size_t *budget_bytes)
 		weft__station_grow(op->station);
 		return false;
 	}
-	for (size_t piece = PIECE_BYTES; piece && op->as.staged.iov_at < op->as.staged.iov_count && *budget_bytes;) {
+	while (piece && op->as.staged.iov_at < op->as.staged.iov_count && *budget_bytes) {
 		size_t copied = copy_piece(op, piece < *budget_bytes ? piece : *budget_bytes);
 
 		piece -= copied;
@@ -140,6 +160,7 @@ static bool is_first_of_lane(const struct weft_list *list, const struct weft_op 
 
 bool weft__staged_flush(struct weft__link *link, size_t budget_bytes)
 {
+	size_t piece = piece_bytes(link);
 	bool empty = true;
 
 	for (unsigned int priority = 0; priority < WEFT_PRIORITY_COUNT; priority++) {
@@ -151,7 +172,7 @@ bool weft__staged_flush(struct weft__link *link, size_t budget_bytes)
 			if (!budget_bytes)
 				return false;
 			if (is_first_of_lane(list, op))
-				step(op, &budget_bytes);
+				step(op, piece, &budget_bytes);
 		}
 		empty = empty && weft_list_empty(list);
 	}

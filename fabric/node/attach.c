@@ -35,6 +35,22 @@ static int close_station(void *argument)
 	return 0;
 }
 
+/* The channel as the other workers have it, with what was said of it before this one came. */
+static int add_view(struct weft__station *station, struct weft_channel *channel)
+{
+	struct weft__view *view;
+	int rc = weft__view_add(station, channel);
+
+	if (rc < 0)
+		return rc;
+	view = weft__view_find(station, channel->name);
+	view->handler = channel->handler;
+	view->handler_user = channel->handler_user;
+	view->place = channel->place;
+	view->place_user = channel->place_user;
+	return 0;
+}
+
 /* Puts the station where peers find it; gives it the channels that there are. */
 static int enlist(struct weft_node *node, struct weft__station *station)
 {
@@ -52,7 +68,7 @@ static int enlist(struct weft_node *node, struct weft__station *station)
 		rc = weft_set_error(WEFT_ENOSPC, "a node has at most %d workers", WEFT__STATIONS_MAX);
 	WEFT_LIST_FOR_EACH(at, &node->channels)
 		if (rc == 0)
-			rc = weft__view_add(station, WEFT_CONTAINER_OF(at, struct weft_channel, in_node));
+			rc = add_view(station, WEFT_CONTAINER_OF(at, struct weft_channel, in_node));
 	if (rc == 0)
 		node->stations[slot] = station;
 	pthread_mutex_unlock(&node->lock);

@@ -22,6 +22,8 @@
 #define ANSWER_TURNS 40u
 #define LOOK_NS 1000000u
 #define LEAK_NS 5000000u
+#define BACKSTOP_MAX_NS 1000000000u
+#define BACKSTOP_SHIFT_MAX 4u
 #define SCORE_ON 4u
 #define SCORE_MAX 20u
 
@@ -66,6 +68,7 @@ void weft__idle_busy(struct weft_worker *worker)
 							    : SPIN_MIN_NS);
 	}
 	idle->turns = 0;
+	idle->vain_sleeps = 0;
 }
 
 /* Looks whether others wanted our core. Returns whether one has had it since the last look. */
@@ -105,6 +108,16 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* Where nothing can be missed, the back-stop comes ever less often while it finds nothing. */
+static uint64_t backstop_span_ns(const struct weft_worker *worker)
+{
+	if (worker->armless != 0)
+		return earlier(worker->backstop_ns, WEFT__ARMLESS_SLEEP_NS);
+	if (!worker->membarrier || worker->backstop_ns > BACKSTOP_MAX_NS)
+		return worker->backstop_ns;
+	return earlier(worker->backstop_ns << earlier(worker->idle.vain_sleeps, BACKSTOP_SHIFT_MAX), BACKSTOP_MAX_NS);
+}
+
 static void sleep_until(struct weft_worker *worker, uint64_t deadline_ns)
 {
 	uint64_t until_ns, backstop_ns;
@@ -120,16 +133,18 @@ static void sleep_until(struct weft_worker *worker, uint64_t deadline_ns)
 		return;
 	}
 	refresh(worker);
-	backstop_ns = worker->now_ns + earlier(worker->backstop_ns, WEFT_NEVER - 1 - worker->now_ns);
-	if (worker->armless != 0)
-		backstop_ns = earlier(backstop_ns, worker->now_ns + WEFT__ARMLESS_SLEEP_NS);
+	backstop_ns = worker->now_ns + earlier(backstop_span_ns(worker), WEFT_NEVER - 1 - worker->now_ns);
 	until_ns = earlier(earlier(deadline_ns, backstop_ns), weft__wheel_next_ns(&worker->wheel));
 	weft__count(&worker->counters.sleeps, 1);
 	count = weft__fds_wait(worker, until_ns > worker->now_ns ? until_ns - worker->now_ns : 0);
 	weft_worker_disarm(worker);
 	refresh(worker);
-	if (count == 0 && until_ns == backstop_ns)
+	if (count == 0 && until_ns == backstop_ns) {
 		weft__count(&worker->counters.wakes_by_backstop, 1);
+		worker->idle.vain_sleeps++;
+	} else {
+		worker->idle.vain_sleeps = 0;
+	}
 	/* The wait has fetched what there was. */
 	weft__fds_fetched(worker);
 	if (weft__fds_dispatch(worker) > 0)
@@ -150,6 +165,11 @@ static void spin_or_sleep(struct weft_worker *worker, uint64_t deadline_ns)
 {
 	struct weft__idle *idle = &worker->idle;
 
+	/* Nothing since the last sleep, not even the turn after it: nobody needs to be asked anything. */
+	if (idle->vain_sleeps) {
+		sleep_until(worker, deadline_ns);
+		return;
+	}
 	if (worker->now_ns - idle->looked_ns >= LOOK_NS)
 		look_at_switches(worker);
 	if (worker->now_ns - idle->since_ns < idle->spin_ns) {

@@ -48,6 +48,7 @@ struct weft__idle {
 	uint64_t looked_ns;           /* last look at the switches */
 	uint64_t leaked_ns;           /* last time the score went down */
 	uint64_t switches;            /* involuntary ones at that look */
+	unsigned int vain_sleeps;     /* in a row that the back-stop ended, with nothing found */
 	unsigned int score;           /* how much speaks for oversubscription */
 	bool oversubscribed;
 };

@@ -34,7 +34,8 @@ struct weft_worker_opts {
 	struct weft_clock *clock;  /* default: the real one. A worker on a virtual clock never sleeps */
 	enum weft_idle idle;
 	uint64_t spin_ns;          /* where the spin before sleeping starts; default 50 us */
-	uint64_t backstop_ns;      /* longest sleep; default 100 ms */
+	uint64_t backstop_ns;      /* longest sleep; default 100 ms. Where membarrier works, so that no wake-up is missed, it
+				    * doubles each time that it ends a sleep for nothing, up to a second */
 	unsigned int mailbox_slots; /* power of two; default 1024 */
 	void *user;
 };

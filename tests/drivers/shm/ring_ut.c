@@ -61,7 +61,7 @@ static bool send_one(const unsigned char *data, uint32_t len_bytes, uint64_t met
 			shm_tx_relimit(&tx);
 		if (shm_tx_within(&tx, end)) {
 			shm_copy(shm_tx_begin(&tx, end), data, len_bytes);
-			shm_tx_finish(&tx, end, meta, len_bytes);
+			shm_tx_finish(&tx, end, SHM_INLINE, meta, len_bytes);
 			return true;
 		}
 	}

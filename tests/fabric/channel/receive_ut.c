@@ -7,6 +7,7 @@
 #include "suite.h"
 
 #include <CUnit/Basic.h>
+#include <stdio.h>
 #include <string.h>
 
 struct got {
@@ -235,6 +236,25 @@ static void a_channel_that_opens_later_gets_what_waits_for_it(void)
 	pair_close(&pair);
 }
 
+static void a_worker_that_is_attached_later_has_the_handlers_set_before(void)
+{
+	struct weft_sender *sender;
+	struct weft_worker *late;
+	unsigned int handled = 0;
+	char to[2 * WEFT_NAME_MAX];
+	struct pair pair;
+
+	pair_open(&pair, NULL);
+	weft_channel_handle(pair.far_channel, count, &handled);
+	CU_ASSERT_EQUAL_FATAL(weft_attach(pair.far, "late", &late), 0);
+	snprintf(to, sizeof to, "%s/late", weft_node_name(pair.far));
+	CU_ASSERT_EQUAL(weft_sender_open(pair.near_worker, pair.near_channel, to, NULL, &sender), 0);
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, (weft_worker_poll(late), weft_send(sender, "x", 1) == 0)));
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, (weft_worker_poll(late), handled == 1)));
+	weft_detach(pair.far, &late);
+	pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -246,6 +266,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(messages_without_a_taker_stay_inside_the_window),
 		SUITE_CASE(a_place_hook_chooses_passes_on_or_refuses),
 		SUITE_CASE(a_channel_that_opens_later_gets_what_waits_for_it),
+		SUITE_CASE(a_worker_that_is_attached_later_has_the_handlers_set_before),
 	};
 
 	return suite_main("receive", cases, SUITE_COUNT(cases), argc, argv);
