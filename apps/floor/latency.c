@@ -28,6 +28,8 @@ const char *floor_wake_name(enum floor_wake kind)
 	return names[kind];
 }
 
+const double floor_sampled[FLOOR_SAMPLES] = {0, 1, 5, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, 100};
+
 void floor_latency_from(const struct weft_histogram *histogram, struct floor_latency *out)
 {
 	out->count = weft_histogram_count(histogram);

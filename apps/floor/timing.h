@@ -36,7 +36,10 @@ struct floor_latency;
 /* Percentiles of count spans; adds each to histogram, in nanoseconds, if that is not NULL. 0 or -WEFT_ENOMEM. */
 int floor_timing_finish(const uint32_t *spans, uint64_t count, struct weft_histogram *histogram,
 			struct floor_latency *out);
-/* The same percentiles of a histogram of nanoseconds. */
+/* Where records sample a distribution, so that those of different programs can be drawn side by side. */
+#define FLOOR_SAMPLES 15
+extern const double floor_sampled[FLOOR_SAMPLES]; /* percentiles, ascending */
+/* The same percentiles as floor_timing_finish gives, of a histogram of nanoseconds. */
 void floor_latency_from(const struct weft_histogram *histogram, struct floor_latency *out);
 
 #endif

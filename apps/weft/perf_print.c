@@ -5,6 +5,7 @@
 #include "perf.h"
 
 #include "floor.h"
+#include "timing.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -12,11 +13,17 @@
 
 static json_t *percentiles(const struct weft_histogram *ns)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "count", (json_int_t)weft_histogram_count(ns), "p50",
+	json_t *sampled = json_array();
+
+	for (size_t i = 0; i < FLOOR_SAMPLES; i++)
+		json_array_append_new(sampled, json_pack("[f, I]", floor_sampled[i],
+							 (json_int_t)weft_histogram_percentile(ns, floor_sampled[i])));
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "count", (json_int_t)weft_histogram_count(ns), "p50",
 			 (json_int_t)weft_histogram_percentile(ns, 50), "p90",
 			 (json_int_t)weft_histogram_percentile(ns, 90), "p99",
 			 (json_int_t)weft_histogram_percentile(ns, 99), "p99_9",
-			 (json_int_t)weft_histogram_percentile(ns, 99.9), "max", (json_int_t)weft_histogram_max(ns));
+			 (json_int_t)weft_histogram_percentile(ns, 99.9), "max", (json_int_t)weft_histogram_max(ns),
+			 "sampled", sampled);
 }
 
 static void print_json(const struct perf *perf)

@@ -96,6 +96,7 @@ static int send_loan(struct perf_side *side)
 static int measure_with(struct perf_side *side, struct perf_result *result, int (*send_some)(struct perf_side *side))
 {
 	uint64_t start_ns, end_ns, now_ns, warm_ns, first = 0, last = 0;
+	unsigned int sends = side->opts->len_bytes > 1 << 20 ? 1 : 64; /* between two looks at the clock */
 	bool warm = false;
 	int rc = perf_side_connect(side);
 
@@ -105,7 +106,7 @@ static int measure_with(struct perf_side *side, struct perf_result *result, int 
 	warm_ns = start_ns + (uint64_t)(side->opts->seconds * 1e8);
 	end_ns = start_ns + (uint64_t)(side->opts->seconds * 1e9);
 	do {
-		for (unsigned int i = 0; i < 64 && (rc == 0 || rc == -WEFT_EAGAIN); i++) {
+		for (unsigned int i = 0; i < sends && (rc == 0 || rc == -WEFT_EAGAIN); i++) {
 			rc = send_some(side);
 			if (rc == -WEFT_EAGAIN)
 				weft_worker_poll(side->worker);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define CONNECT_NS UINT64_C(5000000000)
+#define PERF_WORDS_MAX 4096
 
 uint64_t perf_sink;
 
@@ -73,6 +74,10 @@ void perf_write(const struct perf_side *side, unsigned char *to, unsigned char v
 	uint64_t word = value * UINT64_C(0x0101010101010101);
 	size_t at = 0, len_bytes = side->opts->touch ? side->opts->len_bytes : 0;
 
+	if (len_bytes > PERF_WORDS_MAX) {
+		memset(to, value, len_bytes);
+		return;
+	}
 	/* By words, as a program fills in its fields, and as the floor and the peers do. The library's memset is one store of
 	 * 512 bits for 64 bytes, which some processors cannot forward to the loads that follow. */
 	for (; at + 8 <= len_bytes; at += 8)

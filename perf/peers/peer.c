@@ -41,12 +41,28 @@ void peer_die(const char *format, ...)
 	exit(1);
 }
 
+void peer_path(struct peer_run *run, const char *name)
+{
+	const char *dir = getenv("TMPDIR");
+	int len = snprintf(run->path, sizeof run->path, "%s/weft-peer-%s-%d", dir && *dir ? dir : "/tmp", name,
+			   (int)getpid());
+
+	if (len < 0 || (size_t)len >= sizeof run->path)
+		peer_die("%s: $TMPDIR is too long for a socket", name);
+}
+
+/* As `weft perf` does it. */
 static void payload_write(unsigned char *buffer, size_t len_bytes, uint64_t value)
 {
-	size_t at;
+	uint64_t word = (unsigned char)value * UINT64_C(0x0101010101010101);
+	size_t at = 0;
 
-	for (at = 0; at + 8 <= len_bytes; at += 8)
-		memcpy(buffer + at, &value, 8);
+	if (len_bytes > 4096) {
+		memset(buffer, (unsigned char)value, len_bytes);
+		return;
+	}
+	for (; at + 8 <= len_bytes; at += 8)
+		memcpy(buffer + at, &word, 8);
 	for (; at < len_bytes; at++)
 		buffer[at] = (unsigned char)value;
 }
@@ -143,16 +159,28 @@ static void receive_rounds(struct driver *d)
 	}
 }
 
-static void record(const struct driver *d, uint64_t rounds, double ns, const struct floor_latency *latency)
+static void record_latency(const struct weft_histogram *ns)
+{
+	struct floor_latency latency;
+
+	floor_latency_from(ns, &latency);
+	printf(", \"round_trip_ns\": {\"count\": %llu, \"p50\": %.0f, \"p90\": %.0f, \"p99\": %.0f, \"p99_9\": %.0f, "
+	       "\"max\": %.0f, \"sampled\": [", (unsigned long long)latency.count, latency.p50, latency.p90, latency.p99,
+	       latency.p999, latency.max);
+	for (size_t i = 0; i < FLOOR_SAMPLES; i++)
+		printf("%s[%g, %llu]", i ? ", " : "", floor_sampled[i],
+		       (unsigned long long)weft_histogram_percentile(ns, floor_sampled[i]));
+	printf("]}");
+}
+
+static void record(const struct driver *d, uint64_t rounds, double ns, const struct weft_histogram *latency_ns)
 {
 	double per_second = (double)rounds * d->run.window / (ns / 1e9);
 
 	printf("{\"peer\": \"%s%s%s\", \"test\": \"%s\", \"size_bytes\": %zu, \"window\": %u, \"touched\": true",
 	       d->ops->name, d->run.variant[0] ? "-" : "", d->run.variant, d->run.test, d->run.size_bytes, d->run.window);
-	if (latency)
-		printf(", \"round_trip_ns\": {\"count\": %llu, \"p50\": %.0f, \"p90\": %.0f, \"p99\": %.0f, "
-		       "\"p99_9\": %.0f, \"max\": %.0f}", (unsigned long long)latency->count, latency->p50,
-		       latency->p90, latency->p99, latency->p999, latency->max);
+	if (weft_histogram_count(latency_ns))
+		record_latency(latency_ns);
 	printf(", \"per_second\": %.1f, \"bytes_per_second\": %.1f}\n", per_second, per_second * (double)d->run.size_bytes);
 	fflush(stdout);
 }
@@ -163,6 +191,7 @@ static void measure(struct driver *d)
 	bool spans_wanted = answers(d) && d->run.window == 1;
 	uint64_t rounds = 4, spent = 0;
 	uint32_t *spans = NULL;
+	struct weft_histogram *latency_ns;
 	struct floor_latency latency;
 	double ns = 0;
 
@@ -180,9 +209,11 @@ static void measure(struct driver *d)
 	}
 	ns = send_rounds(d, rounds, spans);
 	sync_send(d, 0);
-	if (spans && floor_timing_finish(spans, rounds, NULL, &latency))
+	if (weft_histogram_open(&latency_ns) < 0 ||
+	    (spans && floor_timing_finish(spans, rounds, latency_ns, &latency)))
 		peer_die("%s: no memory for a histogram", d->ops->name);
-	record(d, rounds, ns, spans ? &latency : NULL);
+	record(d, rounds, ns, latency_ns);
+	weft_histogram_close(&latency_ns);
 	free(spans);
 }
 
@@ -238,7 +269,7 @@ static void parse(struct driver *d, int argc, char **argv)
 		case 'c':
 			if (sscanf(optarg, "%d,%d", &d->run.sender_core, &d->run.receiver_core) == 2)
 				break;
-			/* fallthrough */
+			goto usage;
 		default: goto usage;
 		}
 	}

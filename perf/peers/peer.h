@@ -37,6 +37,8 @@ struct peer_ops {
 	void (*close)(void);
 };
 
+/* A path of its own for this run, in $TMPDIR or /tmp. */
+void peer_path(struct peer_run *run, const char *name);
 int peer_main(int argc, char **argv, const struct peer_ops *ops);
 _Noreturn void peer_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -19,7 +19,7 @@ static void check(const char *what, int err)
 
 static void nng_prepare(struct peer_run *run)
 {
-	snprintf(run->path, sizeof run->path, "/tmp/weft-peer-nng-%d", (int)getpid());
+	peer_path(run, "nng");
 }
 
 static void nng_side_open(struct peer_run *run, bool *is_sender)

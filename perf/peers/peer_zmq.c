@@ -14,7 +14,7 @@ static void *context, *sock;
 
 static void zmq_prepare(struct peer_run *run)
 {
-	snprintf(run->path, sizeof run->path, "/tmp/weft-peer-zmq-%d", (int)getpid());
+	peer_path(run, "zmq");
 }
 
 static void zmq_side_open(struct peer_run *run, bool *is_sender)
