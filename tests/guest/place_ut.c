@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Proves, on a machine with two NUMA nodes of two CPUs each and a disk on the second, that the topology and the core plan
- * see both nodes, and that threads run where the plan puts them: those of a plan, and those of a fabric node.
+ * see both nodes, that threads run where the plan puts them (those of a plan, and those of a fabric node), and that a
+ * fabric node's memory is where its workers are.
  */
 #include "suite.h"
 
 #include <CUnit/Basic.h>
+#include <numa.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <weft/plan.h>
 #include <weft/weft.h>
@@ -186,6 +189,93 @@ static void workers_of_a_fabric_node_run_where_they_were_told(void)
 	}
 }
 
+/* Pages of shareable memory that this process maps, on that NUMA node. */
+static unsigned long shared_pages(int node)
+{
+	FILE *file = fopen("/proc/self/numa_maps", "r");
+	char line[1024], field[16];
+	unsigned long sum = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	snprintf(field, sizeof field, " N%d=", node);
+	while (fgets(line, sizeof line, file)) {
+		const char *at = strstr(line, "memfd:weft") ? strstr(line, field) : NULL;
+		unsigned long kib = strstr(line, "kernelpagesize_kB=2048") ? 2048 : 4;
+
+		sum += at ? strtoul(at + strlen(field), NULL, 10) * kib / 4 : 0;
+	}
+	fclose(file);
+	return sum;
+}
+
+static struct weft_node *open_node(const char *cores, unsigned int workers, enum weft_pages pages)
+{
+	struct weft_node_opts opts;
+	struct weft_node *node = NULL;
+
+	weft_node_opts_init(&opts, sizeof opts);
+	opts.cores = cores;
+	opts.worker_count = workers;
+	opts.pages = pages;
+	CU_ASSERT_EQUAL_FATAL(weft_node_open(&opts, &node), 0);
+	return node;
+}
+
+static void memory_of_a_fabric_node_is_where_its_workers_are(void)
+{
+	static const char *const cores[] = {"numa:0.pu:all", "numa:1.pu:all"};
+	static const enum weft_pages pages[] = {WEFT_PAGES_AUTO, WEFT_PAGES_COLLAPSE, WEFT_PAGES_SMALL};
+
+	for (int place = 0; place < 2; place++)
+		for (unsigned int i = 0; i < 3; i++) {
+			struct weft_node *node = open_node(cores[place], 2, pages[i]);
+
+			CU_ASSERT_TRUE(shared_pages(place) >= 2 * 512);
+			CU_ASSERT_EQUAL(shared_pages(1 - place), 0);
+			weft_node_close(&node);
+		}
+}
+
+static void workers_on_two_numa_nodes_have_memory_on_each(void)
+{
+	struct weft_node *node = open_node("1,3", 2, WEFT_PAGES_AUTO);
+	int first = place_of(weft_node_worker(node, 0));
+
+	CU_ASSERT_EQUAL(place_of(weft_node_worker(node, 1)), 1 - first);
+	CU_ASSERT_TRUE(shared_pages(0) >= 512);
+	CU_ASSERT_TRUE(shared_pages(1) >= 512);
+	weft_node_close(&node);
+}
+
+static void *attach_there(void *argument)
+{
+	struct weft_worker *worker = NULL;
+	unsigned long before = shared_pages(1);
+
+	CU_ASSERT_EQUAL(numa_run_on_node(1), 0);
+	CU_ASSERT_EQUAL(weft_topology_numa_here(), 1);
+	CU_ASSERT_EQUAL_FATAL(weft_attach(argument, "far", &worker), 0);
+	CU_ASSERT_TRUE(shared_pages(1) >= before + 512);
+	weft_detach(argument, &worker);
+	return NULL;
+}
+
+static void an_attached_thread_has_memory_where_it_runs(void)
+{
+	struct weft_node *node;
+	pthread_t thread;
+
+	CU_ASSERT_EQUAL(weft_topology_numa_here(), -1);
+	CU_ASSERT_EQUAL(numa_run_on_node(0), 0);
+	node = open_node(NULL, 0, WEFT_PAGES_AUTO);
+	CU_ASSERT_EQUAL(numa_run_on_node(-1), 0);
+	CU_ASSERT_TRUE(shared_pages(0) >= 512);
+	CU_ASSERT_EQUAL(shared_pages(1), 0);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, attach_there, node), 0);
+	pthread_join(thread, NULL);
+	weft_node_close(&node);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -194,6 +284,9 @@ int main(int argc, char **argv)
 		SUITE_CASE(workers_go_to_the_node_of_their_device),
 		SUITE_CASE(workers_go_to_the_node_that_is_listed),
 		SUITE_CASE(workers_of_a_fabric_node_run_where_they_were_told),
+		SUITE_CASE(memory_of_a_fabric_node_is_where_its_workers_are),
+		SUITE_CASE(workers_on_two_numa_nodes_have_memory_on_each),
+		SUITE_CASE(an_attached_thread_has_memory_where_it_runs),
 	};
 
 	return suite_main("places on two nodes", cases, SUITE_COUNT(cases), argc, argv);
