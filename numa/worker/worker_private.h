@@ -87,7 +87,7 @@ struct weft_worker {
 	bool membarrier;
 	struct weft__counters counters;
 	/* Thread: any. */
-	_Atomic(const void *) owner;
+	_Atomic uint64_t owner;       /* 0: nobody yet; see owner.c */
 	_Atomic int owner_tid;
 	_Atomic unsigned int fork_generation;
 	_Atomic bool stop;
