@@ -41,8 +41,9 @@ bool weft_worker_arm(struct weft_worker *worker)
 		if (poller->arm != NULL)
 			poller->arm(poller->user);
 	}
+	worker->sleep_number += 2;
 	/* pairs with the fetch_or in look_at_sleeper, for systems without membarrier */
-	atomic_exchange_explicit(&worker->sleeping, WEFT__SLEEPING, memory_order_seq_cst);
+	atomic_exchange_explicit(&worker->sleeping, worker->sleep_number | WEFT__ASLEEP, memory_order_seq_cst);
 	/*
 	 * Either a producer's look at a flag comes after this and sees it raised, or what it published before is seen
 	 * by the turn below. Pairs with the compiler fences of producers, here and in other processes.

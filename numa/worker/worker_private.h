@@ -23,7 +23,9 @@
 #define WEFT__TIMER_BURST 32u
 #define WEFT__NAME_BYTES 16
 
-enum weft__sleep { WEFT__AWAKE, WEFT__SLEEPING, WEFT__WOKEN };
+/* Of `sleeping`: odd while asleep, each sleep with a number of its own; the even one above it once somebody has woken. */
+#define WEFT__AWAKE 0u
+#define WEFT__ASLEEP 1u
 
 /* One walk over the pollers. They nest when a poller's callback turns the worker; removals mend all of them. */
 struct weft__walk {
@@ -72,6 +74,7 @@ struct weft_worker {
 	struct weft__idle idle;
 	uint64_t backstop_ns;
 	uint64_t turn_count;
+	uint32_t sleep_number;        /* of the last sleep */
 
 	/* fds. */
 	int epoll_fd, event_fd;
@@ -91,7 +94,7 @@ struct weft_worker {
 	_Atomic int owner_tid;
 	_Atomic unsigned int fork_generation;
 	_Atomic bool stop;
-	_Alignas(WEFT_CACHE_LINE) _Atomic int sleeping; /* enum weft__sleep */
+	_Alignas(WEFT_CACHE_LINE) _Atomic uint32_t sleeping; /* see WEFT__AWAKE */
 
 	_Alignas(WEFT_CACHE_LINE) struct weft__wheel wheel;
 };
