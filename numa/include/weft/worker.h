@@ -143,7 +143,10 @@ struct weft_timer;
 typedef void weft_timer_fn(struct weft_timer *timer, void *user);
 
 /* A timer of a hierarchical wheel (Varghese and Lauck 1987): set and cancel are O(1). Fires once, never early, at
- * most one slot late (1.024 us below 4 ms, 4 ms below 1 s, 1 s above; long ones are refined as they come near). */
+ * most one slot late (1.024 us below 4 ms, 4 ms below 1 s, 1 s above; long ones are refined as they come near).
+ * Timers that become due in one turn fire in the order of their deadlines, but for those less than 1.024 us apart: these
+ * in any order, which on a virtual clock is the same each time. What was due before comes first; what is set into the
+ * past is due at once. */
 struct weft_timer {
 	struct weft_list link; /* the wheel's */
 	uint64_t deadline_ns;
