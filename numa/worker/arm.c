@@ -52,8 +52,9 @@ bool weft_worker_arm(struct weft_worker *worker)
 		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
 	worker->countdown = 0;
 	done = weft_worker_poll(worker);
-	/* pairs with the release in weft_worker_stop */
-	if (done == 0 && !worker->rearm && !atomic_load_explicit(&worker->stop, memory_order_acquire))
+	/* A stop before this may have been looked at already. Pairs with the release in weft_worker_stop */
+	if (done == 0 && !worker->rearm &&
+	    !(worker->running && atomic_load_explicit(&worker->stop, memory_order_acquire)))
 		return true;
 	disarm(worker);
 	return false;

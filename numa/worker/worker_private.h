@@ -68,6 +68,7 @@ struct weft_worker {
 	bool is_virtual;
 	bool armed;
 	bool rearm;                   /* a poller was added while armed */
+	bool running;                 /* inside weft_worker_run: a stop ends it */
 	bool fetching;                /* inside a dispatch of fds */
 	uint64_t fetch_ns;            /* when fds are looked at next, even with traffic; 0: at the next tick */
 	unsigned int armless;         /* pollers that cannot wake us */

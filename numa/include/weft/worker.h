@@ -52,7 +52,11 @@ WEFT_API unsigned int weft_worker_poll(struct weft_worker *worker);
 WEFT_API unsigned int weft_worker_turn(struct weft_worker *worker, uint64_t deadline_ns);
 /* Turns until weft_worker_stop. Thread: the caller becomes owner. */
 WEFT_API void weft_worker_run(struct weft_worker *worker);
-/* Makes weft_worker_run return after its turn; wakes it. Async-signal-safe. Thread: any. */
+/*
+ * Makes weft_worker_run return after its turn; wakes it. Where nobody runs the worker it is kept for the next run, which
+ * then returns after its first turn, so that it may come before the thread that runs; other ways to turn a worker are
+ * only woken. Any number of stops end one run. Async-signal-safe. Thread: any.
+ */
 WEFT_API void weft_worker_stop(struct weft_worker *worker);
 
 /*
