@@ -98,6 +98,7 @@ void weft_worker_close(struct weft_worker **worker)
 		return;
 	WEFT_ASSERT(weft_list_empty(&(*worker)->pollers));
 	WEFT_ASSERT(weft_list_empty(&(*worker)->watches));
+	WEFT_ASSERT(weft__wheel_empty(&(*worker)->wheel));
 	weft__fds_close(*worker);
 	weft_mpsc_close(&(*worker)->mailbox);
 	free(*worker);

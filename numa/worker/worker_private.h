@@ -74,8 +74,8 @@ struct weft_worker {
 	unsigned int armless;         /* pollers that cannot wake us */
 	struct weft__idle idle;
 	uint64_t backstop_ns;
-	uint64_t turn_count;
 	uint32_t sleep_number;        /* of the last sleep */
+	uint64_t turn_count;
 
 	/* fds. */
 	int epoll_fd, event_fd;

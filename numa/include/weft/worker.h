@@ -43,7 +43,8 @@ struct weft_worker_opts {
 WEFT_API void weft_worker_opts_init(struct weft_worker_opts *opts, size_t size);
 /* Makes a worker; the first thread that polls it becomes its owner. Gives. -WEFT_ENOMEM, -WEFT_EMFILE. Thread: any. */
 WEFT_API int weft_worker_open(const struct weft_worker_opts *opts, struct weft_worker **out);
-/* Ends it: no callback comes after. Everything registered must be gone. Sets *worker to NULL. Thread: owner, or any when it is not running. */
+/* Ends it: no callback comes after. Everything registered must be gone (pollers, watches, timers): it aborts
+ * otherwise. Sets *worker to NULL. Thread: owner, or any when it is not running. */
 WEFT_API void weft_worker_close(struct weft_worker **worker);
 
 /* One turn. Returns how much was done: 0 means idle. Never sleeps. Thread: owner. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Proves how a worker runs, sleeps until something is due, and is stopped. Sleeps have a back-stop of a minute,
+ * Proves how a worker runs, sleeps until something is due, is stopped, and is closed. Sleeps have a back-stop of a minute,
  * so a lost wake-up is a time-out.
  */
 #include "suite.h"
@@ -9,6 +9,9 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <weft/worker.h>
 
@@ -161,6 +164,47 @@ static void a_worker_on_a_virtual_clock_never_sleeps(void)
 	weft_clock_virtual_close(&clock);
 }
 
+/* ---- closing ---- */
+
+static void never(struct weft_timer *timer, void *user)
+{
+	(void)timer, (void)user;
+}
+
+/* Closes, in a process of its own, a worker with a timer set that far ahead. Returns the signal that ended it. */
+static int close_with_timer(uint64_t span_ns)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct rlimit no_core = {0, 0};
+		struct weft_timer timer;
+
+		setrlimit(RLIMIT_CORE, &no_core);
+		/* What it says is as it should be, and nobody needs to see it. */
+		if (!freopen("/dev/null", "w", stderr))
+			_exit(2);
+		set_up(WEFT_IDLE_BLOCK);
+		weft_timer_init(&timer, never, NULL);
+		weft_timer_set(worker, &timer, weft_worker_now(worker) + span_ns);
+		if (span_ns == 1)
+			weft_timer_cancel(worker, &timer);
+		weft_worker_close(&worker);
+		_exit(0);
+	}
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);
+}
+
+static void a_worker_with_timers_that_are_set_is_not_closed(void)
+{
+	CU_ASSERT_EQUAL(close_with_timer(1), 0); /* cancelled */
+	for (uint64_t span_ns = 100; span_ns < UINT64_C(1) << 50; span_ns *= 30)
+		CU_ASSERT_EQUAL(close_with_timer(span_ns), SIGABRT);
+	CU_ASSERT_EQUAL(close_with_timer(0), SIGABRT);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -169,6 +213,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_timer_ends_the_sleep_of_each_strategy),
 		SUITE_CASE(a_turn_sleeps_until_its_deadline_at_most),
 		SUITE_CASE(a_worker_on_a_virtual_clock_never_sleeps),
+		SUITE_CASE(a_worker_with_timers_that_are_set_is_not_closed),
 	};
 
 	return suite_main("running a worker", cases, SUITE_COUNT(cases), argc, argv);
