@@ -8,10 +8,12 @@
 #include "channel/channel_private.h"
 
 #include <string.h>
+#include <weft/topology.h>
 
 struct attach {
 	struct weft_node *node;
 	const char *name;
+	int numa;
 	struct weft__station *station;
 };
 
@@ -23,7 +25,7 @@ static int open_station(void *argument)
 	weft_worker_opts_init(&opts, sizeof opts);
 	opts.name = attach->name;
 	opts.idle = attach->node->opts.idle;
-	return weft__station_open(attach->node, attach->name, &opts, &attach->station);
+	return weft__station_open(attach->node, attach->name, attach->numa, &opts, &attach->station);
 }
 
 static int close_station(void *argument)
@@ -77,7 +79,7 @@ static int enlist(struct weft_node *node, struct weft__station *station)
 
 int weft_attach(struct weft_node *node, const char *name, struct weft_worker **out)
 {
-	struct attach attach = {.node = node, .name = name};
+	struct attach attach = {.node = node, .name = name, .numa = node->binds ? weft_topology_numa_here() : -1};
 	int rc;
 
 	if (!name || !weft__name_valid(name))

@@ -93,17 +93,6 @@ static const struct weft_device_events device_events = {
 
 /* ---- opening ---- */
 
-static int open_memory(struct weft_node *node)
-{
-	struct weft_arena_opts opts;
-
-	weft_arena_opts_init(&opts, sizeof opts);
-	opts.incarnation = node->incarnation;
-	opts.max_bytes = node->opts.memory_max_bytes;
-	opts.pages = node->opts.pages;
-	return weft_arena_open(&opts, &node->arena);
-}
-
 static int open_runner(struct weft_node *node)
 {
 	struct weft_worker_opts opts;
@@ -141,7 +130,7 @@ static int open_stations(struct weft_node *node)
 	node->own_count = node->opts.worker_count;
 	node->base_count = node->own_count ? node->own_count : 1;
 	for (unsigned int i = 0; rc == 0 && i < node->base_count; i++)
-		rc = weft__station_open(node, "", &opts, &node->stations[i]);
+		rc = weft__station_open(node, "", node->threads[i].numa, &opts, &node->stations[i]);
 	return rc;
 }
 
@@ -202,7 +191,7 @@ int weft_node_open(const struct weft_node_opts *opts, struct weft_node **out)
 	if (rc == 0)
 		rc = weft__node_plan(node);
 	if (rc == 0)
-		rc = open_memory(node);
+		rc = weft__node_open_memory(node);
 	if (rc == 0)
 		rc = open_runner(node);
 	if (rc == 0)

@@ -30,6 +30,7 @@ struct weft__station {
 	bool grow_asked;
 	bool unexpected_due;         /* a handler was set while messages waited for one */
 	size_t next_grow_bytes;
+	int numa;                    /* where its memory is wanted; -1: anywhere */
 
 	struct weft_list links;
 	struct weft_list views;      /* the node's channels as this worker sees them */
@@ -59,7 +60,8 @@ struct weft__station {
 struct weft__thread {
 	pthread_t id;
 	bool started;
-	int cpu; /* -1: not pinned */
+	int cpu;  /* -1: not pinned */
+	int numa; /* the operating system's number; -1: not known, or the only one */
 };
 
 struct weft_node {
@@ -69,6 +71,7 @@ struct weft_node {
 	char name[WEFT_NAME_MAX + 1];
 	uint64_t incarnation;
 	struct weft_arena *arena;
+	bool binds;                  /* memory may be bound to NUMA nodes */
 	struct weft_worker *runner;
 	struct weft__thread runner_thread;
 	struct weft_device *device;
@@ -92,7 +95,7 @@ struct weft_node {
 
 /* ---- station.c ---- */
 
-int weft__station_open(struct weft_node *node, const char *name, const struct weft_worker_opts *worker_opts,
+int weft__station_open(struct weft_node *node, const char *name, int numa, const struct weft_worker_opts *worker_opts,
 		       struct weft__station **out);
 /* Both sides' threads must be quiet, or be the caller. */
 void weft__station_close(struct weft__station **station);
@@ -122,6 +125,10 @@ int weft__node_opts_take(struct weft_node *node, const struct weft_node_opts *op
 void weft__node_opts_drop(struct weft_node *node);
 /* Decides where the node's threads run. */
 int weft__node_plan(struct weft_node *node);
+/* Opens the arena, on the NUMA node of the first worker. */
+int weft__node_open_memory(struct weft_node *node);
+/* A segment for the station, on its NUMA node if there is room. On the runner, or before it runs. */
+int weft__station_memory(struct weft__station *station, size_t len_bytes, const struct weft_segment **out);
 /* Pins the calling thread to where the plan put it. */
 void weft__thread_pin(struct weft_node *node, const struct weft__thread *thread);
 /* -WEFT_EDEGRADED when something that the options require could not be had. */

@@ -7,7 +7,17 @@
 #include <weft/plan.h>
 #include <weft/topology.h>
 
-static void take_plan(struct weft_node *node, const struct weft_plan *plan)
+/* The NUMA node of a plan's entry, where there are several. */
+static int numa_of(const struct weft_topology *topology, const struct weft_plan_entry *entry)
+{
+	struct weft_topology_summary summary;
+	struct weft_topology_numa numa;
+
+	weft_topology_describe(topology, &summary);
+	return summary.numa_nodes > 1 && weft_topology_numa_at(topology, entry->numa, &numa) ? (int)numa.node : -1;
+}
+
+static void take_plan(struct weft_node *node, const struct weft_topology *topology, const struct weft_plan *plan)
 {
 	const struct weft_plan_entry *control = weft_plan_find(plan, WEFT_ROLE_CONTROL, 0);
 
@@ -16,6 +26,7 @@ static void take_plan(struct weft_node *node, const struct weft_plan *plan)
 		const struct weft_plan_entry *entry = weft_plan_find(plan, WEFT_ROLE_WORKER, i);
 
 		node->threads[i].cpu = entry ? (int)entry->cpu : -1;
+		node->threads[i].numa = entry ? numa_of(topology, entry) : -1;
 		if (entry && entry->shares_cpu)
 			node->lacking |= WEFT_REQUIRE_PINNING;
 	}
@@ -34,9 +45,12 @@ int weft__node_plan(struct weft_node *node)
 
 	node->runner_thread.cpu = -1;
 	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
-		node->threads[i].cpu = -1;
-	if (!node->opts.worker_count)
-		return 0; /* the application's threads stand where it put them */
+		node->threads[i].cpu = node->threads[i].numa = -1;
+	if (!node->opts.worker_count) {
+		/* The application's threads stand where it put them. */
+		node->threads[0].numa = weft_topology_numa_here();
+		return 0;
+	}
 	rc = weft_topology_open(NULL, &topology);
 	if (rc < 0)
 		return rc;
@@ -51,7 +65,7 @@ int weft__node_plan(struct weft_node *node)
 	if (rc == 0)
 		rc = weft_plan_open(topology, &limits, &opts, &plan);
 	if (rc == 0)
-		take_plan(node, plan);
+		take_plan(node, topology, plan);
 	weft_plan_close(&plan);
 	weft_topology_close(&topology);
 	return rc;
@@ -67,6 +81,53 @@ void weft__thread_pin(struct weft_node *node, const struct weft__thread *thread)
 	CPU_SET(thread->cpu, &set);
 	if (pthread_setaffinity_np(pthread_self(), sizeof set, &set) != 0)
 		weft__node_degrade(node, "a thread could not be pinned to CPU %d", thread->cpu);
+}
+
+/* Containers often forbid to bind memory; then it is wherever the first touch falls. */
+static bool may_bind(struct weft_node *node, int numa)
+{
+	struct weft_segment_opts opts;
+	struct weft_segment segment;
+
+	weft_segment_opts_init(&opts, sizeof opts);
+	opts.len_bytes = 1;
+	opts.pages = WEFT_PAGES_SMALL;
+	opts.numa_node = numa;
+	if (weft_segment_open(&opts, &segment) == 0) {
+		weft_segment_close(&segment);
+		return true;
+	}
+	weft__node_degrade(node, "memory is not bound to NUMA node %d, where a worker is: %s", numa, weft_last_error());
+	return false;
+}
+
+int weft__node_open_memory(struct weft_node *node)
+{
+	int numa = node->threads[0].numa;
+	struct weft_arena_opts opts;
+
+	node->binds = numa < 0 || may_bind(node, numa);
+	for (unsigned int i = 0; !node->binds && i < WEFT__STATIONS_MAX; i++)
+		node->threads[i].numa = -1;
+	weft_arena_opts_init(&opts, sizeof opts);
+	opts.incarnation = node->incarnation;
+	opts.max_bytes = node->opts.memory_max_bytes;
+	opts.pages = node->opts.pages;
+	opts.numa_node = node->threads[0].numa;
+	return weft_arena_open(&opts, &node->arena);
+}
+
+int weft__station_memory(struct weft__station *station, size_t len_bytes, const struct weft_segment **out)
+{
+	int rc = weft_arena_grow_near(station->node->arena, len_bytes, station->numa, out);
+
+	if (station->numa < 0 || (rc != -WEFT_ENOMEM && rc != -WEFT_EPERM))
+		return rc;
+	/* Far memory is better than none. */
+	weft__node_degrade(station->node, "memory of a worker is not on its NUMA node %d: %s", station->numa,
+			   weft_last_error());
+	station->numa = -1;
+	return weft_arena_grow_near(station->node->arena, len_bytes, -1, out);
 }
 
 /* What was asked for as a requirement and is missing. */

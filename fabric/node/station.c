@@ -171,7 +171,7 @@ static void runner_grow(struct weft_worker *runner, const struct weft_message *m
 	size_t len_bytes = message->with.numbers[1];
 
 	(void)runner;
-	if (weft_arena_grow(station->node->arena, len_bytes, &segment) == 0)
+	if (weft__station_memory(station, len_bytes, &segment) == 0)
 		answer.with.pointers[0] = (void *)(uintptr_t)segment;
 	while (weft_worker_post(station->worker, &answer) < 0)
 		sched_yield(); /* its mailbox is full for a moment; only the runner waits */
@@ -270,7 +270,7 @@ static int open_pool(struct weft__station *station)
 	weft_pool_opts_init(&opts, sizeof opts);
 	rc = weft_pool_open(&opts, &station->pool);
 	if (rc == 0)
-		rc = weft_arena_grow(station->node->arena, FIRST_MEMORY_BYTES, &segment);
+		rc = weft__station_memory(station, FIRST_MEMORY_BYTES, &segment);
 	if (rc == 0)
 		rc = weft_pool_adopt(station->pool, segment);
 	station->next_grow_bytes = FIRST_MEMORY_BYTES * 4;
@@ -289,7 +289,7 @@ static int open_port(struct weft__station *station)
 	return station->node->driver->port_open(station->node->device, &opts, &station->port);
 }
 
-int weft__station_open(struct weft_node *node, const char *name, const struct weft_worker_opts *worker_opts,
+int weft__station_open(struct weft_node *node, const char *name, int numa, const struct weft_worker_opts *worker_opts,
 		       struct weft__station **out)
 {
 	struct weft__station *station = calloc(1, sizeof *station);
@@ -299,6 +299,7 @@ int weft__station_open(struct weft_node *node, const char *name, const struct we
 	if (!station)
 		return weft_set_error(WEFT_ENOMEM, "no memory for a worker");
 	station->node = node;
+	station->numa = numa;
 	strcpy(station->name, name);
 	station->unblock_ns = UNBLOCK_FIRST_NS;
 	init_lists(station);

@@ -102,7 +102,7 @@ static int reserve(struct weft_arena *arena, size_t len_bytes, uint32_t *segment
 			      len_bytes, total_bytes, arena->opts.max_bytes);
 }
 
-static int open_segment(struct weft_arena *arena, size_t len_bytes, struct weft_segment *out)
+static int open_segment(struct weft_arena *arena, size_t len_bytes, int numa_node, struct weft_segment *out)
 {
 	struct weft_segment_opts opts;
 	int rc;
@@ -110,7 +110,7 @@ static int open_segment(struct weft_arena *arena, size_t len_bytes, struct weft_
 	weft_segment_opts_init(&opts, sizeof opts);
 	opts.len_bytes = len_bytes;
 	opts.pages = arena->opts.pages;
-	opts.numa_node = arena->opts.numa_node;
+	opts.numa_node = numa_node;
 	opts.incarnation = arena->opts.incarnation;
 	rc = reserve(arena, len_bytes, &opts.segment_id);
 	if (rc)
@@ -124,7 +124,8 @@ static int open_segment(struct weft_arena *arena, size_t len_bytes, struct weft_
 	return rc;
 }
 
-int weft__mem_arena_add(struct weft_arena *arena, size_t len_bytes, bool control, struct arena_segment **out)
+int weft__mem_arena_add(struct weft_arena *arena, size_t len_bytes, int numa_node, bool control,
+			struct arena_segment **out)
 {
 	struct arena_segment *entry = calloc(1, sizeof *entry);
 	size_t page_bytes = arena->opts.pages == WEFT_PAGES_HUGETLB ? MEM_HUGE_BYTES : weft__mem_page_bytes();
@@ -142,7 +143,7 @@ int weft__mem_arena_add(struct weft_arena *arena, size_t len_bytes, bool control
 		}
 		entry->lines_taken[0] = 1; /* the segment's header */
 	}
-	rc = open_segment(arena, len_bytes, &entry->segment);
+	rc = open_segment(arena, len_bytes, numa_node, &entry->segment);
 	if (rc)
 		goto free_lines;
 	pthread_mutex_lock(&arena->lock);
@@ -171,6 +172,11 @@ struct arena_segment *weft__mem_arena_find(struct weft_arena *arena, uint32_t se
 
 int weft_arena_grow(struct weft_arena *arena, size_t len_bytes, const struct weft_segment **out)
 {
+	return weft_arena_grow_near(arena, len_bytes, arena->opts.numa_node, out);
+}
+
+int weft_arena_grow_near(struct weft_arena *arena, size_t len_bytes, int numa_node, const struct weft_segment **out)
+{
 	struct arena_segment *entry = NULL;
 	size_t segment_bytes = arena->opts.data_segment_bytes;
 	int rc;
@@ -181,7 +187,7 @@ int weft_arena_grow(struct weft_arena *arena, size_t len_bytes, const struct wef
 	/* The payload starts at the second block: the first one holds the header. */
 	if (len_bytes)
 		segment_bytes = mem_round_up(mem_round_up(len_bytes, MIB) + MIB, MEM_HUGE_BYTES);
-	rc = weft__mem_arena_add(arena, segment_bytes, false, &entry);
+	rc = weft__mem_arena_add(arena, segment_bytes, numa_node, false, &entry);
 	if (!rc)
 		*out = &entry->segment;
 	return rc;

@@ -33,7 +33,8 @@ struct weft_arena {
  * Adds a segment; control: with a map of lines. Without the lock: it is only taken for moments, so that nobody waits
  * while pages are being made.
  */
-int weft__mem_arena_add(struct weft_arena *arena, size_t len_bytes, bool control, struct arena_segment **out);
+int weft__mem_arena_add(struct weft_arena *arena, size_t len_bytes, int numa_node, bool control,
+			struct arena_segment **out);
 /* With the lock held. */
 struct arena_segment *weft__mem_arena_find(struct weft_arena *arena, uint32_t segment_id);
 

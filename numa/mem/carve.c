@@ -87,7 +87,7 @@ int weft_arena_carve(struct weft_arena *arena, size_t len_bytes, struct weft_car
 	/* Somebody else may take the new segment's lines first: then it is done once more, up to the quota. */
 	while (!rc && !(entry = find_place(arena, count, &first))) {
 		pthread_mutex_unlock(&arena->lock);
-		rc = weft__mem_arena_add(arena, segment_bytes, true, &entry);
+		rc = weft__mem_arena_add(arena, segment_bytes, arena->opts.numa_node, true, &entry);
 		pthread_mutex_lock(&arena->lock);
 	}
 	if (!rc)

@@ -84,16 +84,29 @@ static int open_memfd(unsigned int flags)
 	return fd;
 }
 
+/* A set of NUMA nodes as the kernel wants it, which takes one bit less than it is told. */
+struct node_mask {
+	unsigned long words[NODES_MAX / WORD_BITS];
+};
+#define NODE_MASK_BITS (NODES_MAX + 1)
+
+static struct node_mask only_node(size_t node)
+{
+	struct node_mask mask = {.words = {0}};
+
+	mask.words[node / WORD_BITS] = 1UL << node % WORD_BITS;
+	return mask;
+}
+
 static int bind_node(const struct weft_segment *segment)
 {
-	unsigned long mask[NODES_MAX / WORD_BITS] = {0};
 	size_t node = (size_t)segment->numa_node;
+	struct node_mask mask;
 
 	if (segment->numa_node < 0)
 		return 0;
-	mask[node / WORD_BITS] = 1UL << node % WORD_BITS;
-	/* The kernel takes one bit less than it is told. */
-	if (!mbind(segment->base, segment->len_bytes, MPOL_BIND, mask, NODES_MAX + 1, 0))
+	mask = only_node(node);
+	if (!mbind(segment->base, segment->len_bytes, MPOL_BIND, mask.words, NODE_MASK_BITS, 0))
 		return 0;
 	if (errno == ENOSYS && !node)
 		return 0; /* a kernel without NUMA has only this node */
@@ -101,14 +114,40 @@ static int bind_node(const struct weft_segment *segment)
 			      "cannot bind a segment to NUMA node %zu: %m; give -1, or allow mbind", node);
 }
 
-static int populate(const struct weft_segment *segment)
+static int allocate(const struct weft_segment *segment)
 {
 	int rc;
 
 	do
 		rc = fallocate(segment->fd, 0, 0, (off_t)segment->len_bytes);
 	while (rc && errno == EINTR);
-	if (!rc)
+	return rc;
+}
+
+/*
+ * On hugetlb the binding is the mapping's, not the file's, and fallocate looks at that of the thread instead: it gets
+ * ours for so long.
+ */
+static int allocate_bound(const struct weft_segment *segment)
+{
+	struct node_mask mask = only_node((size_t)segment->numa_node), before = {.words = {0}};
+	int mode, rc, saved;
+
+	if (get_mempolicy(&mode, before.words, NODE_MASK_BITS, NULL, 0) ||
+	    set_mempolicy(MPOL_BIND, mask.words, NODE_MASK_BITS))
+		return errno == ENOSYS && !segment->numa_node ? allocate(segment) : -1;
+	rc = allocate(segment);
+	saved = errno;
+	(void)set_mempolicy(mode, mode == MPOL_DEFAULT ? NULL : before.words, NODE_MASK_BITS);
+	errno = saved;
+	return rc;
+}
+
+static int populate(const struct weft_segment *segment)
+{
+	bool bound = segment->pages == WEFT_PAGES_HUGETLB && segment->numa_node >= 0;
+
+	if (!(bound ? allocate_bound(segment) : allocate(segment)))
 		return 0;
 	return weft_set_error(errno == ENOSPC ? WEFT_ENOMEM : weft_error_from_errno(errno),
 			      "cannot populate a segment of %zu bytes with %s pages: %m", segment->len_bytes,
@@ -119,6 +158,9 @@ static void collapse(struct weft_segment *segment)
 {
 	size_t whole_bytes = segment->len_bytes & ~(MEM_HUGE_BYTES - 1);
 
+	/* Linux 6.1 collapses only where there is a page table: one touch in each huge page makes it. */
+	for (size_t at = 0; at < whole_bytes; at += MEM_HUGE_BYTES)
+		(void)*(volatile const char *)(segment->base + at);
 	if (whole_bytes && !madvise(segment->base, whole_bytes, MADV_COLLAPSE))
 		segment->pages = WEFT_PAGES_COLLAPSE;
 }

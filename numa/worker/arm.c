@@ -41,8 +41,9 @@ bool weft_worker_arm(struct weft_worker *worker)
 		if (poller->arm != NULL)
 			poller->arm(poller->user);
 	}
+	worker->sleep_number += 2;
 	/* pairs with the fetch_or in look_at_sleeper, for systems without membarrier */
-	atomic_exchange_explicit(&worker->sleeping, WEFT__SLEEPING, memory_order_seq_cst);
+	atomic_exchange_explicit(&worker->sleeping, worker->sleep_number | WEFT__ASLEEP, memory_order_seq_cst);
 	/*
 	 * Either a producer's look at a flag comes after this and sees it raised, or what it published before is seen
 	 * by the turn below. Pairs with the compiler fences of producers, here and in other processes.
@@ -51,8 +52,9 @@ bool weft_worker_arm(struct weft_worker *worker)
 		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
 	worker->countdown = 0;
 	done = weft_worker_poll(worker);
-	/* pairs with the release in weft_worker_stop */
-	if (done == 0 && !worker->rearm && !atomic_load_explicit(&worker->stop, memory_order_acquire))
+	/* A stop before this may have been looked at already. Pairs with the release in weft_worker_stop */
+	if (done == 0 && !worker->rearm &&
+	    !(worker->running && atomic_load_explicit(&worker->stop, memory_order_acquire)))
 		return true;
 	disarm(worker);
 	return false;

@@ -5,6 +5,11 @@
  * A poster publishes, then looks whether the worker sleeps; the worker says that it sleeps, then looks whether
  * something was published. Between its two steps the worker runs membarrier, which stands in for the fence that the
  * poster would need between its own; so a post to a worker that is awake is a ring push and one load.
+ *
+ * One poster wakes for all that come until the worker is up, and says so only after it has: whoever is stopped between
+ * the two makes others wake once more, but none of them waits for it. What it says counts for the sleep it has seen,
+ * so that, however late, it does not hide the next one. (Stopped inside its push, a poster does hold up those that
+ * pushed after it: the ring is in order. It wakes for all of them when it goes on.)
  */
 #include "worker/worker_private.h"
 
@@ -27,7 +32,7 @@ void weft__worker_kick(struct weft_worker *worker)
 	errno = saved;
 }
 
-static int look_at_sleeper(struct weft_worker *worker)
+static uint32_t look_at_sleeper(struct weft_worker *worker)
 {
 	if (worker->membarrier) {
 		/* pairs with the membarrier in weft_worker_arm; the processor's half of the fence is there */
@@ -40,15 +45,17 @@ static int look_at_sleeper(struct weft_worker *worker)
 
 int weft_worker_post(struct weft_worker *worker, const struct weft_message *message)
 {
-	int asleep = WEFT__SLEEPING;
+	uint32_t seen;
 
 	if (!weft_mpsc_push(worker->mailbox, message))
 		return -WEFT_EAGAIN;
-	/* One poster wakes for all that come until the worker is up. */
-	if (__builtin_expect(look_at_sleeper(worker) == WEFT__SLEEPING, 0) &&
-	    atomic_compare_exchange_strong_explicit(&worker->sleeping, &asleep, WEFT__WOKEN, memory_order_relaxed,
-						    memory_order_relaxed))
+	seen = look_at_sleeper(worker);
+	if (__builtin_expect((seen & WEFT__ASLEEP) != 0, 0)) {
 		weft__worker_kick(worker);
+		/* Nothing depends on it: whoever sees it only spares himself a system call that has been made. */
+		atomic_compare_exchange_strong_explicit(&worker->sleeping, &seen, seen + 1, memory_order_relaxed,
+							memory_order_relaxed);
+	}
 	return 0;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who owns a worker: the first thread that polls it, or the one that runs it, in the process that claimed it. A
- * thread is known by the address of a variable of its own; since a fork copies addresses, a generation that each
- * forked child raises is kept with it.
+ * thread is known by a number that it draws at its first claim; no two threads of a process ever have the same, which
+ * cannot be said of addresses and of thread ids. Since a fork copies it, a generation that each forked child raises is
+ * kept with it.
  */
 #include "worker/worker_private.h"
 
@@ -11,7 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static _Thread_local char self;
+static _Thread_local uint64_t self; /* 0: has not claimed yet */
+static _Atomic uint64_t last_self;
 static _Atomic unsigned int generation;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -28,16 +30,18 @@ static void watch_forks(void)
 void weft__owner_init(struct weft_worker *worker)
 {
 	pthread_once(&once, watch_forks);
-	atomic_init(&worker->owner, NULL);
+	atomic_init(&worker->owner, 0);
 	atomic_init(&worker->owner_tid, 0);
 	atomic_init(&worker->fork_generation, atomic_load_explicit(&generation, memory_order_relaxed));
 }
 
 void weft__owner_claim(struct weft_worker *worker)
 {
+	if (self == 0)
+		self = atomic_fetch_add_explicit(&last_self, 1, memory_order_relaxed) + 1;
 	worker->claimed = true;
 	atomic_store_explicit(&worker->owner_tid, gettid(), memory_order_relaxed);
-	atomic_store_explicit(&worker->owner, &self, memory_order_relaxed);
+	atomic_store_explicit(&worker->owner, self, memory_order_relaxed);
 }
 
 void weft_worker_take(struct weft_worker *worker)
@@ -47,9 +51,9 @@ void weft_worker_take(struct weft_worker *worker)
 
 bool weft_worker_is_owner(const struct weft_worker *worker)
 {
-	const void *owner = atomic_load_explicit(&worker->owner, memory_order_relaxed);
+	uint64_t owner = atomic_load_explicit(&worker->owner, memory_order_relaxed);
 
-	return (owner == NULL || owner == &self) &&
+	return (owner == 0 || owner == self) &&
 	       atomic_load_explicit(&worker->fork_generation, memory_order_relaxed) ==
 		       atomic_load_explicit(&generation, memory_order_relaxed);
 }

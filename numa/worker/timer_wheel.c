@@ -55,6 +55,17 @@ void weft__wheel_init(struct weft__wheel *wheel, uint64_t now_ns)
 	}
 }
 
+bool weft__wheel_empty(const struct weft__wheel *wheel)
+{
+	bool empty = weft_list_empty(&wheel->due) && weft_list_empty(&wheel->late) && weft_list_empty(&wheel->far);
+
+	for (unsigned int i = 0; empty && i < WEFT__WHEEL_FINE_SLOTS; i++)
+		empty = weft_list_empty(&wheel->fine[i]);
+	for (unsigned int i = 0; empty && i < 2 * WEFT__WHEEL_COARSE_SLOTS; i++)
+		empty = weft_list_empty(&wheel->coarse[i / WEFT__WHEEL_COARSE_SLOTS][i % WEFT__WHEEL_COARSE_SLOTS]);
+	return empty;
+}
+
 /* Where a timer belongs; what is due goes to the end of `due_list`. Returns whether it is due. */
 static bool place(struct weft__wheel *wheel, struct weft_timer *timer, struct weft_list *due_list)
 {

@@ -26,6 +26,8 @@ struct weft__wheel {
 void weft__wheel_init(struct weft__wheel *wheel, uint64_t now_ns);
 /* Puts a timer that is on no list where its deadline says. Returns true when it is due already. */
 bool weft__wheel_add(struct weft__wheel *wheel, struct weft_timer *timer);
+/* Whether no timer is on it. Looks at every slot. */
+bool weft__wheel_empty(const struct weft__wheel *wheel);
 /* Moves what has become due by now_ns to `due`. */
 void weft__wheel_advance(struct weft__wheel *wheel, uint64_t now_ns);
 /* Fires at most `limit`; returns how many. */

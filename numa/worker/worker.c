@@ -98,6 +98,7 @@ void weft_worker_close(struct weft_worker **worker)
 		return;
 	WEFT_ASSERT(weft_list_empty(&(*worker)->pollers));
 	WEFT_ASSERT(weft_list_empty(&(*worker)->watches));
+	WEFT_ASSERT(weft__wheel_empty(&(*worker)->wheel));
 	weft__fds_close(*worker);
 	weft_mpsc_close(&(*worker)->mailbox);
 	free(*worker);
@@ -187,11 +188,13 @@ void weft_worker_run(struct weft_worker *worker)
 	weft__owner_claim(worker);
 	if (gettid() != getpid())
 		pthread_setname_np(pthread_self(), worker->name);
+	worker->running = true;
 	do
 		weft_worker_turn(worker, WEFT_NEVER);
 	/* pairs with the release in weft_worker_stop */
 	while (!atomic_load_explicit(&worker->stop, memory_order_acquire));
 	atomic_store_explicit(&worker->stop, false, memory_order_relaxed);
+	worker->running = false;
 }
 
 void weft_worker_stop(struct weft_worker *worker)

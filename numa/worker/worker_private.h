@@ -23,7 +23,9 @@
 #define WEFT__TIMER_BURST 32u
 #define WEFT__NAME_BYTES 16
 
-enum weft__sleep { WEFT__AWAKE, WEFT__SLEEPING, WEFT__WOKEN };
+/* Of `sleeping`: odd while asleep, each sleep with a number of its own; the even one above it once somebody has woken. */
+#define WEFT__AWAKE 0u
+#define WEFT__ASLEEP 1u
 
 /* One walk over the pollers. They nest when a poller's callback turns the worker; removals mend all of them. */
 struct weft__walk {
@@ -67,11 +69,13 @@ struct weft_worker {
 	bool is_virtual;
 	bool armed;
 	bool rearm;                   /* a poller was added while armed */
+	bool running;                 /* inside weft_worker_run: a stop ends it */
 	bool fetching;                /* inside a dispatch of fds */
 	uint64_t fetch_ns;            /* when fds are looked at next, even with traffic; 0: at the next tick */
 	unsigned int armless;         /* pollers that cannot wake us */
 	struct weft__idle idle;
 	uint64_t backstop_ns;
+	uint32_t sleep_number;        /* of the last sleep */
 	uint64_t turn_count;
 
 	/* fds. */
@@ -88,11 +92,11 @@ struct weft_worker {
 	bool membarrier;
 	struct weft__counters counters;
 	/* Thread: any. */
-	_Atomic(const void *) owner;
+	_Atomic uint64_t owner;       /* 0: nobody yet; see owner.c */
 	_Atomic int owner_tid;
 	_Atomic unsigned int fork_generation;
 	_Atomic bool stop;
-	_Alignas(WEFT_CACHE_LINE) _Atomic int sleeping; /* enum weft__sleep */
+	_Alignas(WEFT_CACHE_LINE) _Atomic uint32_t sleeping; /* see WEFT__AWAKE */
 
 	_Alignas(WEFT_CACHE_LINE) struct weft__wheel wheel;
 };

@@ -7,6 +7,9 @@
  *   own loop      worker_count 0: one worker that the application polls from a loop of its own
  *   attached      weft_attach: one more worker for a thread that exists already; peers reach it as "node/worker"
  *
+ * A worker's memory is on the NUMA node of its thread: by the core plan, or, in the last two ways, where the thread that
+ * opens or attaches may run on one node only.
+ *
  * The library has no global instance: a process may open several nodes. It starts no thread but the runner and the
  * own workers, installs no signal handler (weft_node_run excepted, while it runs), never exits and prints nothing.
  */

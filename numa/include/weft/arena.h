@@ -40,6 +40,9 @@ WEFT_API void weft_arena_close(struct weft_arena **arena);
  * Thread: any but a data-path worker.
  */
 WEFT_API int weft_arena_grow(struct weft_arena *arena, size_t len_bytes, const struct weft_segment **out);
+/* The same, on a NUMA node that may be another than the arena's (-1: wherever the first touch falls). */
+WEFT_API int weft_arena_grow_near(struct weft_arena *arena, size_t len_bytes, int numa_node,
+				  const struct weft_segment **out);
 /* Drops one segment whole; nothing in it may be in use. Thread: any but a data-path worker. */
 WEFT_API void weft_arena_drop(struct weft_arena *arena, const struct weft_segment *segment);
 

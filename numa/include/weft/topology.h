@@ -151,6 +151,12 @@ WEFT_API int weft_topology_parse_cpus(const struct weft_topology *topology, cons
  */
 WEFT_API int weft_topology_bind(const struct weft_topology *topology, const struct weft_cpuset *cpus);
 
+/*
+ * The NUMA node (the operating system's number) on which all CPUs are that the calling thread may run on; -1 if they are
+ * on several, or if the machine has only one. Needs no topology. Thread: any.
+ */
+WEFT_API int weft_topology_numa_here(void);
+
 /* "network", "rdma", "block", "gpu", "dma", "pci". Thread: any. */
 WEFT_API const char *weft_device_kind_name(enum weft_device_kind kind);
 

@@ -44,7 +44,8 @@ struct weft_worker_opts {
 WEFT_API void weft_worker_opts_init(struct weft_worker_opts *opts, size_t size);
 /* Makes a worker; the first thread that polls it becomes its owner. Gives. -WEFT_ENOMEM, -WEFT_EMFILE. Thread: any. */
 WEFT_API int weft_worker_open(const struct weft_worker_opts *opts, struct weft_worker **out);
-/* Ends it: no callback comes after. Everything registered must be gone. Sets *worker to NULL. Thread: owner, or any when it is not running. */
+/* Ends it: no callback comes after. Everything registered must be gone (pollers, watches, timers): it aborts
+ * otherwise. Sets *worker to NULL. Thread: owner, or any when it is not running. */
 WEFT_API void weft_worker_close(struct weft_worker **worker);
 
 /* One turn. Returns how much was done: 0 means idle. Never sleeps. Thread: owner. */
@@ -53,7 +54,11 @@ WEFT_API unsigned int weft_worker_poll(struct weft_worker *worker);
 WEFT_API unsigned int weft_worker_turn(struct weft_worker *worker, uint64_t deadline_ns);
 /* Turns until weft_worker_stop. Thread: the caller becomes owner. */
 WEFT_API void weft_worker_run(struct weft_worker *worker);
-/* Makes weft_worker_run return after its turn; wakes it. Async-signal-safe. Thread: any. */
+/*
+ * Makes weft_worker_run return after its turn; wakes it. Where nobody runs the worker it is kept for the next run, which
+ * then returns after its first turn, so that it may come before the thread that runs; other ways to turn a worker are
+ * only woken. Any number of stops end one run. Async-signal-safe. Thread: any.
+ */
 WEFT_API void weft_worker_stop(struct weft_worker *worker);
 
 /*
@@ -144,7 +149,10 @@ struct weft_timer;
 typedef void weft_timer_fn(struct weft_timer *timer, void *user);
 
 /* A timer of a hierarchical wheel (Varghese and Lauck 1987): set and cancel are O(1). Fires once, never early, at
- * most one slot late (1.024 us below 4 ms, 4 ms below 1 s, 1 s above; long ones are refined as they come near). */
+ * most one slot late (1.024 us below 4 ms, 4 ms below 1 s, 1 s above; long ones are refined as they come near).
+ * Timers that become due in one turn fire in the order of their deadlines, but for those less than 1.024 us apart: these
+ * in any order, which on a virtual clock is the same each time. What was due before comes first; what is set into the
+ * past is due at once. */
 struct weft_timer {
 	struct weft_list link; /* the wheel's */
 	uint64_t deadline_ns;

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Proves that messages run on the worker's thread, in order and each once, that a full mailbox says so, and that no
- * post is lost to a worker which is falling asleep: its back-stop is a minute, far beyond the test's time limit.
+ * post is lost to a worker which is falling asleep: its back-stop is a minute, far beyond the test's time limit. Nor is
+ * one when another poster is stopped at the worst moment, which a replaced write() shows.
  */
 #include "suite.h"
 
 #include <CUnit/Basic.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/types.h>
 #include <weft/errors.h>
 #include <weft/worker.h>
 
@@ -173,6 +176,87 @@ static void many_posters_are_all_heard_in_their_order(void)
 	weft_worker_close(&worker);
 }
 
+/* ---- posters that the system stops between two steps ---- */
+
+/* What happens while a poster of this thread is about to write the worker's descriptor; NULL: nothing. */
+static void (*meanwhile)(struct weft_worker *worker);
+static struct weft_worker *woken;
+static unsigned int wakes;
+
+ssize_t __real_write(int fd, const void *bytes, size_t count);
+ssize_t __wrap_write(int fd, const void *bytes, size_t count);
+ssize_t __wrap_write(int fd, const void *bytes, size_t count)
+{
+	void (*happens)(struct weft_worker *worker) = meanwhile;
+
+	meanwhile = NULL;
+	wakes += woken != NULL;
+	if (happens != NULL)
+		happens(woken);
+	return __real_write(fd, bytes, count);
+}
+
+static bool readable(struct weft_worker *worker)
+{
+	struct pollfd wait = {.fd = weft_worker_fd(worker), .events = POLLIN};
+
+	return poll(&wait, 1, 0) == 1;
+}
+
+static void post_one(struct weft_worker *worker)
+{
+	struct weft_message message = {.run = append, .with.numbers = {1}};
+
+	CU_ASSERT_EQUAL(weft_worker_post(worker, &message), 0);
+}
+
+static void post_and_expect_it_to_wake(struct weft_worker *worker)
+{
+	unsigned int before = wakes;
+
+	post_one(worker);
+	CU_ASSERT_EQUAL(wakes, before + 1);
+	CU_ASSERT_TRUE(readable(worker));
+}
+
+static void a_poster_stopped_before_it_wakes_holds_up_nobody(void)
+{
+	woken = open_worker(WEFT_IDLE_BLOCK, 64);
+	wakes = 0;
+	CU_ASSERT_TRUE(weft_worker_arm(woken));
+	meanwhile = post_and_expect_it_to_wake;
+	post_one(woken);
+	CU_ASSERT_EQUAL(wakes, 2);
+	post_one(woken);
+	CU_ASSERT_EQUAL(wakes, 2); /* it was woken: that is enough for all who come now */
+	weft_worker_disarm(woken);
+	CU_ASSERT_EQUAL(weft_worker_poll(woken), 3);
+	weft_worker_close(&woken);
+}
+
+/* The worker finds the message by itself and sleeps once more. */
+static void wake_and_sleep_again(struct weft_worker *worker)
+{
+	weft_worker_disarm(worker);
+	CU_ASSERT_EQUAL(weft_worker_poll(worker), 1);
+	CU_ASSERT_EQUAL(weft_worker_poll(worker), 0);
+	CU_ASSERT_TRUE(weft_worker_arm(worker));
+}
+
+static void a_late_poster_does_not_hide_the_next_sleep(void)
+{
+	woken = open_worker(WEFT_IDLE_BLOCK, 64);
+	wakes = 0;
+	CU_ASSERT_TRUE(weft_worker_arm(woken));
+	meanwhile = wake_and_sleep_again;
+	post_one(woken);
+	CU_ASSERT_EQUAL(wakes, 1);
+	post_and_expect_it_to_wake(woken);
+	weft_worker_disarm(woken);
+	CU_ASSERT_EQUAL(weft_worker_poll(woken), 1);
+	weft_worker_close(&woken);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -180,6 +264,8 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_blocking_worker_misses_no_post),
 		SUITE_CASE(an_adaptive_worker_misses_no_post),
 		SUITE_CASE(a_yielding_worker_misses_no_post),
+		SUITE_CASE(a_poster_stopped_before_it_wakes_holds_up_nobody),
+		SUITE_CASE(a_late_poster_does_not_hide_the_next_sleep),
 		SUITE_CASE(many_posters_are_all_heard_in_their_order),
 	};
 

@@ -94,11 +94,39 @@ static void a_thread_that_takes_a_worker_owns_it(void)
 	tear_down();
 }
 
+static void *claim(void *unused)
+{
+	weft_worker_poll(worker);
+	return unused;
+}
+
+/* On one stack after the other: what is the thread's own has the same addresses. */
+static void a_thread_is_not_taken_for_one_that_has_ended(void)
+{
+	static _Alignas(4096) char stack[1 << 20];
+	pthread_attr_t attr;
+	pthread_t thread;
+	bool other = true;
+
+	set_up(WEFT_IDLE_SPIN);
+	CU_ASSERT_EQUAL(pthread_attr_init(&attr), 0);
+	CU_ASSERT_EQUAL_FATAL(pthread_attr_setstack(&attr, stack, sizeof stack), 0);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, &attr, claim, NULL), 0);
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, &attr, ask_owner, &other), 0);
+	pthread_join(thread, NULL);
+	CU_ASSERT_FALSE(other);
+	pthread_attr_destroy(&attr);
+	weft_worker_take(worker);
+	tear_down();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(only_the_first_to_poll_is_owner),
 		SUITE_CASE(a_thread_that_takes_a_worker_owns_it),
+		SUITE_CASE(a_thread_is_not_taken_for_one_that_has_ended),
 		SUITE_CASE(a_forked_child_owns_nothing_of_its_parent),
 	};
 

@@ -120,6 +120,51 @@ static void timers_fire_as_a_table_of_deadlines_says(void)
 	tear_down();
 }
 
+static uint64_t last_slot;
+static unsigned int misplaced;
+
+static void note_order(struct weft_timer *timer, void *user)
+{
+	uint64_t slot = (timer->deadline_ns + SLOT_NS - 1) / SLOT_NS;
+
+	(void)user;
+	misplaced += slot < last_slot;
+	last_slot = slot;
+}
+
+static void timers_that_become_due_together_fire_in_the_order_of_their_slots(void)
+{
+	static struct weft_timer timers[TIMERS];
+	struct weft_random random;
+
+	weft_random_seed(&random, 11);
+	set_up(12345678901);
+	for (unsigned int i = 0; i < TIMERS; i++)
+		weft_timer_init(&timers[i], note_order, NULL);
+	for (unsigned int round = 0; round < 300; round++) {
+		unsigned int bits = 10 + (unsigned int)weft_random_below(&random, 38), fired = 0, done;
+		uint64_t start_ns = weft_clock_now(clock_), span_ns = UINT64_C(1) << bits;
+
+		for (unsigned int i = 0; i < TIMERS; i++) {
+			/* On the way there, so that some come from coarse slots and some do not. */
+			if (i == TIMERS / 2) {
+				weft_clock_virtual_set(clock_, start_ns + span_ns / 2);
+				while (weft_worker_poll(worker) > 0)
+					;
+				start_ns = weft_clock_now(clock_);
+			}
+			weft_timer_set(worker, &timers[i], start_ns + span_ns / 2 + 1 + weft_random_below(&random, span_ns));
+		}
+		last_slot = 0;
+		weft_clock_virtual_set(clock_, start_ns + 2 * span_ns + SLOT_NS);
+		while ((done = weft_worker_poll(worker)) > 0)
+			fired += done;
+		CU_ASSERT_EQUAL(fired, TIMERS);
+	}
+	CU_ASSERT_EQUAL(misplaced, 0);
+	tear_down();
+}
+
 static void at_most_32_fire_in_a_turn_and_none_is_left_behind(void)
 {
 	static struct model models[100];
@@ -212,6 +257,7 @@ int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(timers_fire_as_a_table_of_deadlines_says),
+		SUITE_CASE(timers_that_become_due_together_fire_in_the_order_of_their_slots),
 		SUITE_CASE(at_most_32_fire_in_a_turn_and_none_is_left_behind),
 		SUITE_CASE(a_timer_cancelled_by_one_of_the_same_slot_does_not_fire),
 		SUITE_CASE(a_timer_that_sets_itself_into_the_past_fires_once_a_turn),

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Proves a worker's turns: pollers and descriptors that come and go inside callbacks, arming, foreign event loops,
- * stopping, ownership across threads and forks. Sleeps have a back-stop of a minute, so a lost wake-up is a time-out.
+ * Proves a worker's turns: pollers and descriptors that come and go inside callbacks, arming, foreign event loops.
+ * Sleeps have a back-stop of a minute, so a lost wake-up is a time-out.
  */
 #include "suite.h"
 
 #include <CUnit/Basic.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <weft/errors.h>
 #include <weft/worker.h>
@@ -372,96 +368,6 @@ static void what_epoll_cannot_watch_is_refused(void)
 	tear_down();
 }
 
-/* ---- running and stopping ---- */
-
-static void *run(void *arg)
-{
-	(void)arg;
-	weft_worker_run(worker);
-	return NULL;
-}
-
-static void stop_on_signal(int number)
-{
-	(void)number;
-	weft_worker_stop(worker);
-}
-
-static void a_sleeping_worker_is_stopped_from_a_signal_handler(void)
-{
-	struct sigaction act = {.sa_handler = stop_on_signal, .sa_flags = SA_RESTART}, before;
-	struct weft_worker_stats stats;
-	pthread_t thread;
-
-	set_up(WEFT_IDLE_BLOCK);
-	sigaction(SIGUSR1, &act, &before);
-	for (unsigned int i = 0; i < 100; i++) {
-		CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, run, NULL), 0);
-		if (i % 2 == 0)
-			usleep(200);
-		pthread_kill(thread, SIGUSR1);
-		pthread_join(thread, NULL);
-	}
-	sigaction(SIGUSR1, &before, NULL);
-	weft_worker_describe(worker, &stats);
-	CU_ASSERT_EQUAL(stats.wakes_by_backstop, 0);
-	tear_down();
-}
-
-static void stop_here(struct weft_timer *timer, void *user)
-{
-	(void)timer, (void)user;
-	weft_worker_stop(worker);
-}
-
-static void a_timer_ends_the_sleep_of_each_strategy(void)
-{
-	for (enum weft_idle idle = WEFT_IDLE_ADAPTIVE; idle <= WEFT_IDLE_BLOCK; idle++) {
-		uint64_t deadline_ns = weft_clock_now(weft_clock_real()) + 3000000;
-		struct weft_timer timer;
-
-		set_up(idle);
-		weft_timer_init(&timer, stop_here, NULL);
-		weft_timer_set(worker, &timer, deadline_ns);
-		weft_worker_run(worker);
-		CU_ASSERT_TRUE(weft_clock_now(weft_clock_real()) >= deadline_ns);
-		CU_ASSERT_TRUE(weft_worker_now(worker) >= deadline_ns);
-		tear_down();
-	}
-}
-
-static void a_turn_sleeps_until_its_deadline_at_most(void)
-{
-	uint64_t deadline_ns = weft_clock_now(weft_clock_real()) + 3000000;
-
-	set_up(WEFT_IDLE_ADAPTIVE);
-	while (weft_clock_now(weft_clock_real()) < deadline_ns)
-		weft_worker_turn(worker, deadline_ns);
-	tear_down();
-}
-
-static void a_worker_on_a_virtual_clock_never_sleeps(void)
-{
-	struct weft_clock *clock = NULL;
-	struct weft_worker_stats stats;
-	struct weft_worker_opts opts;
-
-	CU_ASSERT_EQUAL_FATAL(weft_clock_virtual_open(1, &clock), 0);
-	weft_worker_opts_init(&opts, sizeof opts);
-	opts.clock = clock;
-	opts.idle = WEFT_IDLE_BLOCK;
-	CU_ASSERT_EQUAL_FATAL(weft_worker_open(&opts, &worker), 0);
-	for (unsigned int i = 0; i < 100; i++)
-		CU_ASSERT_EQUAL(weft_worker_turn(worker, WEFT_NEVER), 0);
-	weft_worker_describe(worker, &stats);
-	CU_ASSERT_EQUAL(stats.sleeps, 0);
-	CU_ASSERT_EQUAL(stats.turns, 100);
-	tear_down();
-	weft_clock_virtual_close(&clock);
-}
-
-/* ---- ownership ---- */
-
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -477,10 +383,6 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_watch_removed_by_a_callback_is_not_called),
 		SUITE_CASE(a_watch_without_a_callback_only_wakes),
 		SUITE_CASE(what_epoll_cannot_watch_is_refused),
-		SUITE_CASE(a_sleeping_worker_is_stopped_from_a_signal_handler),
-		SUITE_CASE(a_timer_ends_the_sleep_of_each_strategy),
-		SUITE_CASE(a_turn_sleeps_until_its_deadline_at_most),
-		SUITE_CASE(a_worker_on_a_virtual_clock_never_sleeps),
 	};
 
 	return suite_main("worker", cases, SUITE_COUNT(cases), argc, argv);
