@@ -30,7 +30,7 @@ static int put_inline(struct shm_path *path, struct shm_tx *tx, const struct wef
 	uint32_t count = shm_slots_for(len);
 	int room;
 
-	if (len > SHM_INLINE_MAX)
+	if ((uint64_t)frame->head_len_bytes + frame->data_len_bytes > SHM_INLINE_MAX)
 		return -WEFT_EMSGSIZE;
 	room = shm_tx_room(tx, count);
 	if (room <= 0)
@@ -148,7 +148,7 @@ unsigned int shm_port_tx(struct weft_path *base, enum weft_class class_, const s
 		wake_peer(path);
 	}
 	if (__builtin_expect(rc < 0, 0)) {
-		path->port->stats.full++;
+		path->port->stats.full += rc == -WEFT_EAGAIN;
 		if (why)
 			*why = rc;
 		if (rc == -WEFT_EPROTO)
