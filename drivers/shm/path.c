@@ -83,13 +83,16 @@ static void bell_rang(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
 	struct shm_path *path = user;
 	unsigned char bytes[256];
+	ssize_t got;
 
 	(void)events;
 	path->port->stats.wakes++;
 	path->port->look_at_all = true;
-	if (recv(watch->fd, bytes, sizeof bytes, MSG_DONTWAIT) != 0)
+	got = recv(watch->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+	if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
-	/* The other end is gone; why, the runner is about to say. */
+	/* The other end is gone; why, the runner is about to say. Or the peer handed us something that is ready for ever and
+	 * cannot be emptied so: it would keep us awake. The back-stop wakes us without it. */
 	weft_worker_remove_fd(path->port->worker, watch);
 	watch->ready = NULL;
 }
