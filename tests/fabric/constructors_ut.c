@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Proves that every constructor of the fabric fails cleanly, whichever call for memory or descriptors it is that fails:
- * the error is said, nothing stays behind, and the next attempt succeeds. Calls of other threads do not fail; those that
- * drivers make there have a test of their own.
+ * Proves that every constructor of the fabric fails cleanly, whichever call for memory or descriptors it is that
+ * fails: the error is said, nothing stays behind, and the next attempt succeeds. What the runner does for a caller is
+ * among it.
  */
 #include "fabric/pair.h"
 #include "fault.h"
@@ -156,7 +156,7 @@ static void a_sender_that_cannot_be_opened_leaves_nothing(void)
 
 		pair_open(&pair, NULL);
 		weft_channel_handle(pair.far_channel, ignore, &got);
-		fault_arm(skip);
+		fault_arm_everywhere(skip);
 		rc = weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), &opts, &pair.sender);
 		if (rc == 0)
 			CU_ASSERT_TRUE(PAIR_UNTIL(&pair, weft_sender_status(pair.sender) == 0));
@@ -215,7 +215,7 @@ static void sending_without_memory_says_so(void)
 		pair_open(&pair, NULL);
 		weft_channel_handle(pair.far_channel, answer, &lacks);
 		pair_connect(&pair);
-		fault_arm(skip);
+		fault_arm_everywhere(skip);
 		rc_request = weft_request(pair.sender, "?", 1, WEFT_NEVER, count_reply, &status, NULL);
 		rc_iov = weft_sendv(pair.sender, iov, 40, &how);
 		rc_copy = weft_send(pair.sender, big, sizeof big);
@@ -240,7 +240,7 @@ static void a_thread_that_cannot_be_attached_leaves_nothing(void)
 		struct weft_worker *worker = NULL;
 		int rc;
 
-		fault_arm(skip);
+		fault_arm_everywhere(skip);
 		rc = weft_attach(node, "thread", &worker);
 		struck = fault_disarm();
 		check_error(rc, struck);
