@@ -20,6 +20,13 @@
 #define ATTACHES_OF_ONE_MAX 32
 #define CONTROL_SEGMENT_MAX_BYTES (UINT64_C(1) << 30)
 
+/* How a connector's worker is told that it came to nothing. */
+struct failure {
+	void *request;
+	int error;
+	char why[96];
+};
+
 /* One handshake under way. */
 struct shm_attach {
 	bool accepted; /* begun by the peer */
@@ -27,7 +34,7 @@ struct shm_attach {
 	struct shm_port *port;  /* of a connector */
 	struct shm_path *path;  /* of a connector: waits for the answer */
 	struct weft_peer_identity peer;
-	void *request;
+	struct failure *failure; /* of a connector: made before it can fail */
 	int fd;
 	struct weft_fd_watch watch;
 	struct weft_timer stall;
@@ -131,11 +138,10 @@ static void put_hello(struct shm_wire *wire, const struct weft_hello *hello)
 	memcpy(wire->hello, hello->bytes, hello->len_bytes);
 }
 
-/* The path stands: from now on its socket is its own. */
-static int finish(struct shm_path *path, int fd, const struct weft_peer_identity *peer, const struct shm_wire *theirs,
-		  void *request)
+/* From now on the socket is the path's own, and watched as such; fd stays the caller's if that fails. */
+static int take_socket(struct shm_path *path, int fd, const struct weft_peer_identity *peer,
+		       const struct shm_wire *theirs)
 {
-	struct weft_hello hello;
 	int rc;
 
 	path->base.peer = *peer;
@@ -143,13 +149,18 @@ static int finish(struct shm_path *path, int fd, const struct weft_peer_identity
 	path->control_fd = fd;
 	path->pid_fd = shm_rendezvous_pidfd(fd, peer);
 	rc = shm_control_start(path);
-	if (rc < 0) {
+	if (rc < 0)
 		path->control_fd = -1;
-		return rc;
-	}
+	return rc;
+}
+
+/* The path stands. */
+static void start(struct shm_path *path, const struct shm_wire *theirs, void *request)
+{
+	struct weft_hello hello;
+
 	take_hello(&hello, theirs);
 	shm_path_start(path, &hello, request);
-	return 0;
 }
 
 /* ---- handshakes ---- */
@@ -174,14 +185,9 @@ static void attach_free(struct shm_attach *attach)
 		close(attach->fd);
 	if (attach->path)
 		shm_path_free(attach->path);
+	free(attach->failure);
 	free(attach);
 }
-
-struct failure {
-	void *request;
-	int error;
-	char why[96];
-};
 
 static void failed_on_worker(struct weft_worker *worker, const struct weft_message *message)
 {
@@ -197,10 +203,10 @@ static void failed_on_worker(struct weft_worker *worker, const struct weft_messa
 static void attach_fail(struct shm_attach *attach, int error, const char *why)
 {
 	struct weft_message message = {.run = failed_on_worker};
-	struct failure *failure;
+	struct failure *failure = attach->failure;
 
-	if (attach->port && (failure = calloc(1, sizeof *failure))) {
-		failure->request = attach->request;
+	if (attach->port) {
+		attach->failure = NULL;
 		failure->error = error;
 		strncpy(failure->why, why, sizeof failure->why - 1);
 		message.with.pointers[0] = failure;
@@ -257,9 +263,10 @@ static void answer_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 		rc = join_peer_half(path, &wire, fds);
 		if (rc == 0) {
 			stop_watching(attach);
-			rc = finish(path, attach->fd, &attach->peer, &wire, attach->request);
+			rc = take_socket(path, attach->fd, &attach->peer, &wire);
 		}
 		if (rc == 0) {
+			start(path, &wire, attach->failure->request);
 			attach->path = NULL;
 			attach->fd = -1;
 			attach->port = NULL;
@@ -309,19 +316,21 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 	}
 	attach->peer = peer;
 	attach->path = shm_path_new(port);
-	rc = attach->path ? send_attach(attach, mine) : -WEFT_ENOMEM;
+	attach->failure = calloc(1, sizeof *attach->failure);
+	rc = attach->path && attach->failure ? send_attach(attach, mine)
+					     : weft_set_error(WEFT_ENOMEM, "no memory to connect to \"%s\"", to);
 	if (rc < 0) {
 		attach_free(attach); /* the caller hears of it by the return value */
 		return rc;
 	}
 	attach->port = port;
-	attach->request = request;
+	attach->failure->request = request;
 	return 0;
 }
 
 /* ---- the listener ---- */
 
-static int build_accepted(struct shm_attach *attach, const struct shm_wire *theirs, const int *fds)
+static int build_accepted(struct shm_attach *attach, const struct shm_wire *theirs, int *fds, unsigned int *fd_count)
 {
 	struct weft_port *port = NULL;
 	struct weft_hello hello, mine = {0};
@@ -341,8 +350,18 @@ static int build_accepted(struct shm_attach *attach, const struct shm_wire *thei
 	rc = make_own_half(attach->path, &answer, own_fds);
 	if (rc == 0)
 		rc = join_peer_half(attach->path, theirs, fds);
-	if (rc == 0)
-		rc = shm_wire_send(attach->fd, &answer, own_fds, 2);
+	if (rc < 0)
+		return rc;
+	attach->path->bell_fd = fds[--*fd_count];
+	stop_watching(attach);
+	rc = take_socket(attach->path, attach->fd, &attach->peer, theirs);
+	if (rc < 0)
+		return rc;
+	/* Last: once it is accepted nothing may fail any more. */
+	attach->fd = -1;
+	rc = shm_wire_send(attach->path->control_fd, &answer, own_fds, 2);
+	if (rc < 0)
+		shm_control_stop(attach->path);
 	return rc;
 }
 
@@ -350,6 +369,8 @@ static void refuse(struct shm_attach *attach, int error)
 {
 	struct shm_wire wire;
 
+	if (attach->fd < 0)
+		return;
 	init_wire(&wire, attach->device, SHM_REFUSE);
 	wire.error = error;
 	(void)shm_wire_send(attach->fd, &wire, NULL, 0); /* it sees the end of file in any case */
@@ -367,15 +388,10 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	if (rc == -WEFT_EAGAIN)
 		return;
 	if (rc == 1 && wire.type == SHM_ATTACH && fd_count == 3) {
-		rc = build_accepted(attach, &wire, fds);
+		rc = build_accepted(attach, &wire, fds, &fd_count);
 		if (rc == 0) {
-			attach->path->bell_fd = fds[--fd_count];
-			stop_watching(attach);
-			rc = finish(attach->path, attach->fd, &attach->peer, &wire, NULL);
-		}
-		if (rc == 0) {
+			start(attach->path, &wire, NULL);
 			attach->path = NULL;
-			attach->fd = -1;
 		} else {
 			refuse(attach, rc);
 		}

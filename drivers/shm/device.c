@@ -140,8 +140,13 @@ static void port_close(struct weft_port **out)
 static void describe(struct weft_port *base, struct weft_driver_stats *out)
 {
 	struct shm_port *port = WEFT_CONTAINER_OF(base, struct shm_port, base);
+	uint32_t quiet = port->quiet_count;
 
 	*out = port->stats;
+	/* What is not lent is copied once into the ring, or once out of it. */
+	out->copies = out->tx_frames - out->tx_loans + out->rx_frames - out->rx_loans;
+	out->copied_bytes = out->tx_inline_bytes + out->rx_inline_bytes;
+	out->hot_paths = out->paths > quiet ? out->paths - quiet : 0;
 }
 
 const struct weft_driver weft__shm_driver = {

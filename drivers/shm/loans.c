@@ -122,8 +122,7 @@ bool shm_loan_check(struct shm_path *path, const struct shm_loan *loan, struct w
 		return false;
 	if (path->borrowed >= SHM_LOANS)
 		return false;
-	if (!path->pending && !(path->pending = malloc(SHM_LOANS * sizeof *path->pending)))
-		return false; /* once a path; without it nothing could ever be given back */
+	path->pending = shm_shares_pending(path);
 	path->borrowed++;
 	frame->loan_data = map->base + loan->offset_bytes;
 	frame->loan_len_bytes = loan->len_bytes;

@@ -25,13 +25,24 @@ static void post(struct weft_worker *to, weft_message_fn *run, void *first, uint
 		sched_yield();
 }
 
+/* What the worker is told when a path stands. Made with the path: when it stands it is too late to lack memory. */
+struct shm_start {
+	void *request;
+	struct weft_hello theirs;
+};
+
 struct shm_path *shm_path_new(struct shm_port *port)
 {
 	struct shm_path *path = aligned_alloc(64, (sizeof *path + 63) & ~(size_t)63);
+	struct shm_start *start = malloc(sizeof *start);
 
-	if (!path)
+	if (!path || !start) {
+		free(path);
+		free(start);
 		return NULL;
+	}
 	memset(path, 0, sizeof *path);
+	path->start = start;
 	path->base.port = &port->base;
 	path->port = port;
 	path->device = port->device;
@@ -62,7 +73,7 @@ void shm_path_free(struct shm_path *path)
 	if (path->pid_fd >= 0)
 		close(path->pid_fd);
 	free(path->lent);
-	free(path->pending);
+	free(path->start);
 	free(path);
 }
 
@@ -83,29 +94,26 @@ static void bell_rang(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
 	struct shm_path *path = user;
 	unsigned char bytes[256];
+	ssize_t got;
 
 	(void)events;
 	path->port->stats.wakes++;
 	path->port->look_at_all = true;
-	if (recv(watch->fd, bytes, sizeof bytes, MSG_DONTWAIT) != 0)
+	got = recv(watch->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+	if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
-	/* The other end is gone; why, the runner is about to say. */
+	/* The other end is gone; why, the runner is about to say. Or the peer handed us something that is ready for ever and
+	 * cannot be emptied so: it would keep us awake. The back-stop wakes us without it. */
 	weft_worker_remove_fd(path->port->worker, watch);
 	watch->ready = NULL;
 }
 
 /* ---- up ---- */
 
-struct start {
-	struct shm_path *path;
-	void *request;
-	struct weft_hello theirs;
-};
-
 static void start_on_worker(struct weft_worker *worker, const struct weft_message *message)
 {
-	struct start *start = message->with.pointers[0];
-	struct shm_path *path = start->path;
+	struct shm_path *path = message->with.pointers[0];
+	struct shm_start *start = path->start;
 	struct shm_port *port = path->port;
 
 	path->state = SHM_PATH_UP;
@@ -117,18 +125,15 @@ static void start_on_worker(struct weft_worker *worker, const struct weft_messag
 		.fd = path->bell_fd, .events = EPOLLIN | EPOLLRDHUP, .ready = bell_rang, .user = path, .lazy = true};
 	if (weft_worker_add_fd(worker, &path->bell_watch) < 0)
 		path->bell_watch.ready = NULL; /* without a bell the back-stop wakes us */
+	path->start = NULL; /* the path may be gone when path_up returns */
 	port->device->opts.events->path_up(port->base.user, &path->base, &start->theirs, start->request);
 	free(start);
 }
 
 void shm_path_start(struct shm_path *path, const struct weft_hello *theirs, void *request)
 {
-	struct start *start = malloc(sizeof *start);
-
-	if (!start)
-		return;
-	*start = (struct start){path, request, *theirs};
-	post(path->port->worker, start_on_worker, start, 0, 0);
+	*path->start = (struct shm_start){request, *theirs};
+	post(path->port->worker, start_on_worker, path, 0, 0);
 }
 
 /* ---- down ---- */

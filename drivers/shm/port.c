@@ -145,7 +145,7 @@ static int stage_loan(struct shm_path *path, struct shm_tx *tx, const struct wef
 /* The peer lies about where it is: the path ends. */
 static int tx_failed(struct shm_path *path, int rc)
 {
-	path->port->stats.full++;
+	path->port->stats.full += rc == -WEFT_EAGAIN;
 	if (rc == -WEFT_EPROTO)
 		shm_path_down(path, WEFT_DOWN_VIOLATION);
 	return rc;

@@ -57,6 +57,11 @@ const struct weft_mapping *shm_shares_find(struct shm_path *path, uint32_t segme
 	return atomic_load_explicit(&shares->by_id[segment_id], memory_order_acquire);
 }
 
+uint32_t *shm_shares_pending(struct shm_path *path)
+{
+	return atomic_load_explicit(&path->shares, memory_order_relaxed)->pending;
+}
+
 void shm_shares_free(struct shm_path *path)
 {
 	struct shm_shares *shares = atomic_load_explicit(&path->shares, memory_order_relaxed);

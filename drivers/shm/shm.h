@@ -24,6 +24,7 @@
 
 struct shm_port;
 struct shm_device;
+struct shm_start;
 
 /* A buffer that the peer holds. Private: the peer only names it. */
 struct shm_lent {
@@ -40,6 +41,7 @@ struct shm_lent {
  */
 struct shm_shares {
 	_Atomic(struct weft_mapping *) by_id[SHM_SEGMENTS];
+	uint32_t pending[SHM_LOANS]; /* the worker's: releases that are not sent yet */
 };
 
 enum shm_path_state {
@@ -77,11 +79,13 @@ struct shm_path {
 	uint64_t lent_bytes;
 	uint32_t borrowed;         /* loans of the peer that we hold */
 	uint32_t pending_count;    /* releases that are not sent yet */
-	uint32_t *pending;
+	uint32_t *pending;         /* in shares */
 	unsigned char shared[SHM_SEGMENTS]; /* of ours: enum shm_share */
 
 	/* the runner's writes, the worker reads: made with the peer's first share */
 	_Atomic(struct shm_shares *) shares;
+
+	struct shm_start *start;   /* the runner's until it is posted */
 
 	/* the runner's */
 	struct shm_device *device;
@@ -192,6 +196,8 @@ void shm_ring_bell(struct shm_path *path);
 int shm_shares_add(struct shm_path *path, uint32_t segment_id, int fd);
 /* The segment, or NULL if the peer has not shared it; on the worker. */
 const struct weft_mapping *shm_shares_find(struct shm_path *path, uint32_t segment_id);
+/* Room for SHM_LOANS releases; once something is shared. On the worker. */
+uint32_t *shm_shares_pending(struct shm_path *path);
 void shm_shares_free(struct shm_path *path);
 
 /* ---- control.c: what goes over a path's control socket once it stands; on the runner ---- */

@@ -174,7 +174,9 @@ void weft__sender_push_latest(struct weft_sender *sender);
 static inline bool weft__lane_has_credit(const struct weft__tx_lane *lane, size_t len_bytes)
 {
 	return (int32_t)(lane->limit_sequence - lane->next_sequence) > 0 &&
-	       (lane->sent_bytes + len_bytes <= lane->limit_bytes || lane->next_sequence == lane->delivered_sequence);
+	       (lane->sent_bytes + len_bytes <= lane->limit_bytes ||
+		(lane->next_sequence == lane->delivered_sequence && /* and nothing is kept: all of the window is there */
+		 (int64_t)(lane->limit_bytes - lane->sent_bytes - lane->window_bytes) >= 0));
 }
 
 /* ---- request.c, reply.c ---- */

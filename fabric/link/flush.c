@@ -67,6 +67,19 @@ static bool flush_closes(struct weft__link *link)
 	return true;
 }
 
+/*
+ * How much may be given back before the sender is told: a quarter of the window, so that a sender that had all of
+ * it waits for no more than that. But what it knows of must be enough for the longest message, or it would wait for
+ * ever for what we do not tell.
+ */
+static uint64_t untold_bytes_max(const struct weft__rx_lane *lane)
+{
+	uint64_t window = lane->view->channel->opts.window_bytes;
+	uint64_t spare = window > lane->max_message_bytes ? window - lane->max_message_bytes : 0;
+
+	return spare < window / 4 ? spare : window / 4;
+}
+
 static bool send_credit(struct weft__rx_lane *lane)
 {
 	const struct weft_channel_opts *opts = &lane->view->channel->opts;
@@ -83,9 +96,9 @@ static bool send_credit(struct weft__rx_lane *lane)
 		return false;
 	lane->limit_sequence = credit.limit_sequence;
 	lane->limit_bytes = credit.limit_bytes;
-	/* A quarter of the window is told in one go: a sender that had all of it waits for no more than that. */
+	/* So with messages: a quarter of the window is told in one go. */
 	lane->credit_sequence = credit.limit_sequence - opts->window_messages + (opts->window_messages + 3) / 4;
-	lane->credit_bytes = credit.limit_bytes - opts->window_bytes + opts->window_bytes / 4;
+	lane->credit_bytes = credit.limit_bytes - opts->window_bytes + untold_bytes_max(lane);
 	lane->told_delivered = credit.delivered_sequence;
 	return true;
 }

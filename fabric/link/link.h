@@ -24,6 +24,7 @@ struct weft__tx_lane {
 	uint32_t limit_sequence;
 	uint64_t sent_bytes;
 	uint64_t limit_bytes;
+	uint64_t window_bytes;   /* the receiver's, as its first credit says */
 	uint16_t id;
 	bool opened;             /* credit has come */
 	bool told;               /* the open has been sent */

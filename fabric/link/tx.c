@@ -108,6 +108,7 @@ void weft__tx_credit(struct weft__link *link, const struct weft_rx_frame *frame)
 	delivered(lane, credit.delivered_sequence);
 	if (!lane->opened) {
 		lane->opened = true;
+		lane->window_bytes = lane->limit_bytes - lane->sent_bytes;
 		weft__sender_ready(lane->sender);
 	} else if (lane->sender->wants_writable) {
 		weft__sender_event(lane->sender, WEFT_SENDER_WRITABLE, 0);

@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 
 static _Thread_local struct {
@@ -22,8 +24,22 @@ static _Thread_local struct {
 	const char *name;
 } fault;
 
+/* The same for all threads together. */
+static _Atomic bool everywhere_armed, everywhere_hit;
+static _Atomic long everywhere_left;
+static _Atomic(const char *) everywhere_name;
+
+void fault_arm_everywhere(unsigned int skip)
+{
+	atomic_store_explicit(&everywhere_hit, false, memory_order_relaxed);
+	atomic_store_explicit(&everywhere_left, skip, memory_order_relaxed);
+	/* release: pairs with the acquire in strikes_everywhere(). */
+	atomic_store_explicit(&everywhere_armed, true, memory_order_release);
+}
+
 void fault_arm(unsigned int skip)
 {
+	atomic_store_explicit(&everywhere_name, NULL, memory_order_relaxed);
 	fault.hit = false;
 	fault.skip = skip;
 	fault.armed = true;
@@ -31,17 +47,38 @@ void fault_arm(unsigned int skip)
 
 bool fault_disarm(void)
 {
-	fault.armed = false;
-	return fault.hit;
+	bool hit = fault.hit;
+
+	fault.armed = fault.hit = false;
+	atomic_store_explicit(&everywhere_armed, false, memory_order_relaxed);
+	return atomic_exchange_explicit(&everywhere_hit, false, memory_order_relaxed) || hit;
 }
 
 const char *fault_name(void)
 {
-	return fault.name ? fault.name : "nothing";
+	const char *everywhere = atomic_load_explicit(&everywhere_name, memory_order_relaxed);
+	const char *name = everywhere ? everywhere : fault.name;
+
+	return name ? name : "nothing";
+}
+
+static bool strikes_everywhere(const char *name)
+{
+	/* acquire: pairs with the release in fault_arm_everywhere(). */
+	if (!atomic_load_explicit(&everywhere_armed, memory_order_acquire) ||
+	    atomic_fetch_sub_explicit(&everywhere_left, 1, memory_order_relaxed) != 0)
+		return false;
+	atomic_store_explicit(&everywhere_hit, true, memory_order_relaxed);
+	atomic_store_explicit(&everywhere_name, name, memory_order_relaxed);
+	return true;
 }
 
 static bool strikes(const char *name, int error)
 {
+	if (strikes_everywhere(name)) {
+		errno = error;
+		return true;
+	}
 	if (!fault.armed || fault.skip--)
 		return false;
 	fault.armed = false;
@@ -77,13 +114,20 @@ WRAP(ftruncate, int, -1, EIO, (int fd, off_t len), (fd, len))
 WRAP(fallocate, int, -1, ENOSPC, (int fd, int mode, off_t offset, off_t len), (fd, mode, offset, len))
 WRAP(eventfd, int, -1, EMFILE, (unsigned int value, int flags), (value, flags))
 WRAP(epoll_create1, int, -1, EMFILE, (int flags), (flags))
-WRAP(epoll_ctl, int, -1, ENOSPC, (int epoll, int op, int fd, void *event), (epoll, op, fd, event))
 WRAP(timerfd_create, int, -1, EMFILE, (int clock, int flags), (clock, flags))
 WRAP(socket, int, -1, EMFILE, (int family, int type, int protocol), (family, type, protocol))
 WRAP(socketpair, int, -1, EMFILE, (int family, int type, int protocol, int ends[2]), (family, type, protocol, ends))
 WRAP(pthread_create, int, EAGAIN, EAGAIN,
      (pthread_t * thread, const pthread_attr_t *attr, void *(*run)(void *), void *argument),
      (thread, attr, run, argument))
+
+int __real_epoll_ctl(int epoll, int op, int fd, void *event);
+int __wrap_epoll_ctl(int epoll, int op, int fd, void *event);
+int __wrap_epoll_ctl(int epoll, int op, int fd, void *event)
+{
+	/* Taking something out never fails. */
+	return op != EPOLL_CTL_DEL && strikes("epoll_ctl", ENOSPC) ? -1 : __real_epoll_ctl(epoll, op, fd, event);
+}
 
 int __real_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...);

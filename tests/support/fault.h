@@ -21,6 +21,8 @@
 
 /* After skip more calls, one fails. Thread: any; each has its own. */
 void fault_arm(unsigned int skip);
+/* The same, counting the calls of all threads; how many there are may then differ from run to run. Thread: any. */
+void fault_arm_everywhere(unsigned int skip);
 /* No more calls fail; whether one has. */
 bool fault_disarm(void);
 /* The call that failed last, such as "mmap"; for messages. */

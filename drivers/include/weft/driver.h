@@ -189,12 +189,13 @@ struct weft_port_opts {
 struct weft_driver_stats {
 	uint64_t tx_frames, tx_inline_bytes, rx_frames, rx_inline_bytes;
 	uint64_t tx_loans, rx_loans, loan_bytes; /* handed over without a copy */
-	uint64_t copies, copied_bytes;           /* payload copies made by the driver */
+	/* Payload copies made by the driver: one for each frame of small data on either side, none for what is lent. */
+	uint64_t copies, copied_bytes;
 	uint64_t loans_out;                      /* now */
 	uint64_t full, quota;                    /* times tx took fewer for this reason */
 	uint64_t violations, bad_releases;       /* what peers did wrong */
 	uint64_t bells_rung, wakes;
-	uint32_t paths, hot_paths;
+	uint32_t paths, hot_paths;               /* hot: had traffic of late, and is looked at each turn */
 };
 
 struct weft_driver {

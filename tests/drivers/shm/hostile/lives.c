@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attackers that vanish, stop, fork, or only sit there.
+ */
+#include "hostile.h"
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define IDLERS 100
+
+/* Takes what the victim lends and gives nothing back. */
+static void borrow(struct hostile *h)
+{
+	hostile_attach(h);
+	hostile_take_share(h);
+}
+
+static void vanishes_before_it_speaks(struct hostile *h)
+{
+	hostile_connect(h);
+	_exit(0);
+}
+
+static void vanishes_after_it_spoke(struct hostile *h)
+{
+	hostile_say_attach(h);
+	_exit(0);
+}
+
+static void vanishes_when_accepted(struct hostile *h)
+{
+	hostile_attach(h);
+	_exit(0);
+}
+
+static void vanishes_with_loans(struct hostile *h)
+{
+	borrow(h);
+	_exit(0);
+}
+
+static void hangs_up_and_lives_on(struct hostile *h)
+{
+	borrow(h);
+	close(h->control_fd);
+}
+
+static void takes_leave_with_loans(struct hostile *h)
+{
+	struct shm_wire wire = hostile_control(SHM_BYE, 0);
+
+	borrow(h);
+	HOSTILE_EXPECT(hostile_send(h->control_fd, &wire, sizeof wire, NULL, 0));
+}
+
+static void stops_with_loans(struct hostile *h)
+{
+	borrow(h); /* whoever stays is stopped when its attack is over */
+}
+
+/* The child has everything open and mapped; it ends when the victim's process lets go of its pipe. */
+static void forks_and_vanishes(struct hostile *h)
+{
+	char byte;
+
+	borrow(h);
+	if (fork() == 0) {
+		close(h->say_fd);
+		while (read(h->hear_fd, &byte, 1) > 0)
+			;
+		_exit(0);
+	}
+	_exit(0);
+}
+
+static void forks_and_the_child_vanishes(struct hostile *h)
+{
+	pid_t child;
+
+	borrow(h);
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	HOSTILE_EXPECT(waitpid(child, NULL, 0) == child);
+}
+
+/* Connections that say nothing: others still get in. */
+static void connects_and_is_silent(struct hostile *h)
+{
+	for (unsigned int i = 0; i < IDLERS; i++)
+		hostile_connect(h);
+}
+
+/* Says half of everything, many times, in one breath. */
+static void floods_with_handshakes(struct hostile *h)
+{
+	for (unsigned int i = 0; i < IDLERS; i++) {
+		int fd = hostile_connect(h);
+
+		(void)hostile_send(fd, &h->attach, i, h->attach_fds, i % 4);
+		close(fd);
+	}
+}
+
+const struct hostile_attack hostile_lives[] = {
+	HOSTILE_ATTACK(vanishes_before_it_speaks, HOSTILE_GONE),
+	HOSTILE_ATTACK(vanishes_after_it_spoke, HOSTILE_GONE),
+	HOSTILE_ATTACK(vanishes_when_accepted, HOSTILE_DIED),
+	HOSTILE_ATTACK(vanishes_with_loans, HOSTILE_DIED),
+	HOSTILE_ATTACK(hangs_up_and_lives_on, HOSTILE_DIED),
+	HOSTILE_ATTACK(takes_leave_with_loans, HOSTILE_CLOSED),
+	HOSTILE_ATTACK(stops_with_loans, HOSTILE_STAYS),
+	HOSTILE_ATTACK(forks_and_vanishes, HOSTILE_DIED),
+	HOSTILE_ATTACK(forks_and_the_child_vanishes, HOSTILE_STAYS),
+	HOSTILE_ATTACK(connects_and_is_silent, HOSTILE_REFUSED),
+	HOSTILE_ATTACK(floods_with_handshakes, HOSTILE_REFUSED),
+	{0},
+};
