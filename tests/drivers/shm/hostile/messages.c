@@ -137,7 +137,7 @@ static void releases_of_nothing(struct hostile *h)
 	}
 
 HEAD(head_far_ahead, WEFT_CLASS_NORMAL, 1000000)
-HEAD(head_before_the_beginning, WEFT_CLASS_NORMAL, UINT32_MAX - 100)
+HEAD(head_before_the_beginning, WEFT_CLASS_NORMAL, UINT32_MAX - 1000)
 HEAD(head_that_may_be_slow, WEFT_CLASS_NORMAL, UINT32_MAX)
 HEAD(head_half_the_world_away, WEFT_CLASS_NORMAL, 0x80000000u)
 HEAD(head_of_express_far_ahead, WEFT_CLASS_EXPRESS, 1000000)
