@@ -178,10 +178,11 @@ static void many_posters_are_all_heard_in_their_order(void)
 
 /* ---- posters that the system stops between two steps ---- */
 
-/* What happens while a poster of this thread is about to write the worker's descriptor; NULL: nothing. */
-static void (*meanwhile)(struct weft_worker *worker);
-static struct weft_worker *woken;
-static unsigned int wakes;
+/* What happens while a poster of this thread is about to write the worker's descriptor; NULL: nothing. The posters of
+ * other cases write too, each in a thread of its own. */
+static _Thread_local void (*meanwhile)(struct weft_worker *worker);
+static _Thread_local struct weft_worker *woken;
+static _Thread_local unsigned int wakes;
 
 ssize_t __real_write(int fd, const void *bytes, size_t count);
 ssize_t __wrap_write(int fd, const void *bytes, size_t count);
