@@ -15,26 +15,22 @@
 #include <weft/errors.h>
 
 #define STALL_NS UINT64_C(2000000000)
+#define LINGER_NS UINT64_C(10000000000)
 /* Handshakes that others began, in all and by one process: who begins many and ends none shuts out nobody. */
 #define ATTACHES_MAX 64
 #define ATTACHES_OF_ONE_MAX 32
 #define CONTROL_SEGMENT_MAX_BYTES (UINT64_C(1) << 30)
 
-/* How a connector's worker is told that it came to nothing. */
-struct failure {
-	void *request;
-	int error;
-	char why[96];
-};
-
 /* One handshake under way. */
 struct shm_attach {
 	bool accepted; /* begun by the peer */
+	bool lingers;  /* it has failed, and that was told */
 	struct shm_device *device;
 	struct shm_port *port;  /* of a connector */
 	struct shm_path *path;  /* of a connector: waits for the answer */
 	struct weft_peer_identity peer;
-	struct failure *failure; /* of a connector: made before it can fail */
+	struct shm_failure *failure; /* of a connector: what its worker is told then; made before it can be needed */
+	void *request;
 	int fd;
 	struct weft_fd_watch watch;
 	struct weft_timer stall;
@@ -157,10 +153,9 @@ static int take_socket(struct shm_path *path, int fd, const struct weft_peer_ide
 /* The path stands. */
 static void start(struct shm_path *path, const struct shm_wire *theirs, void *request)
 {
-	struct weft_hello hello;
-
-	take_hello(&hello, theirs);
-	shm_path_start(path, &hello, request);
+	take_hello(&path->theirs, theirs);
+	path->request = request;
+	shm_tell_worker(path, SHM_TELL_START);
 }
 
 /* ---- handshakes ---- */
@@ -189,32 +184,59 @@ static void attach_free(struct shm_attach *attach)
 	free(attach);
 }
 
-static void failed_on_worker(struct weft_worker *worker, const struct weft_message *message)
+static void lingered(struct weft_timer *timer, void *user)
 {
-	struct failure *failure = message->with.pointers[0];
-	struct shm_port *port = message->with.pointers[1];
+	(void)timer;
+	attach_free(user);
+}
 
-	(void)worker;
-	port->device->opts.events->connect_failed(port->base.user, failure->request, failure->error, failure->why);
-	free(failure);
+static void linger_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
+{
+	struct shm_wire wire;
+	int fds[SHM_FDS_MAX];
+	unsigned int fd_count;
+	int rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
+
+	(void)events;
+	while (fd_count)
+		shm_foreign_close(fds[--fd_count]);
+	if (rc == 0 || (rc < 0 && rc != -WEFT_EAGAIN))
+		attach_free(user);
+}
+
+/*
+ * The peer may have mapped our rings, and reads them until it hears that nothing comes of it: what another path wrote
+ * into the same memory meanwhile would look like ours. So it is kept until the peer hangs up too; one that does not
+ * within LINGER_NS reads nonsense.
+ */
+static void attach_linger(struct shm_attach *attach)
+{
+	struct weft_worker *runner = attach->device->opts.runner;
+
+	stop_watching(attach);
+	shutdown(attach->fd, SHUT_WR);
+	attach->lingers = true;
+	attach->watch = (struct weft_fd_watch){.fd = attach->fd, .events = EPOLLIN, .ready = linger_ready, .user = attach};
+	if (weft_worker_add_fd(runner, &attach->watch) < 0) {
+		attach->watch.ready = NULL;
+		attach_free(attach);
+		return;
+	}
+	weft_timer_cancel(runner, &attach->stall);
+	weft_timer_init(&attach->stall, lingered, attach);
+	weft_timer_set(runner, &attach->stall, weft_clock_now(weft_worker_clock(runner)) + LINGER_NS);
 }
 
 /* Ends a handshake; a connector's worker is told. */
 static void attach_fail(struct shm_attach *attach, int error, const char *why)
 {
-	struct weft_message message = {.run = failed_on_worker};
-	struct failure *failure = attach->failure;
-
-	if (attach->port) {
-		attach->failure = NULL;
-		failure->error = error;
-		strncpy(failure->why, why, sizeof failure->why - 1);
-		message.with.pointers[0] = failure;
-		message.with.pointers[1] = attach->port;
-		while (weft_worker_post(attach->port->worker, &message) < 0)
-			sched_yield();
+	if (!attach->port) {
+		attach_free(attach);
+		return;
 	}
-	attach_free(attach);
+	shm_tell_failure(attach->failure, error, why);
+	attach->failure = NULL;
+	attach_linger(attach);
 }
 
 static void stalled(struct weft_timer *timer, void *user)
@@ -266,7 +288,7 @@ static void answer_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 			rc = take_socket(path, attach->fd, &attach->peer, &wire);
 		}
 		if (rc == 0) {
-			start(path, &wire, attach->failure->request);
+			start(path, &wire, attach->request);
 			attach->path = NULL;
 			attach->fd = -1;
 			attach->port = NULL;
@@ -275,7 +297,7 @@ static void answer_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 		rc = rc == 0 ? -WEFT_ECONNREFUSED : rc < 0 ? rc : -WEFT_EPROTO;
 	}
 	while (fd_count)
-		close(fds[--fd_count]);
+		shm_foreign_close(fds[--fd_count]);
 	attach_fail(attach, rc, rc < 0 ? weft_error_text(rc) : "");
 }
 
@@ -316,7 +338,7 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 	}
 	attach->peer = peer;
 	attach->path = shm_path_new(port);
-	attach->failure = calloc(1, sizeof *attach->failure);
+	attach->failure = shm_failure_new(port, request);
 	rc = attach->path && attach->failure ? send_attach(attach, mine)
 					     : weft_set_error(WEFT_ENOMEM, "no memory to connect to \"%s\"", to);
 	if (rc < 0) {
@@ -324,7 +346,7 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 		return rc;
 	}
 	attach->port = port;
-	attach->failure->request = request;
+	attach->request = request;
 	return 0;
 }
 
@@ -387,7 +409,7 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
 	if (rc == -WEFT_EAGAIN)
 		return;
-	if (rc == 1 && wire.type == SHM_ATTACH && fd_count == 3) {
+	if (rc == 1 && wire.type == SHM_ATTACH && fd_count == 3 && shm_foreign_is_bell(fds[2])) {
 		rc = build_accepted(attach, &wire, fds, &fd_count);
 		if (rc == 0) {
 			start(attach->path, &wire, NULL);
@@ -399,7 +421,7 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 		refuse(attach, rc < 0 ? rc : -WEFT_EPROTO);
 	}
 	while (fd_count)
-		close(fds[--fd_count]);
+		shm_foreign_close(fds[--fd_count]);
 	attach_free(attach);
 }
 

@@ -6,16 +6,17 @@
 #include "shm/wire.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 #include <weft/errors.h>
 #include <weft/log.h>
 
+#define OUTLIVED_NS UINT64_C(200000000)
+
 static void close_all(int *fds, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++)
-		close(fds[i]);
+		shm_foreign_close(fds[i]);
 }
 
 static void stop_listening(struct shm_path *path)
@@ -26,27 +27,46 @@ static void stop_listening(struct shm_path *path)
 	weft_worker_remove_fd(path->device->opts.runner, &path->control_watch);
 }
 
-/* Whether the peer's process is known to have ended; without a pidfd, the end of its socket must do. */
-static bool process_ended(const struct shm_path *path)
+static void cancel_end(struct shm_path *path)
 {
-	return path->pid_fd < 0;
+	if (path->end_timer.fire)
+		weft_timer_cancel(path->device->opts.runner, &path->end_timer);
 }
 
 static void lost(struct shm_path *path, enum weft_down_reason reason, bool proven)
 {
 	stop_listening(path);
+	cancel_end(path);
 	shm_path_report_down(path, reason, proven);
 }
 
-/* ---- segments of the peer ---- */
-
-static void shared_on_worker(struct weft_worker *worker, const struct weft_message *message)
+/* Its process lives, but has closed the socket without a farewell: nobody can say what it has got. */
+static void outlived(struct weft_timer *timer, void *user)
 {
-	struct shm_path *path = message->with.pointers[0];
-
-	(void)worker;
-	path->shared[message->with.numbers[1]] = SHM_SHARE_DONE;
+	(void)timer;
+	lost(user, WEFT_DOWN_BROKEN, false);
 }
+
+/*
+ * The end of the peer's socket. A process that ends closes its descriptors a moment before its end can be seen, so its
+ * pidfd has the last word; without one, this must do for a death.
+ */
+static void socket_ended(struct shm_path *path)
+{
+	struct weft_worker *runner = path->device->opts.runner;
+
+	if (path->pid_fd < 0) {
+		lost(path, WEFT_DOWN_DIED, true);
+		return;
+	}
+	stop_listening(path);
+	if (path->condemned)
+		return;
+	weft_timer_init(&path->end_timer, outlived, path);
+	weft_timer_set(runner, &path->end_timer, weft_clock_now(weft_worker_clock(runner)) + OUTLIVED_NS);
+}
+
+/* ---- segments of the peer ---- */
 
 /* The peer shares a segment: it is mapped, and then the peer told. */
 static int on_share(struct shm_path *path, const struct shm_wire *wire, int fd)
@@ -63,16 +83,13 @@ static int on_share(struct shm_path *path, const struct shm_wire *wire, int fd)
 /* The peer has mapped a segment of ours. */
 static int on_shared(struct shm_path *path, uint32_t segment_id)
 {
-	struct weft_message message = {.run = shared_on_worker};
 	uint64_t bit = UINT64_C(1) << segment_id % 64;
 
 	if (segment_id >= SHM_SEGMENTS || !(path->share_sent[segment_id / 64] & bit))
 		return -WEFT_EPROTO;
 	path->share_sent[segment_id / 64] &= ~bit;
-	message.with.pointers[0] = path;
-	message.with.numbers[1] = segment_id;
-	while (weft_worker_post(path->port->worker, &message) < 0)
-		sched_yield();
+	path->shares_mapped[segment_id / 64] |= bit;
+	shm_tell_worker(path, SHM_TELL_SHARED);
 	return 0;
 }
 
@@ -83,11 +100,15 @@ void shm_control_share(struct shm_path *path, uint32_t segment_id)
 				.version = WEFT__SHM_VERSION,
 				.type = SHM_SHARE,
 				.rings.segment_id = segment_id};
+	int rc;
 
 	if (!segment || !path->control_open)
 		return;
 	wire.segment_len_bytes[0] = segment->len_bytes;
-	if (shm_wire_send(path->control_fd, &wire, &segment->fd, 1) < 0)
+	rc = shm_wire_send(path->control_fd, &wire, &segment->fd, 1);
+	if (rc == -WEFT_EPIPE)
+		socket_ended(path);
+	else if (rc < 0)
 		lost(path, WEFT_DOWN_BROKEN, false);
 	else
 		path->share_sent[segment_id / 64] |= UINT64_C(1) << segment_id % 64;
@@ -116,8 +137,12 @@ static int handle(struct shm_path *path, const struct shm_wire *wire, int *fds, 
 /* The path cannot go on. Where no pidfd tells of the peer's exit its socket is still watched, for its end alone. */
 static void fail(struct shm_path *path, int error)
 {
-	bool is_violation = error != -WEFT_ENOMEM && error != -WEFT_EMFILE && error != -WEFT_EPIPE;
+	bool is_violation = error != -WEFT_ENOMEM && error != -WEFT_EMFILE;
 
+	if (error == -WEFT_EPIPE) {
+		socket_ended(path);
+		return;
+	}
 	weft_log(WEFT_LOG_WARN, "shm", "peer pid %lld error %s action closed", (long long)path->base.peer.pid,
 		 weft_error_name(error));
 	path->condemned = true;
@@ -140,8 +165,7 @@ static void control_ready(struct weft_fd_watch *watch, uint32_t events, void *us
 		if (rc == -WEFT_EAGAIN)
 			return;
 		if (rc == 0) {
-			lost(path, path->bye_received ? WEFT_DOWN_CLOSED : WEFT_DOWN_DIED,
-			     path->bye_received || process_ended(path));
+			socket_ended(path);
 			return;
 		}
 		if (rc == 1 && !path->condemned)
@@ -205,6 +229,7 @@ void shm_control_stop(struct shm_path *path)
 {
 	shm_control_bye(path);
 	stop_listening(path);
+	cancel_end(path);
 	if (path->pid_fd >= 0) {
 		weft_worker_remove_fd(path->device->opts.runner, &path->pid_watch);
 		close(path->pid_fd);
@@ -213,4 +238,49 @@ void shm_control_stop(struct shm_path *path)
 	if (path->control_fd >= 0)
 		close(path->control_fd);
 	path->control_fd = -1;
+}
+
+/* ---- after the port: only the rings' memory is left, which the peer may still be reading ---- */
+
+static void linger_over(struct shm_path *path)
+{
+	shm_control_stop(path);
+	shm_path_free(path);
+}
+
+static void linger_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
+{
+	(void)events;
+	for (unsigned int i = 0; i < 16; i++) {
+		unsigned int fd_count;
+		struct shm_wire wire;
+		int fds[SHM_FDS_MAX];
+		int rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
+
+		if (rc == -WEFT_EAGAIN)
+			return;
+		close_all(fds, fd_count);
+		if (rc != 1 || wire.type == SHM_BYE) {
+			linger_over(user);
+			return;
+		}
+	}
+}
+
+static void linger_process(struct weft_fd_watch *watch, uint32_t events, void *user)
+{
+	(void)watch;
+	(void)events;
+	linger_over(user);
+}
+
+void shm_control_linger(struct shm_path *path)
+{
+	shm_control_bye(path);
+	cancel_end(path);
+	path->port = NULL;
+	path->control_watch.ready = linger_ready;
+	path->pid_watch.ready = linger_process;
+	if (path->bye_received || path->proven || !path->control_open)
+		linger_over(path);
 }

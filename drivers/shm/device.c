@@ -15,8 +15,13 @@ static void device_close(struct weft_device **out)
 
 	shm_attach_cancel(device, NULL);
 	shm_rendezvous_close(device);
-	WEFT_LIST_FOR_EACH(at, &device->paths)
-		shm_path_free(WEFT_CONTAINER_OF(at, struct shm_path, in_device));
+	shm_mail_drop(device, NULL);
+	WEFT_LIST_FOR_EACH(at, &device->paths) {
+		struct shm_path *path = WEFT_CONTAINER_OF(at, struct shm_path, in_device);
+
+		shm_control_stop(path);
+		shm_path_free(path);
+	}
 	free(device->name);
 	free(device->runtime_dir);
 	free(device->allowed_uids);
@@ -49,6 +54,7 @@ static int device_open(const struct weft_device_opts *opts, struct weft_device *
 	weft_list_init(&device->attaches);
 	weft_list_init(&device->ports);
 	weft_list_init(&device->paths);
+	shm_mail_init(device);
 	rc = copy_opts(device, opts);
 	if (rc == 0 && device->name)
 		rc = shm_rendezvous_listen(device);
@@ -101,6 +107,7 @@ static int port_open(struct weft_device *base, const struct weft_port_opts *opts
 	weft_list_init(&port->quiet);
 	weft_list_init(&port->dirty);
 	weft_list_init(&port->paths);
+	weft_list_init(&port->outbox);
 	weft_list_push_back(&device->ports, &port->in_device);
 	port->home = malloc(SHM_HOME_MAX * sizeof *port->home);
 	rc = port->home ? weft_arena_carve(device->opts.arena, sizeof(struct shm_armed), &port->armed_carving)
@@ -114,13 +121,18 @@ static int port_open(struct weft_device *base, const struct weft_port_opts *opts
 	return 0;
 }
 
-/* The runner is the caller or does not run, and the worker's thread is quiet: everything can be freed at once. */
+/*
+ * The runner is the caller or does not run, and the worker's thread is quiet. Loans are forgotten, not reused: their pool
+ * ends with the port, and its segments stay as they are until the arena goes. Rings of peers that still live are kept,
+ * since their memory would be another path's next.
+ */
 static void port_close(struct weft_port **out)
 {
 	struct shm_port *port = WEFT_CONTAINER_OF(*out, struct shm_port, base);
 	struct shm_device *device = port->device;
 
 	shm_attach_cancel(device, port);
+	shm_mail_drop(device, port);
 	WEFT_LIST_FOR_EACH(at, &device->paths) {
 		struct shm_path *path = WEFT_CONTAINER_OF(at, struct shm_path, in_device);
 
@@ -130,8 +142,8 @@ static void port_close(struct weft_port **out)
 			weft_worker_remove_fd(port->worker, &path->bell_watch);
 		if (path->lent)
 			shm_loans_home(path);
-		shm_control_stop(path);
-		shm_path_free(path);
+		shm_path_leave_port(path);
+		shm_control_linger(path);
 	}
 	port_free(port);
 	*out = NULL;

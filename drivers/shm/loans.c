@@ -34,7 +34,7 @@ int shm_loan_book(struct shm_path *path, const struct weft_tx_frame *frame, stru
 		return -WEFT_EAGAIN;
 	if (frame->loan->segment_id >= SHM_SEGMENTS || path->shared[frame->loan->segment_id] != SHM_SHARE_DONE)
 		return -WEFT_ENXIO;
-	if (path->lent_free == NO_ENTRY)
+	if (path->lent_free == NO_ENTRY || (frame->cookie && port->cookies_out == SHM_HOME_MAX))
 		return -WEFT_EAGAIN;
 	if (port->loan_quota_bytes && path->lent_count && path->lent_bytes + frame->loan_len_bytes > port->loan_quota_bytes) {
 		port->stats.quota++;
@@ -46,6 +46,7 @@ int shm_loan_book(struct shm_path *path, const struct weft_tx_frame *frame, stru
 	weft_buf_ref(frame->loan);
 	lent->buf = frame->loan;
 	lent->cookie = frame->cookie;
+	port->cookies_out += frame->cookie != 0;
 	lent->len_bytes = frame->loan_len_bytes;
 	path->lent_count++;
 	path->lent_bytes += lent->len_bytes;
@@ -74,7 +75,7 @@ static void come_home(struct shm_path *path, uint16_t index)
 	lent->generation++;
 	lent->next_free = path->lent_free;
 	path->lent_free = index;
-	if (lent->cookie && port->home_head - port->home_tail < SHM_HOME_MAX)
+	if (lent->cookie)
 		port->home[port->home_head++ % SHM_HOME_MAX] = lent->cookie;
 }
 
@@ -105,6 +106,7 @@ unsigned int shm_port_reap(struct weft_port *base, uint64_t *cookies, unsigned i
 
 	while (count < max && port->home_tail != port->home_head)
 		cookies[count++] = port->home[port->home_tail++ % SHM_HOME_MAX];
+	port->cookies_out -= count;
 	return count;
 }
 

@@ -6,43 +6,19 @@
 #include "shm/shm.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <weft/errors.h>
 
-/* The runner or worker of the other side takes mail within a turn. */
-static void post(struct weft_worker *to, weft_message_fn *run, void *first, uint64_t second, uint64_t third)
-{
-	struct weft_message message = {.run = run};
-
-	message.with.pointers[0] = first;
-	message.with.numbers[1] = second;
-	message.with.numbers[2] = third;
-	while (weft_worker_post(to, &message) < 0)
-		sched_yield();
-}
-
-/* What the worker is told when a path stands. Made with the path: when it stands it is too late to lack memory. */
-struct shm_start {
-	void *request;
-	struct weft_hello theirs;
-};
-
 struct shm_path *shm_path_new(struct shm_port *port)
 {
 	struct shm_path *path = aligned_alloc(64, (sizeof *path + 63) & ~(size_t)63);
-	struct shm_start *start = malloc(sizeof *start);
 
-	if (!path || !start) {
-		free(path);
-		free(start);
+	if (!path)
 		return NULL;
-	}
 	memset(path, 0, sizeof *path);
-	path->start = start;
 	path->base.port = &port->base;
 	path->port = port;
 	path->device = port->device;
@@ -51,15 +27,24 @@ struct shm_path *shm_path_new(struct shm_port *port)
 	weft_list_init(&path->in_polled);
 	weft_list_init(&path->in_dirty);
 	weft_list_init(&path->in_port);
+	weft_list_init(&path->in_outbox);
+	weft_list_init(&path->in_mail);
 	weft_list_push_back(&port->device->paths, &path->in_device);
 	return path;
 }
 
-void shm_path_free(struct shm_path *path)
+void shm_path_leave_port(struct shm_path *path)
 {
 	weft_list_remove(&path->in_polled);
 	weft_list_remove(&path->in_dirty);
 	weft_list_remove(&path->in_port);
+	weft_list_remove(&path->in_outbox);
+	weft_list_remove(&path->in_mail);
+}
+
+void shm_path_free(struct shm_path *path)
+{
+	shm_path_leave_port(path);
 	weft_list_remove(&path->in_device);
 	for (unsigned int i = 0; i < path->mapping_count; i++)
 		weft_mapping_close(&path->mappings[i]);
@@ -73,7 +58,6 @@ void shm_path_free(struct shm_path *path)
 	if (path->pid_fd >= 0)
 		close(path->pid_fd);
 	free(path->lent);
-	free(path->start);
 	free(path);
 }
 
@@ -110,10 +94,9 @@ static void bell_rang(struct weft_fd_watch *watch, uint32_t events, void *user)
 
 /* ---- up ---- */
 
-static void start_on_worker(struct weft_worker *worker, const struct weft_message *message)
+void shm_path_start_on_worker(struct weft_worker *worker, const struct weft_message *message)
 {
 	struct shm_path *path = message->with.pointers[0];
-	struct shm_start *start = path->start;
 	struct shm_port *port = path->port;
 
 	path->state = SHM_PATH_UP;
@@ -125,15 +108,7 @@ static void start_on_worker(struct weft_worker *worker, const struct weft_messag
 		.fd = path->bell_fd, .events = EPOLLIN | EPOLLRDHUP, .ready = bell_rang, .user = path, .lazy = true};
 	if (weft_worker_add_fd(worker, &path->bell_watch) < 0)
 		path->bell_watch.ready = NULL; /* without a bell the back-stop wakes us */
-	path->start = NULL; /* the path may be gone when path_up returns */
-	port->device->opts.events->path_up(port->base.user, &path->base, &start->theirs, start->request);
-	free(start);
-}
-
-void shm_path_start(struct shm_path *path, const struct weft_hello *theirs, void *request)
-{
-	*path->start = (struct shm_start){request, *theirs};
-	post(path->port->worker, start_on_worker, path, 0, 0);
+	port->device->opts.events->path_up(port->base.user, &path->base, &path->theirs, path->request);
 }
 
 /* ---- down ---- */
@@ -157,6 +132,7 @@ void shm_path_down(struct shm_path *path, enum weft_down_reason reason)
 	leave_polling(path);
 	if (reason == WEFT_DOWN_VIOLATION)
 		port->stats.violations++;
+	path->forsaken = reason == WEFT_DOWN_VIOLATION || reason == WEFT_DOWN_BROKEN;
 	if (path->bell_watch.ready) {
 		weft_worker_remove_fd(port->worker, &path->bell_watch);
 		path->bell_watch.ready = NULL;
@@ -180,7 +156,7 @@ void shm_path_ending(struct shm_path *path, enum weft_down_reason reason)
 
 static void finish_limbo(struct shm_path *path);
 
-static void down_on_worker(struct weft_worker *worker, const struct weft_message *message)
+void shm_path_down_on_worker(struct weft_worker *worker, const struct weft_message *message)
 {
 	struct shm_path *path = message->with.pointers[0];
 
@@ -198,35 +174,38 @@ static void down_on_worker(struct weft_worker *worker, const struct weft_message
 
 void shm_path_report_down(struct shm_path *path, enum weft_down_reason reason, bool proven)
 {
-	post(path->port->worker, down_on_worker, path, (uint64_t)reason, proven);
+	if (!(path->to_worker & SHM_TELL_DOWN)) {
+		path->down_reason = reason;
+		path->down_proven = false;
+	}
+	path->down_proven |= proven;
+	shm_tell_worker(path, SHM_TELL_DOWN);
 }
 
 /* ---- the end: to the runner, back once behind whatever it had posted about the path, and to the runner again ---- */
 
-static void free_on_runner(struct weft_worker *runner, const struct weft_message *message)
+void shm_path_free_on_runner(struct weft_worker *runner, const struct weft_message *message)
 {
 	(void)runner;
 	shm_path_free(message->with.pointers[0]);
 }
 
-static void last_on_worker(struct weft_worker *worker, const struct weft_message *message)
+void shm_path_last_on_worker(struct weft_worker *worker, const struct weft_message *message)
 {
-	struct shm_path *path = message->with.pointers[0];
-
 	(void)worker;
-	post(path->device->opts.runner, free_on_runner, path, 0, 0);
+	shm_tell_runner(message->with.pointers[0], SHM_TELL_FREE);
 }
 
-static void end_on_runner(struct weft_worker *runner, const struct weft_message *message)
+void shm_path_end_on_runner(struct weft_worker *runner, const struct weft_message *message)
 {
 	struct shm_path *path = message->with.pointers[0];
 
 	(void)runner;
 	shm_control_stop(path);
-	post(path->port->worker, last_on_worker, path, 0, 0);
+	shm_tell_worker(path, SHM_TELL_LAST);
 }
 
-static void bye_on_runner(struct weft_worker *runner, const struct weft_message *message)
+void shm_path_bye_on_runner(struct weft_worker *runner, const struct weft_message *message)
 {
 	(void)runner;
 	shm_control_bye(message->with.pointers[0]);
@@ -237,7 +216,7 @@ static void finish_limbo(struct shm_path *path)
 	if (!path->proven || path->finished)
 		return;
 	path->finished = true; /* more than one notice of the peer's end may come */
-	post(path->device->opts.runner, end_on_runner, path, 0, 0);
+	shm_tell_runner(path, SHM_TELL_END);
 }
 
 void shm_path_disconnect(struct weft_path *base)
@@ -257,12 +236,14 @@ void shm_path_disconnect(struct weft_path *base)
 	weft_list_remove(&path->in_port);
 	port->stats.paths--;
 	path->state = SHM_PATH_LIMBO;
-	if (!path->lent_count)
-		path->proven = true; /* nothing of ours is out: nothing needs proof */
+	/* Also without loans the peer's farewell is waited for: it may be reading our rings, whose memory another path
+	 * would use next. */
+	if (!path->lent_count && path->forsaken)
+		path->proven = true;
 	if (path->proven)
 		finish_limbo(path);
 	else
-		post(path->device->opts.runner, bye_on_runner, path, 0, 0);
+		shm_tell_runner(path, SHM_TELL_BYE);
 }
 
 /* ---- memory ---- */
@@ -276,12 +257,15 @@ static void share_on_runner(struct weft_worker *runner, const struct weft_messag
 int shm_path_share(struct weft_path *base, uint32_t segment_id)
 {
 	struct shm_path *path = WEFT_CONTAINER_OF(base, struct shm_path, base);
+	struct weft_message message = {.run = share_on_runner, .with.pointers = {path}};
 
 	if (segment_id >= SHM_SEGMENTS)
 		return -WEFT_ENOSPC;
 	if (path->shared[segment_id] != SHM_SHARE_NONE || path->state != SHM_PATH_UP)
 		return 0;
-	path->shared[segment_id] = SHM_SHARE_ASKED;
-	post(path->device->opts.runner, share_on_runner, path, segment_id, 0);
+	message.with.numbers[1] = segment_id;
+	/* No room in its mailbox: tx says -WEFT_ENXIO again, and this is tried again. */
+	if (weft_worker_post(path->device->opts.runner, &message) == 0)
+		path->shared[segment_id] = SHM_SHARE_ASKED;
 	return 0;
 }

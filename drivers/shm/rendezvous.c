@@ -18,11 +18,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include <weft/errors.h>
 #include <weft/log.h>
 
 #define LISTEN_PAUSE_NS UINT64_C(100000000)
+#define LOCK_PAUSE_NS 1000000
+#define LOCK_TRIES 3000
 #include <weft/log.h>
 
 #ifndef SO_PEERPIDFD
@@ -73,9 +76,14 @@ static int lock_dir(const char *dir)
 		return weft_set_error(WEFT_EACCES, "directory %s must belong to user %u and be writable by nobody else: chmod 700",
 				      dir, geteuid());
 	}
-	if (flock(fd, LOCK_EX) < 0) {
+	for (unsigned int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+		if (tries < LOCK_TRIES && (errno == EWOULDBLOCK || errno == EINTR)) {
+			nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
+			continue;
+		}
 		close(fd);
-		return weft_set_error(WEFT_EIO, "directory %s cannot be locked: %s", dir, strerror(errno));
+		return weft_set_error(WEFT_EBUSY, "directory %s is locked by a process that is starting and does not get on",
+				      dir);
 	}
 	return fd;
 }
@@ -84,10 +92,16 @@ static int lock_dir(const char *dir)
 static bool remove_stale(const struct sockaddr_un *address, socklen_t len)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat info;
 	bool stale;
 
 	if (fd < 0)
 		return false;
+	/* Nobody listens at a file that is no socket either, but that is not ours to remove. */
+	if (lstat(address->sun_path, &info) < 0 || !S_ISSOCK(info.st_mode)) {
+		close(fd);
+		return false;
+	}
 	stale = connect(fd, (const struct sockaddr *)address, len) < 0 && errno == ECONNREFUSED;
 	close(fd);
 	return stale && unlink(address->sun_path) == 0;
@@ -96,9 +110,12 @@ static bool remove_stale(const struct sockaddr_un *address, socklen_t len)
 static int bind_socket(struct shm_device *device, const struct sockaddr_un *address, socklen_t len)
 {
 	int rc = bind(device->listen_fd, (const struct sockaddr *)address, len);
+	struct stat info;
 
 	if (rc < 0 && errno == EADDRINUSE && device->runtime_dir && remove_stale(address, len))
 		rc = bind(device->listen_fd, (const struct sockaddr *)address, len);
+	if (rc == 0 && device->runtime_dir && stat(address->sun_path, &info) == 0)
+		device->socket_inode = info.st_ino;
 	if (rc == 0)
 		return 0;
 	if (errno == EADDRINUSE)
@@ -165,11 +182,14 @@ void shm_rendezvous_pause(struct shm_device *device, int error)
 
 void shm_rendezvous_close(struct shm_device *device)
 {
+	struct stat info;
+
 	if (device->listen_paused)
 		weft_timer_cancel(device->opts.runner, &device->listen_timer);
 	else if (device->listen_watch.ready)
 		weft_worker_remove_fd(device->opts.runner, &device->listen_watch);
-	if (device->socket_path)
+	/* Somebody may have removed it, and another node may have made one of its own. */
+	if (device->socket_path && stat(device->socket_path, &info) == 0 && info.st_ino == device->socket_inode)
 		unlink(device->socket_path);
 	if (device->listen_fd >= 0)
 		close(device->listen_fd);

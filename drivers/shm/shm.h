@@ -23,8 +23,8 @@
 #define SHM_QUIET_TURNS 16384u /* empty looks after which a path is quiet */
 
 struct shm_port;
+struct shm_failure;
 struct shm_device;
-struct shm_start;
 
 /* A buffer that the peer holds. Private: the peer only names it. */
 struct shm_lent {
@@ -66,12 +66,15 @@ struct shm_path {
 	bool busy;                 /* on the list of paths that are looked at each turn */
 	bool dirty;                /* on the list of paths to flush */
 	bool proven;               /* the peer cannot read our memory any more */
+	bool forsaken;             /* it broke the protocol: what it still reads is its own affair */
 	bool finished;             /* on its last way to the runner */
 	bool ending;               /* the peer is gone: down as soon as its rings are empty */
 	enum weft_down_reason ending_reason;
 	struct weft_list in_polled;
 	struct weft_list in_dirty;
 	struct weft_list in_port;
+	struct weft_list in_outbox; /* of the port: something to tell the runner, whose mailbox is full */
+	unsigned int to_runner;     /* bits of enum shm_to_runner */
 	struct weft_fd_watch bell_watch;
 	struct shm_lent *lent;     /* SHM_LOANS of them, made at the first loan */
 	uint16_t lent_free;
@@ -85,12 +88,19 @@ struct shm_path {
 	/* the runner's writes, the worker reads: made with the peer's first share */
 	_Atomic(struct shm_shares *) shares;
 
-	struct shm_start *start;   /* the runner's until it is posted */
 
 	/* the runner's */
 	struct shm_device *device;
 	int control_fd, bell_fd, pid_fd;
 	struct weft_fd_watch control_watch, pid_watch;
+	struct weft_timer end_timer; /* the socket has ended: has the process? */
+	struct weft_hello theirs;    /* for the worker's start */
+	void *request;
+	struct weft_list in_mail;    /* of the device: something to tell the worker, whose mailbox is full */
+	unsigned int to_worker;      /* bits of enum shm_to_worker */
+	uint64_t shares_mapped[SHM_SEGMENTS / 64]; /* ours that the peer has mapped, to be told */
+	enum weft_down_reason down_reason;
+	bool down_proven;
 	bool control_open, bye_sent, bye_received;
 	bool condemned;            /* broke the protocol: only the end of its socket is still of interest */
 	uint64_t share_sent[SHM_SEGMENTS / 64]; /* ours that the peer has yet to map */
@@ -99,6 +109,10 @@ struct shm_path {
 	unsigned int mapping_count;
 	struct weft_list in_device;
 };
+
+/* What one of a path's two owners tells the other, in this order. */
+enum shm_to_runner { SHM_TELL_BYE = 1 << 0, SHM_TELL_END = 1 << 1, SHM_TELL_FREE = 1 << 2 };
+enum shm_to_worker { SHM_TELL_START = 1 << 0, SHM_TELL_SHARED = 1 << 1, SHM_TELL_DOWN = 1 << 2, SHM_TELL_LAST = 1 << 3 };
 
 enum shm_share { SHM_SHARE_NONE, SHM_SHARE_ASKED, SHM_SHARE_DONE };
 
@@ -117,8 +131,10 @@ struct shm_port {
 	struct weft_list busy, quiet; /* paths, by how they are polled */
 	struct weft_list dirty;
 	struct weft_list paths;       /* all that the worker knows */
+	struct weft_list outbox;      /* paths with something to tell the runner */
 	uint64_t *home;               /* cookies of loans that came home: a ring */
 	uint32_t home_head, home_tail;
+	uint32_t cookies_out;         /* lent or home, and not reaped: no more than home has room for */
 	struct weft_driver_stats stats;
 	struct weft_list in_device;
 	unsigned int burst;           /* places in scratch that are used in this turn */
@@ -133,15 +149,19 @@ struct shm_device {
 	uint32_t *allowed_uids;
 	int listen_fd;
 	char *socket_path; /* NULL: abstract */
+	uint64_t socket_inode;
 	struct weft_fd_watch listen_watch;
 	struct weft_list attaches; /* handshakes under way */
 	unsigned int accepted_count;     /* those that peers began */
 	bool listen_paused, listen_said; /* out of descriptors; and that was logged */
 	struct weft_timer listen_timer;
 	struct weft_list ports, paths;
+	struct weft_list mail;           /* paths with something to tell their workers */
+	struct weft_list failures;       /* connects whose failure is to be told */
+	struct weft_timer mail_timer;
 };
 
-/* ---- port.c ---- */
+/* ---- tx.c and rx.c: the hot part ---- */
 int shm_port_send(struct weft_path *path, enum weft_class class_, uint64_t meta, const void *data, uint32_t len_bytes,
 		  unsigned int flags);
 unsigned int shm_port_tx(struct weft_path *path, enum weft_class class_, const struct weft_tx_frame *frames,
@@ -173,8 +193,13 @@ void shm_stage_drop(struct shm_path *path);
 
 /* ---- path.c: a path between runner and worker ---- */
 struct shm_path *shm_path_new(struct shm_port *port);
-/* Hands a path that stands to its worker. */
-void shm_path_start(struct shm_path *path, const struct weft_hello *theirs, void *request);
+/* What the other owner has told; see mail.c. */
+void shm_path_start_on_worker(struct weft_worker *worker, const struct weft_message *message);
+void shm_path_down_on_worker(struct weft_worker *worker, const struct weft_message *message);
+void shm_path_last_on_worker(struct weft_worker *worker, const struct weft_message *message);
+void shm_path_bye_on_runner(struct weft_worker *runner, const struct weft_message *message);
+void shm_path_end_on_runner(struct weft_worker *runner, const struct weft_message *message);
+void shm_path_free_on_runner(struct weft_worker *runner, const struct weft_message *message);
 /* Tells the worker (from the runner) that the path is down. proven: the peer's process has ended or given all back. */
 void shm_path_report_down(struct shm_path *path, enum weft_down_reason reason, bool proven);
 /* On the worker: what the peer has sent is still delivered, then the path goes down. */
@@ -186,9 +211,26 @@ void shm_path_dirty(struct shm_path *path);
 void shm_path_busy(struct shm_path *path);
 void shm_path_disconnect(struct weft_path *path);
 int shm_path_share(struct weft_path *path, uint32_t segment_id);
+/* Takes the path off all lists of its port. */
+void shm_path_leave_port(struct shm_path *path);
 /* Frees everything at once; neither worker nor runner run, or both know. */
 void shm_path_free(struct shm_path *path);
 void shm_ring_bell(struct shm_path *path);
+
+/* ---- mail.c: between a path's worker and the runner ---- */
+
+/* Posts these, now or as soon as the other's mailbox has room: neither waits for the other. After SHM_TELL_FREE and
+ * SHM_TELL_LAST the path belongs to the other. */
+void shm_tell_runner(struct shm_path *path, unsigned int what);
+void shm_tell_worker(struct shm_path *path, unsigned int what);
+/* Tries again what found no room; on the worker. */
+void shm_mail_flush(struct shm_port *port);
+/* What a port's worker will be told if a connect fails; NULL without memory. Freed by free(), or kept by shm_tell_failure. */
+struct shm_failure *shm_failure_new(struct shm_port *port, void *request);
+void shm_tell_failure(struct shm_failure *failure, int error, const char *why);
+void shm_mail_init(struct shm_device *device);
+/* Forgets what is to be told to a port, or to all (NULL). */
+void shm_mail_drop(struct shm_device *device, const struct shm_port *port);
 
 /* ---- shares.c: the peer's segments ---- */
 /* Maps a segment that the peer shares; on the runner. -WEFT_EPROTO when it was shared before or the id cannot be,
@@ -205,6 +247,8 @@ int shm_control_start(struct shm_path *path);
 void shm_control_stop(struct shm_path *path);
 void shm_control_share(struct shm_path *path, uint32_t segment_id);
 void shm_control_bye(struct shm_path *path);
+/* The path's port closes: takes leave, and frees the path once the peer has done so too, or has ended. */
+void shm_control_linger(struct shm_path *path);
 
 /* ---- attach.c: how a path is made; on the runner ---- */
 int shm_attach_connect(struct weft_port *port, const char *to, const struct weft_hello *mine, void *request);

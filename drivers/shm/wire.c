@@ -97,7 +97,7 @@ static unsigned int take_fds(struct msghdr *message, int fds[SHM_FDS_MAX])
 			if (count < SHM_FDS_MAX)
 				fds[count++] = fd;
 			else
-				close(fd);
+				shm_foreign_close(fd);
 		}
 	}
 	return count;
@@ -129,6 +129,6 @@ int shm_wire_receive(int fd, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigne
 	if (rc == 0)
 		return 1;
 	while (*fd_count)
-		close(fds[--*fd_count]);
+		shm_foreign_close(fds[--*fd_count]);
 	return rc;
 }

@@ -56,6 +56,11 @@ int shm_wire_decode(const void *bytes, size_t len_bytes, struct shm_wire *out);
 /* Whether rings and armed line lie within segments of these lengths. */
 bool shm_wire_fits(const struct shm_wire *wire, uint64_t rings_len_bytes, uint64_t armed_len_bytes);
 
+/* Closes a descriptor that a peer sent, without waiting for whoever stands behind it. */
+void shm_foreign_close(int fd);
+/* Whether it is a Unix stream socket: what a bell is, and what can be watched without waiting for anybody. */
+bool shm_foreign_is_bell(int fd);
+
 /* Sends one message with up to SHM_FDS_MAX descriptors (borrows): 0 or -WEFT_EPIPE, -WEFT_EAGAIN. */
 int shm_wire_send(int fd, const struct shm_wire *wire, const int *fds, unsigned int fd_count);
 /*

@@ -90,7 +90,7 @@ static void a_device_that_cannot_be_opened_leaves_nothing(void)
 		CU_ASSERT_EQUAL(rc == 0, device != NULL);
 		if (device)
 			side_driver->device_close(&device);
-		CU_ASSERT_EQUAL(fault_count_kept(), kept);
+		CU_ASSERT_TRUE(fault_keeps_only(kept));
 	}
 	CU_ASSERT_TRUE(skip > 3);
 	side_close(&near);
@@ -115,7 +115,7 @@ static void a_port_that_cannot_be_opened_leaves_nothing(void)
 		if (port)
 			side_driver->port_close(&port);
 		side_close(&near);
-		CU_ASSERT_EQUAL(fault_count_kept(), kept);
+		CU_ASSERT_TRUE(fault_keeps_only(kept));
 	}
 	CU_ASSERT_TRUE(skip > 2);
 }
@@ -171,7 +171,7 @@ static void a_connection_that_cannot_be_made_is_said_once_and_leaves_nothing(voi
 		check_that_all_is_well();
 		side_close(&near);
 		side_close(&far);
-		CU_ASSERT_EQUAL(fault_count_kept(), kept);
+		CU_ASSERT_TRUE(fault_keeps_only(kept));
 	}
 	CU_ASSERT_TRUE(skip > 10);
 }
@@ -207,7 +207,7 @@ static void a_loan_that_cannot_be_made_is_tried_again_or_ends_the_path(void)
 		weft_buf_put(frame.loan);
 		side_close(&near);
 		side_close(&far);
-		CU_ASSERT_EQUAL(fault_count_kept(), kept);
+		CU_ASSERT_TRUE(fault_keeps_only(kept));
 	}
 	CU_ASSERT_TRUE(skip > 2);
 }
@@ -256,7 +256,7 @@ static void without_descriptors_a_connection_fails_and_others_live_on(void)
 		check_that_all_is_well();
 		side_close(&near);
 		side_close(&far);
-		CU_ASSERT_EQUAL(fault_count_kept(), kept);
+		CU_ASSERT_TRUE(fault_keeps_only(kept));
 	}
 	CU_ASSERT_TRUE(made);
 }

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <time.h>
 
 static _Thread_local struct {
 	bool armed, hit;
@@ -159,4 +160,14 @@ unsigned long fault_count_kept(void)
 	if (maps)
 		fclose(maps);
 	return descriptor_count << 32 | mapped_count;
+}
+
+bool fault_keeps_only(unsigned long kept)
+{
+	for (unsigned int tries = 0; tries < 5000; tries++) {
+		if (fault_count_kept() == kept)
+			return true;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	return false;
 }

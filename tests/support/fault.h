@@ -29,5 +29,7 @@ bool fault_disarm(void);
 const char *fault_name(void);
 /* What this process has open and mapped, as two numbers in one: equal before and after means no leak of either. */
 unsigned long fault_count_kept(void);
+/* Whether no more than that is open and mapped, now or in a moment: a descriptor from a peer may be closed in the background. */
+bool fault_keeps_only(unsigned long kept);
 
 #endif

@@ -122,9 +122,16 @@ static void attach_with_bell(struct hostile *h, int fd)
 		hostile_put(h, WEFT_CLASS_NORMAL, SHM_INLINE, 4, "fine", 4);
 }
 
+static void be_refused_with_bell(struct hostile *h, int fd)
+{
+	HOSTILE_EXPECT(fd >= 0);
+	h->attach_fds[2] = fd;
+	hostile_be_refused(h);
+}
+
 static void bell_that_is_a_file(struct hostile *h)
 {
-	attach_with_bell(h, h->memory_fd);
+	be_refused_with_bell(h, h->memory_fd);
 }
 
 /* It can always be read, and never emptied by who takes it for a socket. */
@@ -133,12 +140,12 @@ static void bell_that_is_a_full_pipe(struct hostile *h)
 	int ends[2];
 
 	HOSTILE_EXPECT(pipe2(ends, O_CLOEXEC) == 0 && write(ends[1], "xxx", 3) == 3);
-	attach_with_bell(h, ends[0]);
+	be_refused_with_bell(h, ends[0]);
 }
 
 static void bell_that_is_an_eventfd(struct hostile *h)
 {
-	attach_with_bell(h, eventfd(7, EFD_CLOEXEC));
+	be_refused_with_bell(h, eventfd(7, EFD_CLOEXEC));
 }
 
 static void bell_that_is_an_epoll(struct hostile *h)
@@ -147,7 +154,7 @@ static void bell_that_is_an_epoll(struct hostile *h)
 	struct epoll_event event = {.events = EPOLLIN};
 
 	HOSTILE_EXPECT(epoll_ctl(fd, EPOLL_CTL_ADD, always, &event) == 0);
-	attach_with_bell(h, fd);
+	be_refused_with_bell(h, fd);
 }
 
 static void bell_that_listens(struct hostile *h)
@@ -204,10 +211,10 @@ const struct hostile_attack hostile_controls[] = {
 	HOSTILE_ATTACK(shares_unsealed_memory, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(mapped_twice, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(shares_all_that_it_may, HOSTILE_STAYS),
-	HOSTILE_ATTACK(bell_that_is_a_file, HOSTILE_STAYS),
-	HOSTILE_ATTACK(bell_that_is_a_full_pipe, HOSTILE_STAYS),
-	HOSTILE_ATTACK(bell_that_is_an_eventfd, HOSTILE_STAYS),
-	HOSTILE_ATTACK(bell_that_is_an_epoll, HOSTILE_STAYS),
+	HOSTILE_ATTACK(bell_that_is_a_file, HOSTILE_REFUSED),
+	HOSTILE_ATTACK(bell_that_is_a_full_pipe, HOSTILE_REFUSED),
+	HOSTILE_ATTACK(bell_that_is_an_eventfd, HOSTILE_REFUSED),
+	HOSTILE_ATTACK(bell_that_is_an_epoll, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(bell_that_listens, HOSTILE_STAYS),
 	HOSTILE_ATTACK(bell_that_is_shut, HOSTILE_STAYS),
 	HOSTILE_ATTACK(bell_with_descriptors_in_it, HOSTILE_STAYS),

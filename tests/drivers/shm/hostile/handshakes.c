@@ -12,7 +12,7 @@
 #include <weft/segment.h>
 
 /* Says what was prepared and spoiled, and hears a refusal or nothing at all. */
-static void say_and_hear_no(struct hostile *h)
+void hostile_be_refused(struct hostile *h)
 {
 	struct shm_wire wire;
 	int type;
@@ -30,7 +30,7 @@ static void say_and_hear_no(struct hostile *h)
 	static void name(struct hostile *h)  \
 	{                                    \
 		__VA_ARGS__;                 \
-		say_and_hear_no(h);          \
+		hostile_be_refused(h);          \
 	}
 
 SPOILED(wrong_magic, h->attach.magic ^= 1)
@@ -96,7 +96,7 @@ static void files_that_are_no_memory(struct hostile *h)
 	for (unsigned int i = 0; i < 4; i++) {
 		h->attach_fds[0] = h->attach_fds[1] = open(other_files[i], O_RDONLY | O_CLOEXEC);
 		HOSTILE_EXPECT(h->attach_fds[0] >= 0);
-		say_and_hear_no(h);
+		hostile_be_refused(h);
 	}
 }
 
@@ -105,10 +105,10 @@ static void sockets_and_pipes_as_memory(struct hostile *h)
 	int ends[2];
 
 	h->attach_fds[0] = h->attach_fds[1] = h->bell_fd;
-	say_and_hear_no(h);
+	hostile_be_refused(h);
 	HOSTILE_EXPECT(pipe2(ends, O_CLOEXEC) == 0);
 	h->attach_fds[0] = ends[0];
-	say_and_hear_no(h);
+	hostile_be_refused(h);
 }
 
 static void say_with_memory(struct hostile *h, size_t len_bytes, size_t said_bytes, unsigned int seals)
@@ -118,7 +118,7 @@ static void say_with_memory(struct hostile *h, size_t len_bytes, size_t said_byt
 	memcpy(&header, h->memory, sizeof header);
 	header.len_bytes = said_bytes;
 	h->attach_fds[0] = h->attach_fds[1] = hostile_memfd(len_bytes, &header, seals, NULL);
-	say_and_hear_no(h);
+	hostile_be_refused(h);
 	close(h->attach_fds[0]);
 }
 
@@ -150,14 +150,14 @@ static void memory_with_a_hole(struct hostile *h)
 	HOSTILE_EXPECT(pwrite(fd, h->memory, 64, 0) == 64);
 	HOSTILE_EXPECT(fcntl(fd, F_ADD_SEALS, HOSTILE_ALL_SEALS) == 0);
 	h->attach_fds[0] = h->attach_fds[1] = fd;
-	say_and_hear_no(h);
+	hostile_be_refused(h);
 }
 
 static void wrong_header(struct hostile *h)
 {
 	for (size_t i = 0; i < 36; i++) {
 		h->memory[i] ^= 0x55;
-		say_and_hear_no(h);
+		hostile_be_refused(h);
 		h->memory[i] ^= 0x55;
 	}
 }
@@ -167,7 +167,7 @@ static void second_segment_wrong(struct hostile *h)
 {
 	h->attach.armed.segment_id = 1;
 	h->attach_fds[1] = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	say_and_hear_no(h);
+	hostile_be_refused(h);
 }
 
 const struct hostile_attack hostile_handshakes[] = {

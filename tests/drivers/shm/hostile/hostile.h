@@ -39,6 +39,7 @@ enum hostile_outcome {
 	HOSTILE_REFUSED,   /* never made */
 	HOSTILE_VIOLATION, /* closed by the victim, and counted */
 	HOSTILE_DIED,      /* ended with the attacker */
+	HOSTILE_HUNG_UP,   /* ended by an attacker that lives on */
 	HOSTILE_CLOSED,    /* ended in good order */
 	HOSTILE_STAYS,     /* nothing that could do harm: it goes on */
 	HOSTILE_FORGED,    /* the same, but releases of nothing are counted */
@@ -73,6 +74,8 @@ int hostile_receive(struct hostile *h, struct shm_wire *wire, int fds[SHM_FDS_MA
 void hostile_say_attach(struct hostile *h);
 /* All of a right handshake. */
 void hostile_attach(struct hostile *h);
+/* Says ATTACH and expects no for an answer. */
+void hostile_be_refused(struct hostile *h);
 /* A control message of that type about a segment. */
 struct shm_wire hostile_control(enum shm_message_type type, uint32_t segment_id);
 /* Shares a segment of ours with the victim and waits until it has mapped it. Its length is HOSTILE_MEMORY_BYTES. */

@@ -109,7 +109,7 @@ const struct hostile_attack hostile_lives[] = {
 	HOSTILE_ATTACK(vanishes_after_it_spoke, HOSTILE_GONE),
 	HOSTILE_ATTACK(vanishes_when_accepted, HOSTILE_DIED),
 	HOSTILE_ATTACK(vanishes_with_loans, HOSTILE_DIED),
-	HOSTILE_ATTACK(hangs_up_and_lives_on, HOSTILE_DIED),
+	HOSTILE_ATTACK(hangs_up_and_lives_on, HOSTILE_HUNG_UP),
 	HOSTILE_ATTACK(takes_leave_with_loans, HOSTILE_CLOSED),
 	HOSTILE_ATTACK(stops_with_loans, HOSTILE_STAYS),
 	HOSTILE_ATTACK(forks_and_vanishes, HOSTILE_DIED),

@@ -138,7 +138,7 @@ static void releases_of_nothing(struct hostile *h)
 
 HEAD(head_far_ahead, WEFT_CLASS_NORMAL, 1000000)
 HEAD(head_before_the_beginning, WEFT_CLASS_NORMAL, UINT32_MAX - 1000)
-HEAD(head_that_may_be_slow, WEFT_CLASS_NORMAL, UINT32_MAX)
+HEAD(head_that_goes_back, WEFT_CLASS_NORMAL, UINT32_MAX)
 HEAD(head_half_the_world_away, WEFT_CLASS_NORMAL, 0x80000000u)
 HEAD(head_of_express_far_ahead, WEFT_CLASS_EXPRESS, 1000000)
 
@@ -280,7 +280,7 @@ const struct hostile_attack hostile_messages[] = {
 	HOSTILE_ATTACK(releases_of_nothing, HOSTILE_STAYS),
 	HOSTILE_ATTACK(head_far_ahead, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(head_before_the_beginning, HOSTILE_VIOLATION),
-	HOSTILE_ATTACK(head_that_may_be_slow, HOSTILE_STAYS),
+	HOSTILE_ATTACK(head_that_goes_back, HOSTILE_ANY), /* noticed if the ring is full by then */
 	HOSTILE_ATTACK(head_half_the_world_away, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(head_of_express_far_ahead, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(scribbles_over_everything, HOSTILE_ANY),
