@@ -49,13 +49,17 @@ void weft_worker_take(struct weft_worker *worker)
 	weft__owner_claim(worker);
 }
 
+bool weft_worker_forked(const struct weft_worker *worker)
+{
+	return atomic_load_explicit(&worker->fork_generation, memory_order_relaxed) !=
+	       atomic_load_explicit(&generation, memory_order_relaxed);
+}
+
 bool weft_worker_is_owner(const struct weft_worker *worker)
 {
 	uint64_t owner = atomic_load_explicit(&worker->owner, memory_order_relaxed);
 
-	return (owner == 0 || owner == self) &&
-	       atomic_load_explicit(&worker->fork_generation, memory_order_relaxed) ==
-		       atomic_load_explicit(&generation, memory_order_relaxed);
+	return (owner == 0 || owner == self) && !weft_worker_forked(worker);
 }
 
 void weft_worker_assert_owner(const struct weft_worker *worker, const char *what)

@@ -80,6 +80,8 @@ WEFT_API const char *weft_worker_name(const struct weft_worker *worker);
 WEFT_API void *weft_worker_user(const struct weft_worker *worker);
 /* Whether the caller is the owner (or nobody is yet). Thread: any. */
 WEFT_API bool weft_worker_is_owner(const struct weft_worker *worker);
+/* Whether the worker was opened before this process was forked: it is the parent's. Async-signal-safe. Thread: any. */
+WEFT_API bool weft_worker_forked(const struct weft_worker *worker);
 /*
  * Makes the calling thread the owner: for handing a worker on, and for taking it down once the thread that turned it has
  * ended or waits. Thread: any, while nobody else is in a call on the worker.

@@ -66,9 +66,10 @@ static void a_forked_child_owns_nothing_of_its_parent(void)
 	weft_worker_poll(worker);
 	pid = fork();
 	if (pid == 0)
-		_exit(weft_worker_is_owner(worker) ? 1 : 0);
+		_exit(weft_worker_is_owner(worker) || !weft_worker_forked(worker) ? 1 : 0);
 	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
 	CU_ASSERT_EQUAL(status, 0);
+	CU_ASSERT_FALSE(weft_worker_forked(worker));
 	CU_ASSERT_TRUE(weft_worker_is_owner(worker));
 	tear_down();
 }
