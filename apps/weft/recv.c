@@ -16,7 +16,6 @@ struct receiving {
 	const char *name;
 	struct weft_node *node;
 	struct weft_worker *worker;
-	struct weft_sender *watch; /* towards the sender: tells when it is gone */
 	uint64_t from;             /* its incarnation; 0: nobody yet */
 	uint64_t received_bytes;
 	struct progress progress;
@@ -50,28 +49,25 @@ static void finish(struct receiving *receiving, int status)
 	receiving->done = true;
 }
 
-static void on_event(struct weft_sender *sender, enum weft_sender_event event, int cause, void *user)
+static void on_peer(enum weft_peer_event event, const struct weft_peer *peer, void *user)
 {
 	struct receiving *receiving = user;
 
-	(void)sender;
-	if ((event == WEFT_SENDER_LOST || event == WEFT_SENDER_FAILED) && !receiving->done)
-		finish(receiving, weft_set_error(cause, "the sender ended before its stream did, after %llu bytes",
+	if (event != WEFT_PEER_CAME && peer->incarnation == receiving->from && !receiving->done)
+		finish(receiving, weft_set_error(event == WEFT_PEER_LOST ? peer->cause : -WEFT_ECLOSED,
+						 "the sender %s before its stream ended, after %llu bytes",
+						 event == WEFT_PEER_LOST ? "died" : "left",
 						 (unsigned long long)receiving->received_bytes));
 }
 
 static void begin(struct receiving *receiving, struct weft_rx *rx)
 {
-	struct weft_sender_opts opts = {.size = sizeof opts, .on_event = on_event, .user = receiving};
-
 	if (receiving->from) {
 		weft_reply_error(rx, -WEFT_EBUSY);
 		return;
 	}
 	receiving->from = rx->peer_incarnation;
 	progress_start(&receiving->progress, "received", 0);
-	if (weft_sender_open(rx->worker, rx->channel, rx->peer, &opts, &receiving->watch) < 0)
-		finish(receiving, -WEFT_EIO);
 	weft_reply(rx, NULL, 0);
 }
 
@@ -145,6 +141,7 @@ static int run(struct receiving *receiving)
 	if (rc < 0)
 		return rc;
 	receiving->worker = weft_node_worker(receiving->node, 0);
+	weft_channel_on_peer(channel, on_peer, receiving);
 	weft_channel_handle(channel, on_message, receiving);
 	while (!receiving->done && !stream_interrupted)
 		weft_worker_turn(receiving->worker, WEFT_NEVER);

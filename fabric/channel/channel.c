@@ -80,7 +80,9 @@ int weft_channel_open(struct weft_node *node, const char *name, const struct wef
 	int rc;
 
 	weft_channel_opts_init(&defaults, sizeof defaults);
-	rc = check_opts(opts ? opts : &defaults, name);
+	rc = weft__node_fork_check(node);
+	if (rc == 0)
+		rc = check_opts(opts ? opts : &defaults, name);
 	if (rc < 0)
 		return rc;
 	channel = calloc(1, sizeof *channel);
@@ -97,6 +99,13 @@ int weft_channel_open(struct weft_node *node, const char *name, const struct wef
 		free(channel);
 		return weft_set_error(WEFT_EEXIST, "channel \"%s\" is open already on node \"%s\"", name, node->name);
 	}
+	if (node->channel_count >= node->opts.channels_max) {
+		pthread_mutex_unlock(&node->lock);
+		free(channel);
+		return weft_set_error(WEFT_ENOSPC, "channel \"%s\": all channels_max %u of node \"%s\" are open; close some, "
+				      "or raise it", name, node->opts.channels_max, node->name);
+	}
+	node->channel_count++;
 	weft_list_push_back(&node->channels, &channel->in_node);
 	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
 		if (node->stations[i]) {
@@ -134,8 +143,11 @@ void weft_channel_close(struct weft_channel **channel_ptr)
 		return;
 	*channel_ptr = NULL;
 	node = channel->node;
+	if (weft__node_forked(node))
+		return;
 	pthread_mutex_lock(&node->lock);
 	weft_list_remove(&channel->in_node);
+	node->channel_count--;
 	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
 		if (node->stations[i]) {
 			atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
@@ -149,10 +161,11 @@ void weft_channel_close(struct weft_channel **channel_ptr)
 
 struct set_handler {
 	struct weft_channel *channel;
+	enum { SET_HANDLER, SET_PLACE, SET_ON_PEER } what;
 	weft_rx_fn *handler;
 	weft_place_fn *place;
+	weft_peer_fn *on_peer;
 	void *user;
-	bool is_place;
 	_Atomic unsigned int refs;
 };
 
@@ -171,14 +184,41 @@ static void set_unref(struct set_handler *set)
 	}
 }
 
-static void remember(struct weft_channel *channel, const struct set_handler *what)
+/* For workers that are attached later. */
+static void remember(struct weft_channel *channel, const struct set_handler *set)
 {
-	if (what->is_place) {
-		channel->place = what->place;
-		channel->place_user = what->user;
-	} else {
-		channel->handler = what->handler;
-		channel->handler_user = what->user;
+	switch (set->what) {
+	case SET_HANDLER:
+		channel->handler = set->handler;
+		channel->handler_user = set->user;
+		break;
+	case SET_PLACE:
+		channel->place = set->place;
+		channel->place_user = set->user;
+		break;
+	case SET_ON_PEER:
+		channel->on_peer = set->on_peer;
+		channel->on_peer_user = set->user;
+		break;
+	}
+}
+
+static void apply(struct weft__view *view, const struct set_handler *set)
+{
+	switch (set->what) {
+	case SET_HANDLER:
+		view->handler = set->handler;
+		view->handler_user = set->user;
+		break;
+	case SET_PLACE:
+		view->place = set->place;
+		view->place_user = set->user;
+		break;
+	case SET_ON_PEER:
+		view->on_peer = set->on_peer;
+		view->on_peer_user = set->user;
+		weft__peers_watch(view);
+		break;
 	}
 }
 
@@ -188,15 +228,9 @@ static void apply_handler(struct weft__station *station, void *argument)
 	struct weft__view *view = weft__view_find(station, set->channel->name);
 
 	if (view && view->channel == set->channel) {
-		if (set->is_place) {
-			view->place = set->place;
-			view->place_user = set->user;
-		} else {
-			view->handler = set->handler;
-			view->handler_user = set->user;
-			station->unexpected_due |= !weft_list_empty(&view->unexpected);
-		}
-		if (weft__view_receives(view))
+		apply(view, set);
+		station->views_due |= view->handler && !weft_list_empty(&view->unexpected);
+		if (set->what != SET_ON_PEER && weft__view_receives(view))
 			tell_lanes(view);
 	}
 	set_unref(set);
@@ -205,17 +239,21 @@ static void apply_handler(struct weft__station *station, void *argument)
 static void set_on_all(struct weft_channel *channel, const struct set_handler *what)
 {
 	struct weft_node *node = channel->node;
-	struct set_handler *set = malloc(sizeof *set);
+	struct set_handler *set;
 
+	if (weft__node_forked(node))
+		return;
+	set = malloc(sizeof *set);
 	if (!set) {
 		weft__node_degrade(node, "no memory to set the handler of channel %s", channel->name);
 		return;
 	}
+	set->what = what->what;
 	set->channel = channel;
 	set->handler = what->handler;
 	set->place = what->place;
+	set->on_peer = what->on_peer;
 	set->user = what->user;
-	set->is_place = what->is_place;
 	atomic_init(&set->refs, 1);
 	atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
 	pthread_mutex_lock(&node->lock);
@@ -231,12 +269,17 @@ static void set_on_all(struct weft_channel *channel, const struct set_handler *w
 
 void weft_channel_handle(struct weft_channel *channel, weft_rx_fn *handler, void *user)
 {
-	set_on_all(channel, &(struct set_handler){.handler = handler, .user = user});
+	set_on_all(channel, &(struct set_handler){.what = SET_HANDLER, .handler = handler, .user = user});
 }
 
 void weft_channel_place(struct weft_channel *channel, weft_place_fn *hook, void *user)
 {
-	set_on_all(channel, &(struct set_handler){.place = hook, .user = user, .is_place = true});
+	set_on_all(channel, &(struct set_handler){.what = SET_PLACE, .place = hook, .user = user});
+}
+
+void weft_channel_on_peer(struct weft_channel *channel, weft_peer_fn *on_peer, void *user)
+{
+	set_on_all(channel, &(struct set_handler){.what = SET_ON_PEER, .on_peer = on_peer, .user = user});
 }
 
 const char *weft_channel_name(const struct weft_channel *channel)

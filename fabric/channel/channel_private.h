@@ -19,6 +19,8 @@ struct weft_channel {
 	void *handler_user;
 	weft_place_fn *place;
 	void *place_user;
+	weft_peer_fn *on_peer;
+	void *on_peer_user;
 };
 
 /* A channel as one worker sees it. */
@@ -29,6 +31,9 @@ struct weft__view {
 	void *handler_user;
 	weft_place_fn *place;
 	void *place_user;
+	weft_peer_fn *on_peer;
+	void *on_peer_user;
+	struct weft_list notes;      /* about peers, to be told */
 	bool posts;                  /* the application posts receives */
 	struct weft_list in_station;
 	struct weft_list lanes;      /* of peers, opened on it */
@@ -63,6 +68,8 @@ struct weft_sender {
 	unsigned int pending_events; /* bits of weft_sender_event */
 	int cause;
 	bool wants_writable;
+	uint64_t woken_sequence; /* how much it had sent when it was last told that there may be room */
+	bool parked;            /* was ready; its link is idle, and the next send wakes it */
 	struct weft_list in_link, in_view, in_events, in_blocked, in_requesters;
 
 	struct weft__request_slot *requests; /* made at the first request */
@@ -86,6 +93,7 @@ struct weft_loan {
 	/* while it waits for a taker */
 	uint32_t sequence;
 	bool has_header, is_request;
+	bool ack_now;               /* its sender wants to hear at once that it was consumed */
 	uint64_t tag, immediate, request_id;
 	uint64_t peer_incarnation;
 	char peer[WEFT_NAME_MAX + 1]; /* who may be gone by then */
@@ -110,6 +118,7 @@ struct weft_call {
 	struct weft__link *to; /* NULL: the requester is gone */
 	uint64_t request_id;
 	uint16_t lane;
+	uint8_t class_; /* enum weft_class */
 };
 
 /* ---- view.c ---- */
@@ -124,18 +133,49 @@ int weft__view_add(struct weft__station *station, struct weft_channel *channel);
 void weft__view_drop(struct weft__view *view);
 void weft__channel_unref(struct weft_channel *channel);
 
+/* ---- peers.c: who sends to a channel ---- */
+struct weft__note *weft__note_new(void);
+/* The lane has found its channel; tells if it is the first of its link. */
+void weft__peer_came(struct weft__rx_lane *lane);
+/* The lane ends, and is off its view's list; tells if it was the last of its link. Takes its note. */
+void weft__peer_gone(struct weft__rx_lane *lane, int cause);
+/* The application wants to hear of peers from now on. */
+void weft__peers_watch(struct weft__view *view);
+/* Runs the callbacks that are due, at most max. */
+unsigned int weft__notes_run(struct weft__view *view, unsigned int max);
+void weft__notes_drop(struct weft__view *view);
+
 /* ---- deliver.c ---- */
 /* Hands one message to its channel. */
 void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame);
+/* A message as a loan that waits in its lane, inside its sender's window; NULL without memory. */
+struct weft_loan *weft__message_hold(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame);
+/* A held message as the rx that it would have been. Its lane is NULL when the sender has gone since. */
+void weft__rx_of_loan(struct weft__view *view, struct weft_loan *loan, struct weft_rx *out);
+
+/* ---- placing.c: large messages are copied in pieces ---- */
+/* Whether a message is large enough. */
+bool weft__is_large(size_t len_bytes);
+/* Begins to copy loan to op's buffer; op->as.posted is filled in. Takes the loan and op. */
+void weft__placing_begin(struct weft_op *op, struct weft_loan *loan);
+/* Copies at most budget_bytes. Returns whether anything was. */
+unsigned int weft__placing_run(struct weft__station *station, size_t budget_bytes);
+/* Ends those of a view that is being closed. */
+void weft__placing_drop(struct weft__view *view);
 
 /* ---- sender.c ---- */
 void weft__sender_event(struct weft_sender *sender, enum weft_sender_event event, int cause);
 void weft__sender_ready(struct weft_sender *sender);
+/* Nothing is sent until the link is awake again. */
+void weft__sender_park(struct weft_sender *sender);
+void weft__sender_unpark(struct weft_sender *sender);
 void weft__sender_lost(struct weft_sender *sender, int cause);
 /* From a link that was never up to one that is; the sender may be lost when that has no lane left. */
 void weft__sender_move(struct weft_sender *sender, struct weft__link *to);
 /* Remembers that the application met back-pressure. by_driver: nothing will tell us when it ends. Returns -WEFT_EAGAIN. */
 int weft__sender_again(struct weft_sender *sender, bool by_driver);
+/* The driver may have room again. */
+void weft__sender_unblock(struct weft_sender *sender);
 unsigned int weft__senders_run_events(struct weft__station *station, unsigned int max);
 
 /* ---- loan.c ---- */
@@ -161,15 +201,16 @@ uint32_t weft__head_make(unsigned char head[24], bool has_header, uint64_t tag, 
 int weft__send_buf(struct weft_sender *sender, struct weft__tx_lane *lane, enum weft__kind kind, unsigned int flags,
 		   const unsigned char *head, uint32_t head_len_bytes, struct weft_buf *buf, size_t offset_bytes,
 		   size_t len_bytes, struct weft_op *op);
+/* What a send with WEFT_ZERO_COPY says where it would copy. */
+int weft__would_copy(const struct weft_sender *sender, size_t len_bytes);
 /* What a send says on a sender that is not ready. */
 int weft__sender_refuse(struct weft_sender *sender);
 /* Whether the sender takes a message of this length on the lane now: 0, or why not. */
 int weft__check_lane(struct weft_sender *sender, const struct weft__tx_lane *lane, size_t len_bytes);
-/* There is no room and the delivery is not reliable: drops the message, or keeps it as the latest. */
-int weft__send_unreliable(struct weft_sender *sender, struct weft__tx_lane *lane, const void *data, size_t len_bytes,
-			  const struct weft_send_opts *how);
-/* Sends the latest messages that found no room. */
-void weft__sender_push_latest(struct weft_sender *sender);
+/* The same for small data: one frame, no memory. */
+int weft__send_inline(struct weft_sender *sender, struct weft__tx_lane *lane, unsigned int meta_flags,
+		      const unsigned char *head, uint32_t head_len_bytes, const void *data, size_t len_bytes,
+		      unsigned int tx_flags);
 /* Whether the lane's credit allows a message of this length. */
 static inline bool weft__lane_has_credit(const struct weft__tx_lane *lane, size_t len_bytes)
 {
@@ -178,6 +219,16 @@ static inline bool weft__lane_has_credit(const struct weft__tx_lane *lane, size_
 		(lane->next_sequence == lane->delivered_sequence && /* and nothing is kept: all of the window is there */
 		 (int64_t)(lane->limit_bytes - lane->sent_bytes - lane->window_bytes) >= 0));
 }
+
+/* ---- latest.c: deliveries that are not reliable ---- */
+
+/* There is no room: drops the message, or keeps it as the latest, in a copy or, with loan, as it is. 0, -WEFT_EAGAIN. */
+int weft__send_unreliable(struct weft_sender *sender, struct weft__tx_lane *lane, const void *data, size_t len_bytes,
+			  struct weft_buf *loan, const struct weft_send_opts *how);
+/* The lane's latest message, if there is one, is not sent any more. */
+void weft__latest_drop(struct weft__tx_lane *lane, int status);
+/* Sends the latest messages as far as there is credit; false when the driver has no room. */
+bool weft__latest_flush(struct weft__link *link);
 
 /* ---- request.c, reply.c ---- */
 void weft__request_reply(struct weft__link *link, const struct weft_rx_frame *frame);

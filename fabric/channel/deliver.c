@@ -44,37 +44,69 @@ static void copy_to(struct weft__station *station, const struct weft_rx *rx, voi
 		done(op, copied < rx->len_bytes ? -WEFT_ETRUNCATED : 0, &received, user);
 }
 
-static void complete_posted(struct weft_op *op, const struct weft_rx *rx)
+/* Copies a large message in pieces, in the turns to come, if it may stay where it is until then. */
+static bool place_later(struct weft_op *op, struct weft__rx_lane *lane, struct weft_rx *rx,
+			const struct weft_rx_frame *frame)
+{
+	struct weft_loan *loan;
+
+	if (!frame->loan_data || !weft__is_large(rx->len_bytes) || !(loan = weft__message_hold(lane, rx, frame)))
+		return false;
+	weft__placing_begin(op, loan);
+	return true;
+}
+
+static void complete_posted(struct weft_op *op, struct weft__rx_lane *lane, struct weft_rx *rx,
+			    const struct weft_rx_frame *frame)
 {
 	weft_list_remove(&op->link);
+	if (place_later(op, lane, rx, frame))
+		return;
 	copy_to(op->station, rx, op->as.posted.buffer, op->as.posted.len_bytes, op, op->as.posted.done, op->user);
 	weft__op_put(op);
 }
 
-/* True when the hook has dealt with the message. */
-static bool place(struct weft__view *view, const struct weft_rx *rx)
+/* As place_later, for where the hook said. */
+static bool place_hooked_later(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame,
+			       const struct weft_placement *placement)
 {
+	struct weft_op *op;
+
+	if (!frame->loan_data || !weft__is_large(rx->len_bytes) ||
+	    !(op = weft__op_get(lane->link->station, WEFT__OP_PLACING)))
+		return false;
+	op->user = placement->user;
+	op->as.posted.view = lane->view;
+	op->as.posted.buffer = placement->buffer;
+	op->as.posted.len_bytes = rx->len_bytes;
+	op->as.posted.done = placement->done;
+	op->as.posted.by_hook = true;
+	if (place_later(op, lane, rx, frame))
+		return true;
+	weft__op_put(op);
+	return false;
+}
+
+/* True when the hook has dealt with the message. */
+static bool place(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame)
+{
+	struct weft__view *view = lane->view;
 	struct weft_placement placement = {0};
 	int rc = view->place(rx, rx->len_bytes, &placement, view->place_user);
 
 	if (rc == -WEFT_EAGAIN)
 		return false;
-	if (rc == 0)
+	if (rc == 0 && !place_hooked_later(lane, rx, frame, &placement))
 		copy_to(view->station, rx, placement.buffer, rx->len_bytes, NULL, placement.done, placement.user);
 	return true;
 }
 
-/* Keeps the message until something is posted for it. */
-static void wait_for_taker(struct weft__view *view, struct weft__rx_lane *lane, struct weft_rx *rx,
-			   const struct weft_rx_frame *frame)
+struct weft_loan *weft__message_hold(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame)
 {
 	struct weft_loan *loan;
 
-	if (weft__loan_of_frame(lane, rx, frame, &loan) < 0) {
-		/* The window bounds how many can wait; beyond memory the link cannot go on without losing one. */
-		weft__link_violation(lane->link, "more unexpected messages than memory");
-		return;
-	}
+	if (weft__loan_of_frame(lane, rx, frame, &loan) < 0)
+		return NULL;
 	rx->reserved[WEFT__RX_STATE] |= WEFT__RX_KEPT;
 	loan->tag = rx->tag;
 	loan->immediate = rx->immediate;
@@ -82,11 +114,24 @@ static void wait_for_taker(struct weft__view *view, struct weft__rx_lane *lane, 
 	loan->is_request = rx->is_request;
 	loan->request_id = rx->reserved[WEFT__RX_REQUEST_ID];
 	loan->sequence = lane->next_sequence - 1;
+	loan->ack_now = weft__meta_flags(frame->meta) & WEFT__ACK_NOW;
 	loan->peer_incarnation = rx->peer_incarnation;
 	memcpy(loan->peer, lane->link->peer_node, sizeof loan->peer);
 	weft_list_remove(&loan->in_lane);
 	weft_list_push_back(&lane->unexpected, &loan->in_lane);
-	weft_list_push_back(&view->unexpected, &loan->link);
+	return loan;
+}
+
+/* Keeps the message until something is posted for it. */
+static void wait_for_taker(struct weft__view *view, struct weft__rx_lane *lane, struct weft_rx *rx,
+			   const struct weft_rx_frame *frame)
+{
+	struct weft_loan *loan = weft__message_hold(lane, rx, frame);
+
+	if (loan)
+		weft_list_push_back(&view->unexpected, &loan->link);
+	else /* the window bounds how many can wait; beyond memory the link cannot go on without losing one */
+		weft__link_violation(lane->link, "more unexpected messages than memory");
 }
 
 void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame)
@@ -94,10 +139,10 @@ void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct 
 	struct weft__view *view = lane->view;
 	struct weft_op *op;
 
-	if (view->place && place(view, rx))
+	if (view->place && place(lane, rx, frame))
 		return;
 	if (!weft_list_empty(&view->posted) && (op = find_posted(view, rx->tag))) {
-		complete_posted(op, rx);
+		complete_posted(op, lane, rx, frame);
 		return;
 	}
 	if (view->handler)
@@ -108,8 +153,7 @@ void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct 
 
 /* ---- messages that came before their receive ---- */
 
-/* A waiting message as the rx that it would have been. Its lane is NULL when the sender has gone since. */
-static void rx_of_loan(struct weft__view *view, struct weft_loan *loan, struct weft_rx *out)
+void weft__rx_of_loan(struct weft__view *view, struct weft_loan *loan, struct weft_rx *out)
 {
 	struct weft__rx_lane *lane = loan->lane;
 
@@ -139,15 +183,13 @@ static void unqueue(struct weft_loan *loan)
 	weft_list_push_back(&loan->station->kept, &loan->in_lane);
 }
 
-static struct weft_loan *take_unexpected(struct weft__view *view, const struct weft_op *op)
+static struct weft_loan *find_unexpected(struct weft__view *view, const struct weft_op *op)
 {
 	WEFT_LIST_FOR_EACH(at, &view->unexpected) {
 		struct weft_loan *loan = WEFT_CONTAINER_OF(at, struct weft_loan, link);
 
-		if (tag_fits(op, loan->tag)) {
-			unqueue(loan);
+		if (tag_fits(op, loan->tag))
 			return loan;
-		}
 	}
 	return NULL;
 }
@@ -164,9 +206,22 @@ static void end_posted(struct weft_op *op)
 			op->as.posted.done(op, op->status, &nothing, op->user);
 		return;
 	}
-	rx_of_loan(op->as.posted.view, loan, &rx);
+	weft__rx_of_loan(op->as.posted.view, loan, &rx);
 	copy_to(op->station, &rx, op->as.posted.buffer, op->as.posted.len_bytes, op, op->as.posted.done, op->user);
 	weft_loan_release(loan);
+}
+
+/* The message is there: the callback comes in the next turn, or when it has been copied. */
+static void finish_waiting(struct weft_op *op)
+{
+	unqueue(op->as.posted.loan);
+	weft__op_finish(op, 0);
+}
+
+static void start_waiting(struct weft_op *op)
+{
+	weft_list_remove(&op->as.posted.loan->link);
+	weft__placing_begin(op, op->as.posted.loan);
 }
 
 int weft_recv_post(struct weft_worker *worker, struct weft_channel *channel, void *buffer, size_t len_bytes,
@@ -175,7 +230,10 @@ int weft_recv_post(struct weft_worker *worker, struct weft_channel *channel, voi
 	struct weft__station *station = weft__station_of(worker);
 	struct weft__view *view = weft__view_find(station, channel->name);
 	struct weft_op *op;
+	int rc = weft__node_fork_check(station->node);
 
+	if (rc < 0)
+		return rc;
 	if (!view || (!buffer && len_bytes))
 		return weft_set_error(WEFT_EINVAL, "no such channel on this worker, or no buffer");
 	op = weft__op_get(station, WEFT__OP_POSTED);
@@ -189,11 +247,14 @@ int weft_recv_post(struct weft_worker *worker, struct weft_channel *channel, voi
 	op->as.posted.tag = wanted_tag;
 	op->as.posted.mask = mask;
 	op->as.posted.done = done;
-	op->as.posted.loan = take_unexpected(view, op);
-	if (op->as.posted.loan)
-		weft__op_finish(op, 0);
-	else
+	op->as.posted.by_hook = false;
+	op->as.posted.loan = find_unexpected(view, op);
+	if (!op->as.posted.loan)
 		weft_list_push_back(&view->posted, &op->link);
+	else if (weft__is_large(op->as.posted.loan->len_bytes))
+		start_waiting(op);
+	else
+		finish_waiting(op);
 	weft__view_receiving(view);
 	if (out)
 		*out = op;
@@ -208,7 +269,7 @@ unsigned int weft__view_run_unexpected(struct weft__view *view, unsigned int max
 		struct weft_loan *loan = WEFT_CONTAINER_OF(view->unexpected.next, struct weft_loan, link);
 		struct weft_rx rx;
 
-		rx_of_loan(view, loan, &rx);
+		weft__rx_of_loan(view, loan, &rx);
 		unqueue(loan);
 		view->handler(&rx, view->handler_user);
 		weft_loan_release(loan);

@@ -18,6 +18,7 @@ struct weft_loan *weft__loan_alloc(struct weft__station *station)
 	loan->buf = NULL;
 	loan->from = NULL;
 	loan->lane = NULL;
+	loan->ack_now = false;
 	return loan;
 }
 
@@ -29,7 +30,7 @@ static void give_window_back(struct weft_loan *loan)
 	lane->held_messages--;
 	lane->held_bytes -= loan->len_bytes;
 	loan->lane = NULL;
-	weft__rx_lane_credit(lane, false);
+	weft__rx_lane_credit(lane, loan->ack_now);
 }
 
 void weft__loan_free(struct weft_loan *loan)
@@ -39,7 +40,7 @@ void weft__loan_free(struct weft_loan *loan)
 	weft_list_remove(&loan->link);
 	weft_list_remove(&loan->in_lane);
 	if (loan->lane)
-		give_window_back(loan);
+		give_window_back(loan); /* off its lane's list: what is told counts it as delivered */
 	if (loan->buf) {
 		weft_buf_put(loan->buf);
 	} else if (loan->from) {

@@ -41,7 +41,13 @@ void weft__op_put(struct weft_op *op)
 
 static void release_staged(struct weft_op *op)
 {
-	op->lane->staged_count--;
+	struct weft__tx_lane *lane = op->lane;
+
+	weft_list_remove(&op->link);
+	if (!--lane->staged_count) {
+		weft_list_remove(&lane->in_staged);
+		lane->deficit_bytes = 0;
+	}
 	if (op->as.staged.buf)
 		weft_buf_put(op->as.staged.buf);
 	if (op->as.staged.iov != op->as.staged.iov_storage)
@@ -75,10 +81,16 @@ unsigned int weft__ops_run_finished(struct weft__station *station, unsigned int 
 
 void weft_op_cancel(struct weft_op *op)
 {
+	if (weft__node_forked(op->station->node))
+		return;
 	switch (op->kind) {
 	case WEFT__OP_STAGED:
 	case WEFT__OP_POSTED:
+	case WEFT__OP_PLACING:
 		weft__op_finish(op, -WEFT_ECANCELED);
+		break;
+	case WEFT__OP_LATEST:
+		weft__latest_drop(op->lane, -WEFT_ECANCELED);
 		break;
 	case WEFT__OP_REQUEST:
 		weft__request_cancel(op);

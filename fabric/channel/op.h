@@ -16,9 +16,11 @@ enum weft__op_kind {
 	WEFT__OP_FREE,
 	WEFT__OP_LENT,     /* a loan is out; done when it comes home (WEFT_SENT) */
 	WEFT__OP_UNACKED,  /* waits in its lane's list for delivery (WEFT_DELIVERED) */
+	WEFT__OP_LATEST,   /* of its lane's latest message, which waits for room */
 	WEFT__OP_STAGED,   /* foreign memory being copied, in its link's list */
 	WEFT__OP_FINISHED, /* waits for its callback in the next turn */
 	WEFT__OP_POSTED,   /* a posted receive, in its view's list */
+	WEFT__OP_PLACING,  /* a large message being copied to where it belongs, in the station's list */
 	WEFT__OP_REQUEST,  /* in its sender's table */
 	WEFT__OP_REPLY,    /* found the ring full, in its link's list */
 };
@@ -52,7 +54,9 @@ struct weft_op {
 			size_t len_bytes;
 			uint64_t tag, mask;
 			weft_recv_fn *done;
-			struct weft_loan *loan; /* the message that was there already */
+			struct weft_loan *loan; /* the message that was there already, or is being copied */
+			size_t copied_bytes;
+			bool by_hook;           /* placed, not posted */
 		} posted;
 		struct {
 			struct weft_sender *sender;
@@ -65,6 +69,7 @@ struct weft_op {
 			size_t len_bytes;
 			uint64_t request_id;
 			uint16_t lane;
+			uint8_t class_;
 			bool is_error;
 		} reply;
 	} as;

@@ -11,6 +11,7 @@ struct reply_to {
 	struct weft__link *link;
 	uint64_t request_id;
 	uint16_t lane;
+	uint8_t class_; /* of the request's channel: an answer is as urgent as its question */
 };
 
 static bool tx_small(const struct reply_to *to, bool is_error, const void *data, size_t len_bytes)
@@ -23,7 +24,7 @@ static bool tx_small(const struct reply_to *to, bool is_error, const void *data,
 		.data_len_bytes = (uint32_t)len_bytes,
 	};
 
-	return weft__tx_one(to->link->path, WEFT_CLASS_NORMAL, &frame, 0, NULL);
+	return weft__tx_one(to->link->path, (enum weft_class)to->class_, &frame, 0, NULL);
 }
 
 static bool tx_lent(const struct reply_to *to, struct weft_buf *buf, size_t offset_bytes, size_t len_bytes)
@@ -38,7 +39,7 @@ static bool tx_lent(const struct reply_to *to, struct weft_buf *buf, size_t offs
 	};
 	int why = -WEFT_EAGAIN;
 
-	if (weft__tx_one(to->link->path, WEFT_CLASS_NORMAL, &frame, 0, &why))
+	if (weft__tx_one(to->link->path, (enum weft_class)to->class_, &frame, 0, &why))
 		return true;
 	if (why == -WEFT_ENXIO)
 		to->link->station->node->driver->share(to->link->path, buf->segment_id);
@@ -53,7 +54,7 @@ static bool is_small(const struct weft__link *link, size_t len_bytes)
 /* Sends what an operation holds; false when there is no room yet. */
 static bool tx_held(struct weft__link *link, struct weft_op *op)
 {
-	struct reply_to to = {link, op->as.reply.request_id, op->as.reply.lane};
+	struct reply_to to = {link, op->as.reply.request_id, op->as.reply.lane, op->as.reply.class_};
 
 	if (is_small(link, op->as.reply.len_bytes))
 		return tx_small(&to, op->as.reply.is_error, op->as.reply.buf->data, op->as.reply.len_bytes);
@@ -64,6 +65,15 @@ static void drop_held(struct weft_op *op)
 {
 	weft_buf_put(op->as.reply.buf);
 	weft__op_put(op);
+}
+
+/* Whether earlier answers of its class wait for room. */
+static bool others_wait(const struct reply_to *to)
+{
+	WEFT_LIST_FOR_EACH(at, &to->link->replies)
+		if (WEFT_CONTAINER_OF(at, struct weft_op, link)->as.reply.class_ == to->class_)
+			return true;
+	return false;
 }
 
 /* Takes the reference to buf: sends it now or when there is room. */
@@ -79,8 +89,9 @@ static int send_buf(const struct reply_to *to, struct weft_buf *buf, size_t len_
 	op->as.reply.len_bytes = len_bytes;
 	op->as.reply.request_id = to->request_id;
 	op->as.reply.lane = to->lane;
+	op->as.reply.class_ = to->class_;
 	op->as.reply.is_error = is_error;
-	if (weft_list_empty(&to->link->replies) && tx_held(to->link, op)) {
+	if (!others_wait(to) && tx_held(to->link, op)) {
 		drop_held(op);
 		return 0;
 	}
@@ -95,7 +106,7 @@ static int send_copy(const struct reply_to *to, bool is_error, const void *data,
 	struct weft_buf *buf;
 	int rc;
 
-	if (is_small(to->link, len_bytes) && weft_list_empty(&to->link->replies) &&
+	if (is_small(to->link, len_bytes) && !others_wait(to) &&
 	    tx_small(to, is_error, data, len_bytes))
 		return 0;
 	rc = weft_pool_get(station->pool, len_bytes ? len_bytes : 1, &buf);
@@ -111,14 +122,19 @@ static int send_copy(const struct reply_to *to, bool is_error, const void *data,
 
 bool weft__replies_flush(struct weft__link *link)
 {
+	bool full[WEFT_CLASS_COUNT] = {false};
+
 	WEFT_LIST_FOR_EACH(at, &link->replies) {
 		struct weft_op *op = WEFT_CONTAINER_OF(at, struct weft_op, link);
 
-		if (!tx_held(link, op))
-			return false;
-		drop_held(op);
+		if (full[op->as.reply.class_])
+			continue;
+		if (tx_held(link, op))
+			drop_held(op);
+		else
+			full[op->as.reply.class_] = true;
 	}
-	return true;
+	return weft_list_empty(&link->replies);
 }
 
 void weft__replies_drop(struct weft__link *link)
@@ -146,7 +162,8 @@ static int answering(struct weft_rx *rx, struct reply_to *to)
 	rx->reserved[WEFT__RX_STATE] |= WEFT__RX_ANSWERED;
 	if (!link)
 		return weft_set_error(WEFT_EPEERRESET, "\"%s\", which asked, is gone", rx->peer);
-	*to = (struct reply_to){link, rx->reserved[WEFT__RX_REQUEST_ID], lane->id};
+	*to = (struct reply_to){link, rx->reserved[WEFT__RX_REQUEST_ID], lane->id,
+				weft__class_of((enum weft_priority)lane->terms.priority)};
 	return 0;
 }
 
@@ -212,6 +229,7 @@ int weft_rx_defer(struct weft_rx *rx, struct weft_call **out)
 	call->to = to.link;
 	call->request_id = to.request_id;
 	call->lane = to.lane;
+	call->class_ = to.class_;
 	weft_list_push_back(&station->open_calls, &call->link);
 	*out = call;
 	return 0;
@@ -219,7 +237,7 @@ int weft_rx_defer(struct weft_rx *rx, struct weft_call **out)
 
 int weft_call_reply(struct weft_call *call, int status, const void *data, size_t len_bytes)
 {
-	struct reply_to to = {call->to, call->request_id, call->lane};
+	struct reply_to to = {call->to, call->request_id, call->lane, call->class_};
 	int32_t code = status;
 
 	weft_list_remove(&call->link);

@@ -57,9 +57,9 @@ int weft__send_buf(struct weft_sender *sender, struct weft__tx_lane *lane, enum 
 }
 
 /* The message fits into slots: one frame, no memory. */
-static int send_inline(struct weft_sender *sender, struct weft__tx_lane *lane, unsigned int meta_flags,
-		       const unsigned char *head, uint32_t head_len_bytes, const void *data, size_t len_bytes,
-		       unsigned int tx_flags)
+int weft__send_inline(struct weft_sender *sender, struct weft__tx_lane *lane, unsigned int meta_flags,
+		      const unsigned char *head, uint32_t head_len_bytes, const void *data, size_t len_bytes,
+		      unsigned int tx_flags)
 {
 	struct weft_tx_frame frame = {
 		.meta = weft__meta(WEFT__DATA, meta_flags, lane->id, lane->next_sequence),
@@ -121,6 +121,8 @@ static int send_copied(struct weft_sender *sender, struct weft__tx_lane *lane, u
 
 int weft__sender_refuse(struct weft_sender *sender)
 {
+	if (sender->parked)
+		weft__link_wake(sender->link);
 	if (sender->status == -WEFT_EAGAIN)
 		return weft__sender_again(sender, false);
 	return weft_set_error(sender->status, "\"%s\" cannot be sent to any more: %s", sender->peer,
@@ -189,8 +191,8 @@ static int send_reporting(struct weft_sender *sender, struct weft__tx_lane *lane
 	if (how->completion == WEFT_DELIVERED)
 		meta_flags |= WEFT__ACK_NOW;
 	if (head_len + len_bytes <= sender->inline_max)
-		rc = send_inline(sender, lane, meta_flags, head, head_len, data, len_bytes,
-				 how->flags & WEFT_MORE ? WEFT_TX_MORE : 0);
+		rc = weft__send_inline(sender, lane, meta_flags, head, head_len, data, len_bytes,
+				       how->flags & WEFT_MORE ? WEFT_TX_MORE : 0);
 	else
 		rc = send_copied(sender, lane, meta_flags, head, head_len, data, len_bytes);
 	if (!op)
@@ -208,6 +210,12 @@ static int send_reporting(struct weft_sender *sender, struct weft__tx_lane *lane
 	return 0;
 }
 
+int weft__would_copy(const struct weft_sender *sender, size_t len_bytes)
+{
+	return weft_set_error(WEFT_EDEGRADED, "%zu bytes to \"%s\" would be copied, and WEFT_ZERO_COPY is set: fill a loan of "
+			      "weft_loan_get in place, and send that", len_bytes, sender->peer);
+}
+
 int weft_send_with(struct weft_sender *sender, const void *data, size_t len_bytes, const struct weft_send_opts *how)
 {
 	static const struct weft_send_opts plain = WEFT_SEND_OPTS_INIT;
@@ -217,6 +225,8 @@ int weft_send_with(struct weft_sender *sender, const void *data, size_t len_byte
 	if (!how)
 		how = &plain;
 	lane = &sender->lanes[how->partition_key % sender->lane_count];
+	if (how->flags & WEFT_ZERO_COPY)
+		return weft__would_copy(sender, len_bytes);
 	if (how->flags & WEFT_INJECT && len_bytes > weft_inject_max(sender))
 		return weft_set_error(WEFT_EMSGSIZE, "%zu bytes to inject, the limit is %zu", len_bytes,
 				      weft_inject_max(sender));
@@ -224,7 +234,9 @@ int weft_send_with(struct weft_sender *sender, const void *data, size_t len_byte
 	if (rc == 0)
 		rc = send_reporting(sender, lane, data, len_bytes, how);
 	if (rc == -WEFT_EAGAIN && sender->delivery != WEFT_RELIABLE)
-		return weft__send_unreliable(sender, lane, data, len_bytes, how);
+		return weft__send_unreliable(sender, lane, data, len_bytes, NULL, how);
+	if (rc == 0)
+		weft__latest_drop(lane, -WEFT_ECANCELED); /* an older one is not to come after it */
 	return rc;
 }
 

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Handing over loans, and what deliveries other than reliable do when there is no room.
+ * Handing over loans.
  */
 #include "channel/channel_private.h"
 
 #include <string.h>
 
-/* A received loan belongs to another process: it is sent on as a copy. */
-static int send_received(struct weft_sender *sender, struct weft_loan *loan, const struct weft_send_opts *how)
+/* A received loan belongs to another process: it is sent on as a copy. So is one of no bytes, which has nothing to lend. */
+static int send_as_copy(struct weft_sender *sender, struct weft_loan *loan, const struct weft_send_opts *how)
 {
-	int rc = weft_send_with(sender, loan->data, loan->len_bytes, how);
+	struct weft_send_opts plain = *how;
+	int rc;
+
+	if (!loan->len_bytes)
+		plain.flags &= ~(unsigned int)WEFT_ZERO_COPY;
+	rc = weft_send_with(sender, loan->data, loan->len_bytes, &plain);
 
 	if (rc != -WEFT_EAGAIN)
 		weft_loan_release(loan);
@@ -65,57 +70,16 @@ int weft_send_loan(struct weft_sender *sender, struct weft_loan *loan, const str
 	if (!how)
 		how = &plain;
 	if (!loan->buf || !loan->len_bytes)
-		return send_received(sender, loan, how);
+		return send_as_copy(sender, loan, how);
 	lane = &sender->lanes[how->partition_key % sender->lane_count];
 	rc = weft__check_lane(sender, lane, loan->len_bytes);
 	if (rc == 0)
 		rc = lend(sender, lane, loan, how);
-	if (rc == -WEFT_EAGAIN && sender->delivery == WEFT_BEST_EFFORT)
-		rc = 0; /* dropped */
+	if (rc == 0)
+		weft__latest_drop(lane, -WEFT_ECANCELED);
+	else if (rc == -WEFT_EAGAIN && sender->delivery != WEFT_RELIABLE)
+		rc = weft__send_unreliable(sender, lane, NULL, loan->len_bytes, loan->buf, how);
 	if (rc != -WEFT_EAGAIN)
 		weft_loan_release(loan);
 	return rc;
-}
-
-/* WEFT_LATEST: keeps a copy for when there is room, in place of the one before. */
-static int keep_latest(struct weft_sender *sender, struct weft__tx_lane *lane, const void *data, size_t len_bytes)
-{
-	struct weft_buf *buf;
-	int rc = weft_pool_get(sender->station->pool, len_bytes ? len_bytes : 1, &buf);
-
-	if (rc < 0) {
-		weft__station_grow(sender->station);
-		return rc;
-	}
-	memcpy(buf->data, data, len_bytes);
-	if (lane->latest)
-		weft_buf_put(lane->latest);
-	lane->latest = buf;
-	lane->latest_len_bytes = len_bytes;
-	return 0;
-}
-
-int weft__send_unreliable(struct weft_sender *sender, struct weft__tx_lane *lane, const void *data, size_t len_bytes,
-			  const struct weft_send_opts *how)
-{
-	if (sender->status < 0 || how->completion != WEFT_ACCEPTED)
-		return -WEFT_EAGAIN;
-	if (sender->delivery == WEFT_LATEST && !how->has_header)
-		return keep_latest(sender, lane, data, len_bytes);
-	return 0; /* best effort: dropped, and counted as an "again" */
-}
-
-void weft__sender_push_latest(struct weft_sender *sender)
-{
-	for (unsigned int i = 0; i < sender->lane_count; i++) {
-		struct weft__tx_lane *lane = &sender->lanes[i];
-		struct weft_buf *buf = lane->latest;
-
-		if (!buf || sender->status < 0 || !weft__lane_has_credit(lane, lane->latest_len_bytes))
-			continue;
-		if (weft__send_buf(sender, lane, WEFT__DATA, 0, NULL, 0, buf, 0, lane->latest_len_bytes, NULL) == 0) {
-			weft_buf_put(buf);
-			lane->latest = NULL;
-		}
-	}
 }

@@ -23,13 +23,9 @@ static void init_lists(struct weft_sender *sender)
 	for (unsigned int i = 0; i < WEFT_CHANNEL_LANES_MAX; i++) {
 		weft_list_init(&sender->lanes[i].unacked);
 		weft_list_init(&sender->lanes[i].dirty);
+		weft_list_init(&sender->lanes[i].staged);
+		weft_list_init(&sender->lanes[i].in_staged);
 	}
-}
-
-/* Priorities above normal use the express class of the path. */
-static enum weft_class class_of(const struct weft_channel *channel)
-{
-	return channel->opts.priority < WEFT_PRIORITY_NORMAL ? WEFT_CLASS_EXPRESS : WEFT_CLASS_NORMAL;
 }
 
 /* Joins the link to the peer and takes lanes on it. */
@@ -60,8 +56,10 @@ int weft_sender_open(struct weft_worker *worker, struct weft_channel *channel, c
 	struct weft__station *station = weft__station_of(worker);
 	struct weft__view *view = weft__view_find(station, channel->name);
 	struct weft_sender *sender;
-	int rc;
+	int rc = weft__node_fork_check(station->node);
 
+	if (rc < 0)
+		return rc;
 	if (!peer || strlen(peer) >= sizeof sender->peer)
 		return weft_set_error(WEFT_EINVAL, "a peer's name is NODE or NODE/WORKER, each at most %d bytes",
 				      WEFT_NAME_MAX);
@@ -78,7 +76,7 @@ int weft_sender_open(struct weft_worker *worker, struct weft_channel *channel, c
 	strcpy(sender->peer, peer);
 	sender->lane_count = channel->opts.lanes;
 	sender->lane0 = &sender->lanes[0];
-	sender->class_ = (uint8_t)class_of(channel);
+	sender->class_ = weft__class_of(channel->opts.priority);
 	sender->delivery = (uint8_t)channel->opts.delivery;
 	sender->max_message_bytes = channel->opts.max_message_bytes;
 	init_lists(sender);
@@ -99,6 +97,8 @@ void weft_sender_close(struct weft_sender **sender_ptr)
 	if (!sender)
 		return;
 	*sender_ptr = NULL;
+	if (weft__node_forked(sender->station->node))
+		return;
 	weft__requests_end(sender, -WEFT_ECLOSED);
 	for (unsigned int i = 0; i < sender->lane_count; i++)
 		weft__tx_lane_close(&sender->lanes[i], -WEFT_ECLOSED);
@@ -108,6 +108,8 @@ void weft_sender_close(struct weft_sender **sender_ptr)
 	weft_list_remove(&sender->in_events);
 	weft_list_remove(&sender->in_blocked);
 	weft_list_remove(&sender->in_requesters);
+	if (sender->link && sender->link->state == WEFT__LINK_DORMANT && weft_list_empty(&sender->link->senders))
+		weft__link_end(sender->link, -WEFT_ECLOSED); /* nobody is left who could wake it */
 	free(sender->requests);
 	free(sender);
 }
@@ -115,8 +117,13 @@ void weft_sender_close(struct weft_sender **sender_ptr)
 int weft_sender_wait(struct weft_sender *sender, uint64_t deadline_ns)
 {
 	struct weft_worker *worker = sender->station->worker;
+	int rc = weft__node_fork_check(sender->station->node);
 
+	if (rc < 0)
+		return rc;
 	while (sender->status == -WEFT_EAGAIN) {
+		if (sender->parked)
+			weft__link_wake(sender->link);
 		if (weft_clock_now(weft_worker_clock(worker)) >= deadline_ns)
 			return weft_set_error(WEFT_ETIMEDOUT, "\"%s\" has not opened channel \"%s\" in time",
 					      sender->peer, sender->view->channel->name);
@@ -130,6 +137,11 @@ int weft_sender_wait(struct weft_sender *sender, uint64_t deadline_ns)
 
 int weft_sender_status(const struct weft_sender *sender)
 {
+	if (weft__node_forked(sender->station->node))
+		return -WEFT_EFORK;
+	/* Closed for being idle is as good as ready: a send opens it. */
+	if (sender->parked && (sender->link->state == WEFT__LINK_DORMANT || sender->link->state == WEFT__LINK_UP))
+		return 0;
 	return sender->status;
 }
 
@@ -173,9 +185,33 @@ void weft__sender_ready(struct weft_sender *sender)
 		}
 	if (sender->status == 0)
 		return;
+	if (sender->parked) { /* of which the application knows nothing */
+		weft__sender_unpark(sender);
+		return;
+	}
 	sender->status = 0;
 	sender->quick = sender->delivery == WEFT_RELIABLE;
 	weft__sender_event(sender, WEFT_SENDER_READY, 0);
+}
+
+void weft__sender_park(struct weft_sender *sender)
+{
+	if (sender->status < 0)
+		return;
+	sender->parked = true;
+	sender->quick = false;
+	sender->status = -WEFT_EAGAIN;
+}
+
+void weft__sender_unpark(struct weft_sender *sender)
+{
+	if (!sender->parked)
+		return;
+	sender->parked = false;
+	sender->status = 0;
+	sender->quick = sender->delivery == WEFT_RELIABLE;
+	if (sender->wants_writable)
+		weft__sender_event(sender, WEFT_SENDER_WRITABLE, 0);
 }
 
 void weft__sender_move(struct weft_sender *sender, struct weft__link *to)
@@ -197,7 +233,7 @@ void weft__sender_move(struct weft_sender *sender, struct weft__link *to)
 
 void weft__sender_lost(struct weft_sender *sender, int cause)
 {
-	bool was_up = sender->path != NULL;
+	bool was_up = sender->path != NULL || sender->parked;
 
 	weft__requests_end(sender, cause);
 	for (unsigned int i = 0; i < sender->lane_count; i++)
@@ -207,9 +243,20 @@ void weft__sender_lost(struct weft_sender *sender, int cause)
 	sender->link = NULL;
 	sender->path = NULL;
 	sender->quick = false;
+	sender->parked = false;
 	sender->wants_writable = false;
 	sender->status = sender->opts.wait_for_peer ? -WEFT_EAGAIN : cause;
 	weft__sender_event(sender, was_up ? WEFT_SENDER_LOST : WEFT_SENDER_FAILED, cause);
+}
+
+/* A number that each message sent changes; never 0. */
+static uint64_t sequence_of(const struct weft_sender *sender)
+{
+	uint64_t sum = 1;
+
+	for (unsigned int i = 0; i < sender->lane_count; i++)
+		sum += sender->lanes[i].next_sequence;
+	return sum;
 }
 
 int weft__sender_again(struct weft_sender *sender, bool by_driver)
@@ -219,10 +266,24 @@ int weft__sender_again(struct weft_sender *sender, bool by_driver)
 	station->stats.again++;
 	sender->wants_writable = true;
 	if (by_driver && weft_list_empty(&sender->in_blocked)) {
-		weft_list_push_back(&station->blocked, &sender->in_blocked);
+		struct weft_list *blocked = &station->blocked[sender->view->channel->opts.priority];
+
+		/* Who was told to try again and found all room taken by others comes first the next time. */
+		if (sender->woken_sequence && sender->woken_sequence == sequence_of(sender))
+			weft_list_push_front(blocked, &sender->in_blocked);
+		else
+			weft_list_push_back(blocked, &sender->in_blocked);
 		weft__station_retry_soon(station);
 	}
 	return -WEFT_EAGAIN;
+}
+
+void weft__sender_unblock(struct weft_sender *sender)
+{
+	weft_list_remove(&sender->in_blocked);
+	sender->woken_sequence = sequence_of(sender);
+	if (sender->wants_writable && sender->status == 0)
+		weft__sender_event(sender, WEFT_SENDER_WRITABLE, 0);
 }
 
 static void run_events(struct weft_sender *sender)

@@ -48,6 +48,7 @@ int weft__view_add(struct weft__station *station, struct weft_channel *channel)
 	view->channel = channel;
 	view->station = station;
 	weft_list_init(&view->lanes);
+	weft_list_init(&view->notes);
 	weft_list_init(&view->posted);
 	weft_list_init(&view->unexpected);
 	weft_list_init(&view->senders);
@@ -73,6 +74,9 @@ void weft__view_drop(struct weft__view *view)
 
 		weft_sender_close(&sender);
 	}
+	view->on_peer = NULL;
+	weft__notes_drop(view);
+	weft__placing_drop(view);
 	while (!weft_list_empty(&view->lanes))
 		weft__rx_lane_detach(WEFT_CONTAINER_OF(view->lanes.next, struct weft__rx_lane, in_view));
 	while (!weft_list_empty(&view->unexpected))

@@ -9,16 +9,14 @@
 
 #include <string.h>
 
-/* One turn copies at most this much, so that urgent messages wait for at most one piece. */
-#define STAGED_BUDGET_BYTES ((size_t)64 * 1024)
-
 void weft__link_busy(struct weft__link *link)
 {
 	if (weft_list_empty(&link->in_busy))
 		weft_list_push_back(&link->station->busy_links, &link->in_busy);
 }
 
-static bool send_control(struct weft__link *link, enum weft_class class_, uint64_t meta, const void *data, size_t len_bytes)
+bool weft__link_control(struct weft__link *link, enum weft_class class_, uint64_t meta, const void *data,
+			size_t len_bytes)
 {
 	struct weft_tx_frame frame = {.meta = meta, .data = data, .data_len_bytes = (uint32_t)len_bytes};
 
@@ -37,8 +35,8 @@ static bool send_open(struct weft__link *link, struct weft__tx_lane *lane)
 
 	memcpy(terms.channel, channel->name, sizeof terms.channel);
 	/* In the class of the lane's data: a close of the number's earlier holder must come first. */
-	return send_control(link, lane->class_, weft__meta(WEFT__LANE_OPEN, 0, lane->id, lane->generation), bytes,
-			    weft__lane_terms_encode(&terms, bytes));
+	return weft__link_control(link, lane->class_, weft__meta(WEFT__LANE_OPEN, 0, lane->id, lane->generation), bytes,
+				  weft__lane_terms_encode(&terms, bytes));
 }
 
 static bool flush_opens(struct weft__link *link)
@@ -60,7 +58,7 @@ static bool flush_closes(struct weft__link *link)
 		while (link->close_lanes[class_]) {
 			uint16_t id = (uint16_t)__builtin_ctzll(link->close_lanes[class_]);
 
-			if (!send_control(link, class_, weft__meta(WEFT__LANE_CLOSE, 0, id, 0), NULL, 0))
+			if (!weft__link_control(link, class_, weft__meta(WEFT__LANE_CLOSE, 0, id, 0), NULL, 0))
 				return false;
 			link->close_lanes[class_] &= link->close_lanes[class_] - 1;
 		}
@@ -91,8 +89,8 @@ static bool send_credit(struct weft__rx_lane *lane)
 	unsigned char bytes[WEFT__CREDIT_BYTES];
 
 	weft__credit_encode(&credit, bytes);
-	if (!send_control(lane->link, WEFT_CLASS_EXPRESS, weft__meta(WEFT__CREDIT, 0, lane->id, lane->generation),
-			  bytes, sizeof bytes))
+	if (!weft__link_control(lane->link, WEFT_CLASS_EXPRESS,
+				weft__meta(WEFT__CREDIT, 0, lane->id, lane->generation), bytes, sizeof bytes))
 		return false;
 	lane->limit_sequence = credit.limit_sequence;
 	lane->limit_bytes = credit.limit_bytes;
@@ -112,9 +110,10 @@ static bool flush_credits(struct weft__link *link)
 		if (lane->to_tell == WEFT__CREDIT)
 			sent = send_credit(lane);
 		else
-			sent = send_control(link, WEFT_CLASS_EXPRESS,
-					    weft__meta((enum weft__kind)lane->to_tell, 0, lane->id, lane->generation),
-					    NULL, 0);
+			sent = weft__link_control(link, WEFT_CLASS_EXPRESS,
+						  weft__meta((enum weft__kind)lane->to_tell, 0, lane->id,
+							     lane->generation),
+						  NULL, 0);
 		if (!sent)
 			return false;
 		lane->to_tell = 0;
@@ -123,10 +122,22 @@ static bool flush_credits(struct weft__link *link)
 	return true;
 }
 
-bool weft__link_flush(struct weft__link *link)
+bool weft__link_flush(struct weft__link *link, size_t *budget_bytes)
 {
+	bool replied, staged;
+
 	if (link->state != WEFT__LINK_UP)
 		return true;
-	return flush_closes(link) && flush_opens(link) && flush_credits(link) && weft__replies_flush(link) &&
-	       weft__staged_flush(link, STAGED_BUDGET_BYTES);
+	if (__builtin_expect(link->idle || link->idle_classes, 0)) {
+		if (!weft__idle_flush(link))
+			return false;
+		/* What else there is to send waits until the link is awake, which is a matter of one answer. */
+		if (link->state != WEFT__LINK_UP || link->idle)
+			return true;
+	}
+	if (!flush_closes(link) || !flush_opens(link) || !flush_credits(link))
+		return false;
+	replied = weft__replies_flush(link);
+	staged = weft__staged_flush(link, budget_bytes);
+	return (!link->latest_count || weft__latest_flush(link)) && staged && replied;
 }

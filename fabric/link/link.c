@@ -141,6 +141,26 @@ static bool link_serves(const struct weft__link *link, const char *peer)
 	return !link->closing && link->state != WEFT__LINK_DOWN && strcmp(link->peer, peer) == 0;
 }
 
+/* Whether one more link is allowed. */
+static int check_count(struct weft__station *station, const char *peer)
+{
+	unsigned int max = station->node->opts.links_max, count = 0;
+
+	WEFT_LIST_FOR_EACH(at, &station->links) {
+		const struct weft__link *link = WEFT_CONTAINER_OF(at, struct weft__link, in_station);
+
+		count += link->state == WEFT__LINK_UP || link->state == WEFT__LINK_CONNECTING;
+	}
+	if (count < max)
+		return 0;
+	if (weft__idle_close_one(station))
+		return weft_set_error(WEFT_EAGAIN, "no link to \"%s\" yet: all links_max %u are taken, and the least used one "
+				      "is being closed; try again", peer, max);
+	weft_log(WEFT_LOG_WARN, "link", "peer %s refused links %u action raise links_max or close senders", peer, count);
+	return weft_set_error(WEFT_ENOSPC, "no link to \"%s\": all links_max %u of the worker are in use; raise links_max, "
+			      "or close senders", peer, max);
+}
+
 int weft__link_to(struct weft__station *station, const char *peer, struct weft__link **out)
 {
 	struct weft__link *link;
@@ -149,10 +169,14 @@ int weft__link_to(struct weft__station *station, const char *peer, struct weft__
 	WEFT_LIST_FOR_EACH(at, &station->links) {
 		link = WEFT_CONTAINER_OF(at, struct weft__link, in_station);
 		if (link_serves(link, peer)) {
+			weft__link_wake(link);
 			*out = link;
 			return 0;
 		}
 	}
+	rc = check_count(station, peer);
+	if (rc < 0)
+		return rc;
 	link = link_new(station);
 	if (!link)
 		return weft_set_error(WEFT_ENOMEM, "no memory for a link to \"%s\"", peer);
@@ -189,7 +213,8 @@ static struct weft__link *link_for_incoming(struct weft__station *station, const
 	snprintf(peer, sizeof peer, hello->worker[0] ? "%s/%s" : "%s", hello->node, hello->worker);
 	WEFT_LIST_FOR_EACH(at, &station->links) {
 		link = WEFT_CONTAINER_OF(at, struct weft__link, in_station);
-		if (link->state == WEFT__LINK_RETRYING && !link->connect_out && link_serves(link, peer)) {
+		if ((link->state == WEFT__LINK_RETRYING || link->state == WEFT__LINK_DORMANT) && !link->connect_out &&
+		    link_serves(link, peer)) {
 			weft_timer_cancel(station->worker, &link->retry);
 			return link;
 		}
@@ -203,12 +228,29 @@ static struct weft__link *link_for_incoming(struct weft__station *station, const
 	return link;
 }
 
-/* The senders of a link that has never been up go to one that is. */
+/* The senders of a link that is not up go to one that is. */
 static void link_merge(struct weft__link *from, struct weft__link *to)
 {
 	WEFT_LIST_FOR_EACH(at, &from->senders)
 		weft__sender_move(WEFT_CONTAINER_OF(at, struct weft_sender, in_link), to);
 	weft__link_end(from, -WEFT_ECLOSED);
+}
+
+/* The peer is another incarnation than the one that these senders knew before their link was idle. */
+static void lose_parked(struct weft__link *link)
+{
+	WEFT_LIST_FOR_EACH(at, &link->senders) {
+		struct weft_sender *sender = WEFT_CONTAINER_OF(at, struct weft_sender, in_link);
+
+		if (sender->parked)
+			weft__sender_lost(sender, -WEFT_EPEERRESET);
+	}
+}
+
+static void count_up(struct weft__station *station, int change)
+{
+	/* The runner looks at it. */
+	__atomic_store_n(&station->stats.links, station->stats.links + (uint32_t)change, __ATOMIC_RELAXED);
 }
 
 void weft__link_path_up(void *port_user, struct weft_path *path, const struct weft_hello *theirs, void *request)
@@ -247,9 +289,12 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 	link->path = path;
 	path->user = link;
 	link->state = WEFT__LINK_UP;
-	link->peer_incarnation = path->peer.incarnation;
 	link->retry_ns = RETRY_FIRST_NS;
-	station->stats.links++;
+	count_up(station, 1);
+	weft__idle_watch(link);
+	if (link->peer_incarnation && link->peer_incarnation != path->peer.incarnation)
+		lose_parked(link);
+	link->peer_incarnation = path->peer.incarnation;
 	if (link->closing)
 		weft__link_end(link, -WEFT_ECLOSED);
 	WEFT_LIST_FOR_EACH(at, &link->senders)
@@ -326,6 +371,10 @@ void weft__link_path_down(void *port_user, struct weft_path *path, enum weft_dow
 		station->node->driver->disconnect(path);
 		return;
 	}
+	if (reason == WEFT_DOWN_CLOSED && link->idle == WEFT__IDLE_CLOSING) {
+		weft__link_rest(link);
+		return;
+	}
 	if (reason != WEFT_DOWN_CLOSED)
 		station->stats.peers_lost++;
 	if (reason == WEFT_DOWN_VIOLATION)
@@ -342,13 +391,13 @@ void weft__link_violation(struct weft__link *link, const char *what)
 
 /* ---- the end ---- */
 
-static void drop_rx_lanes(struct weft__link *link)
+static void drop_rx_lanes(struct weft__link *link, int cause)
 {
 	for (unsigned int i = 0; i < WEFT__LINK_LANES; i++) {
 		struct weft__rx_lane *lane = link->rx_lanes[i];
 
 		if (lane)
-			weft__rx_lane_free(lane);
+			weft__rx_lane_free(lane, cause);
 	}
 }
 
@@ -359,16 +408,61 @@ void weft__link_end(struct weft__link *link, int cause)
 	if (link->state == WEFT__LINK_DOWN)
 		return;
 	if (link->state == WEFT__LINK_UP)
-		station->stats.links--;
+		count_up(station, -1);
 	link->state = WEFT__LINK_DOWN;
 	link->closing = true;
 	if (!link->connect_out)
 		connect_over(link);
 	station->dead_links++;
-	drop_rx_lanes(link);
+	drop_rx_lanes(link, cause);
 	weft__replies_drop(link);
 	while (!weft_list_empty(&link->senders))
 		weft__sender_lost(WEFT_CONTAINER_OF(link->senders.next, struct weft_sender, in_link), cause);
+}
+
+void weft__link_rest(struct weft__link *link)
+{
+	struct weft__station *station = link->station;
+	struct weft__link *other;
+	bool wake = link->wake_wanted;
+
+	drop_rx_lanes(link, -WEFT_ECLOSED); /* nobody watches them, or the link would have stayed */
+	connect_over(link);
+	station->node->driver->disconnect(link->path);
+	link->path = NULL;
+	link->idle = WEFT__AWAKE;
+	link->wake_wanted = false;
+	link->idle_classes = 0;
+	memset(link->close_lanes, 0, sizeof link->close_lanes);
+	count_up(station, -1);
+	link->state = WEFT__LINK_DORMANT;
+	weft_log(WEFT_LOG_DEBUG, "link", "peer %s idle action closed until the next send", link->peer);
+	WEFT_LIST_FOR_EACH(at, &link->senders) {
+		struct weft_sender *sender = WEFT_CONTAINER_OF(at, struct weft_sender, in_link);
+
+		sender->path = NULL;
+		for (unsigned int i = 0; i < sender->lane_count; i++)
+			weft__tx_lane_renew(&sender->lanes[i]);
+	}
+	if (weft_list_empty(&link->senders))
+		weft__link_end(link, -WEFT_ECLOSED);
+	else if ((other = link_up(station, link->peer)))
+		link_merge(link, other); /* the peer has come back before we were through */
+	else if (wake)
+		weft__link_wake(link);
+}
+
+void weft__link_wake(struct weft__link *link)
+{
+	if (link->state == WEFT__LINK_UP)
+		link->wake_wanted |= link->idle != WEFT__AWAKE;
+	if (link->state != WEFT__LINK_DORMANT)
+		return;
+	link->state = WEFT__LINK_CONNECTING;
+	if (link_connect(link) == 0)
+		return;
+	link->state = WEFT__LINK_RETRYING; /* the runner has much to do */
+	weft_timer_set(link->station->worker, &link->retry, weft_worker_now(link->station->worker) + link->retry_ns);
 }
 
 /* Between turns' callbacks: nothing refers to a dead link any more but what the application keeps. */

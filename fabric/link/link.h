@@ -14,8 +14,26 @@
 
 struct weft__station;
 struct weft__view;
+struct weft__note;
 struct weft_op;
 struct weft__connecting;
+
+/* Priorities above normal use the express class of the path. */
+static inline uint8_t weft__class_of(enum weft_priority priority)
+{
+	return priority < WEFT_PRIORITY_NORMAL ? WEFT_CLASS_EXPRESS : WEFT_CLASS_NORMAL;
+}
+
+/* WEFT_LATEST: the message that could not be sent yet. */
+struct weft__latest {
+	struct weft_buf *buf; /* NULL: none */
+	size_t len_bytes;
+	uint64_t tag, immediate;
+	bool has_header;
+	bool is_loan;         /* the application's own, else our copy */
+	enum weft_completion completion;
+	struct weft_op *op;   /* to report on; may be NULL */
+};
 
 /* Our end of a lane that we send on. */
 struct weft__tx_lane {
@@ -32,11 +50,13 @@ struct weft__tx_lane {
 	uint32_t generation;     /* of the lane number: credit for an earlier holder of it is ignored */
 	uint32_t delivered_sequence;
 	uint32_t staged_count;   /* staged operations: later sends must not overtake them */
+	uint32_t deficit_bytes;  /* what it may still copy before the next lane's turn */
 	struct weft__link *link; /* NULL: not on a link */
 	struct weft_sender *sender;
 	struct weft_list unacked; /* operations in order of their sequence */
-	struct weft_buf *latest; /* WEFT_LATEST: the message that could not be sent yet */
-	size_t latest_len_bytes;
+	struct weft_list staged;  /* the same that are not sent yet */
+	struct weft_list in_staged; /* the link's list of lanes with such */
+	struct weft__latest latest;
 	struct weft_list dirty;  /* on the link's list of lanes with something to tell */
 };
 
@@ -70,13 +90,24 @@ struct weft__rx_lane {
 	struct weft_list in_view;
 	struct weft_list dirty;
 	struct weft__lane_terms terms;
+	struct weft__note *last_note; /* made beforehand: the peer's end must not go untold */
 };
 
 enum weft__link_state {
 	WEFT__LINK_CONNECTING,
 	WEFT__LINK_UP,
 	WEFT__LINK_RETRYING, /* nobody there; some sender waits for the peer */
+	WEFT__LINK_DORMANT,  /* closed because it was idle; the next send opens it */
 	WEFT__LINK_DOWN,     /* the path is dead; kept loans may still be read */
+};
+
+/* Where the closing of an idle link stands. Not WEFT__AWAKE: nothing is sent. */
+enum weft__idle_state {
+	WEFT__AWAKE,
+	WEFT__IDLE_ASKED,  /* we asked */
+	WEFT__IDLE_AGREED, /* the peer asked, and may close the path */
+	WEFT__IDLE_CLOSING, /* it does */
+	WEFT__IDLE_DUE,    /* the peer agreed: we close the path with this turn */
 };
 
 struct weft__link {
@@ -96,12 +127,19 @@ struct weft__link {
 	struct weft_timer retry;
 	uint64_t close_lanes[WEFT_CLASS_COUNT]; /* bit per lane number: a close is to be sent, after its data */
 	uint32_t next_generation;
+	/* idle.c */
+	uint8_t idle;            /* enum weft__idle_state */
+	uint8_t idle_heard;      /* classes in which the question or the answer has come */
+	uint8_t idle_tell;       /* what to say, in the classes whose bits are set */
+	uint8_t idle_classes;
+	bool wake_wanted;        /* something wants to send */
+	uint32_t idle_round, idle_tell_round, peer_round;
+	uint64_t activity, active_ns; /* a sum that traffic changes; and when it last had */
 	struct weft_list in_station, in_busy;
+	unsigned int latest_count; /* lanes with such a message */
 	struct weft_list senders;
 	struct weft_list tx_dirty, rx_dirty; /* lanes with something to tell */
-	struct weft_list staged[WEFT_PRIORITY_COUNT]; /* operations, oldest first */
-	uint64_t messages_seen;       /* of the worker, other than staged ones, at the last flush */
-	unsigned int beside_flushes;  /* so many more flushes are kept short for their sake */
+	struct weft_list staged[WEFT_PRIORITY_COUNT]; /* lanes with staged operations, in turns */
 	struct weft_list replies;            /* replies that found the ring full */
 	struct weft__tx_lane *tx_lanes[WEFT__LINK_LANES];
 	struct weft__rx_lane *rx_lanes[WEFT__LINK_LANES];
@@ -117,6 +155,10 @@ void weft__link_connect_failed(void *port_user, void *request, int error, const 
 void weft__link_path_down(void *port_user, struct weft_path *path, enum weft_down_reason reason);
 /* The peer broke the protocol: counts it and ends the link. */
 void weft__link_violation(struct weft__link *link, const char *what);
+/* Closes the path of a link on which nothing is under way; its senders stay. */
+void weft__link_rest(struct weft__link *link);
+/* Something wants to send on a link that is dormant, or about to be. */
+void weft__link_wake(struct weft__link *link);
 /* Ends a link at once: lanes are lost, nothing more is sent. Its memory goes with weft__link_reap. */
 void weft__link_end(struct weft__link *link, int cause);
 /* Frees a dead link that nothing refers to any more; not from inside its own callbacks. */
@@ -128,6 +170,8 @@ void weft__link_forget(struct weft__link *link);
 
 /* Gives the sender's lane a number on the link; the peer is told at the next flush. -WEFT_ENOSPC. */
 int weft__tx_lane_open(struct weft__link *link, struct weft__tx_lane *lane);
+/* The lane begins anew under its number: the path is another one. */
+void weft__tx_lane_renew(struct weft__tx_lane *lane);
 /* Takes the number back; what is pending on the lane ends with status. */
 void weft__tx_lane_close(struct weft__tx_lane *lane, int status);
 /* What the peer says of our lanes. */
@@ -139,13 +183,30 @@ void weft__tx_reset(struct weft__link *link, const struct weft_rx_frame *frame);
 
 /* Puts the link on its station's list of links with something to send. */
 void weft__link_busy(struct weft__link *link);
-/* Sends control, replies and staged copies that are due, within bounds; true when all of it is gone. */
-bool weft__link_flush(struct weft__link *link);
+/* Sends control, replies and staged copies that are due, the last within *budget_bytes, which it lowers; true when all of
+ * it is gone. */
+bool weft__link_flush(struct weft__link *link, size_t *budget_bytes);
+/* Sends a frame of control; false when there is no room. */
+bool weft__link_control(struct weft__link *link, enum weft_class class_, uint64_t meta, const void *data,
+			size_t len_bytes);
+
+/* ---- idle.c: links without traffic ---- */
+
+/* Looks for links that have been idle for long. */
+void weft__idle_look(struct weft_timer *timer, void *user);
+/* A link is up: it will be looked at. */
+void weft__idle_watch(struct weft__link *link);
+/* Asks the peer of the link that has been idle for longest to close it; false when all are in use. */
+bool weft__idle_close_one(struct weft__station *station);
+/* What the peer says about it. */
+void weft__idle_receive(struct weft__link *link, const struct weft_rx_frame *frame);
+/* Tells what is to be told, and closes what is due; false when there was no room. */
+bool weft__idle_flush(struct weft__link *link);
 
 /* ---- staged.c ---- */
 
-/* Copies and sends staged operations, at most budget_bytes; true when none is left. */
-bool weft__staged_flush(struct weft__link *link, size_t budget_bytes);
+/* Copies and sends staged operations, at most *budget_bytes, which it lowers; true when none is left. */
+bool weft__staged_flush(struct weft__link *link, size_t *budget_bytes);
 
 /* ---- rx.c: frames that came in ---- */
 
@@ -154,7 +215,8 @@ void weft__link_receive(struct weft__link *link, const struct weft_rx_frame *fra
 void weft__rx_lane_attach(struct weft__rx_lane *lane, struct weft__view *view);
 /* The channel was closed: the sender is told, what still comes is dropped. */
 void weft__rx_lane_detach(struct weft__rx_lane *lane);
-void weft__rx_lane_free(struct weft__rx_lane *lane);
+/* The peer closed the lane (0), or its link has ended, and why. */
+void weft__rx_lane_free(struct weft__rx_lane *lane, int cause);
 /* Messages were delivered or given back: tells the sender when it matters, or now. */
 void weft__rx_lane_credit(struct weft__rx_lane *lane, bool now);
 /* Messages before this one have been delivered. */

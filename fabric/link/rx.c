@@ -49,6 +49,7 @@ void weft__rx_lane_attach(struct weft__rx_lane *lane, struct weft__view *view)
 		tell(lane, WEFT__CREDIT);
 	else
 		tell(lane, WEFT__LANE_WAITING);
+	weft__peer_came(lane);
 }
 
 void weft__rx_lane_detach(struct weft__rx_lane *lane)
@@ -60,7 +61,7 @@ void weft__rx_lane_detach(struct weft__rx_lane *lane)
 	tell(lane, WEFT__LANE_RESET);
 }
 
-void weft__rx_lane_free(struct weft__rx_lane *lane)
+void weft__rx_lane_free(struct weft__rx_lane *lane, int cause)
 {
 	struct weft__link *link = lane->link;
 
@@ -72,6 +73,7 @@ void weft__rx_lane_free(struct weft__rx_lane *lane)
 	}
 	weft__loans_forget_lane(link->station, lane);
 	weft_list_remove(&lane->in_view);
+	weft__peer_gone(lane, cause);
 	weft_list_remove(&lane->dirty);
 	link->rx_lanes[lane->id] = NULL;
 	free(lane);
@@ -88,11 +90,13 @@ static void lane_open(struct weft__link *link, const struct weft_rx_frame *frame
 		return;
 	}
 	lane = calloc(1, sizeof *lane); /* once a lane, never for a message */
-	if (!lane) {
+	if (!lane || !(lane->last_note = weft__note_new())) {
+		free(lane);
 		weft__link_violation(link, "no memory for its lane");
 		return;
 	}
 	if (weft__lane_terms_decode(frame->data, frame->len_bytes, &lane->terms) < 0) {
+		free(lane->last_note);
 		free(lane);
 		weft__link_violation(link, "malformed terms of a lane");
 		return;
@@ -119,7 +123,7 @@ static void lane_close(struct weft__link *link, const struct weft_rx_frame *fram
 	if (id >= WEFT__LINK_LANES || !link->rx_lanes[id])
 		weft__link_violation(link, "a lane closed that was not open");
 	else
-		weft__rx_lane_free(link->rx_lanes[id]);
+		weft__rx_lane_free(link->rx_lanes[id], 0);
 }
 
 /* ---- messages ---- */
@@ -249,6 +253,13 @@ void weft__link_receive(struct weft__link *link, const struct weft_rx_frame *fra
 		break;
 	case WEFT__CREDIT:
 		weft__tx_credit(link, frame);
+		break;
+	case WEFT__IDLE_ASK:
+	case WEFT__IDLE_YES:
+	case WEFT__IDLE_NO:
+	case WEFT__IDLE_OFF:
+	case WEFT__IDLE_CLOSE:
+		weft__idle_receive(link, frame);
 		break;
 	default:
 		weft__link_violation(link, "a frame of unknown kind");

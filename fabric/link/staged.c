@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Staged sends: foreign memory that is copied into one buffer in pieces, between other work, and then lent as a whole.
- * Priorities are served in order; within one, operations take turns piece by piece.
+ * Priorities are served in order; within one, lanes take turns.
  */
 #include "channel/channel_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define PIECE_BYTES ((size_t)16 * 1024)
-/* While the worker has other messages too, each waits for such a small piece at the most, and the copying takes longer. */
-#define PIECE_BESIDE_BYTES ((size_t)2 * 1024)
-#define BESIDE_FLUSHES 64u
+#define QUANTUM_BYTES 16384u
 
 int weft_sendv(struct weft_sender *sender, const struct iovec *iov, unsigned int iov_count,
 	       const struct weft_send_opts *how)
@@ -19,12 +16,17 @@ int weft_sendv(struct weft_sender *sender, const struct iovec *iov, unsigned int
 	struct weft__tx_lane *lane;
 	struct weft_op *op;
 	size_t len_bytes = 0;
+	int rc = weft__node_fork_check(sender->station->node);
 
+	if (rc < 0)
+		return rc;
 	if (!how || !how->done || !iov_count)
 		return weft_set_error(WEFT_EINVAL, "weft_sendv needs iovecs, and how->done to say when they are free");
 	for (unsigned int i = 0; i < iov_count; i++)
 		if (__builtin_add_overflow(len_bytes, iov[i].iov_len, &len_bytes))
 			return weft_set_error(WEFT_EMSGSIZE, "the iovecs add up to more than memory can hold");
+	if (how->flags & WEFT_ZERO_COPY)
+		return weft__would_copy(sender, len_bytes);
 	if (sender->status < 0)
 		return weft__sender_refuse(sender);
 	if (len_bytes > sender->max_message_bytes)
@@ -58,7 +60,9 @@ int weft_sendv(struct weft_sender *sender, const struct iovec *iov, unsigned int
 	op->user = how->user;
 	op->lane = lane;
 	lane->staged_count++;
-	weft_list_push_back(&sender->link->staged[sender->view->channel->opts.priority], &op->link);
+	weft_list_push_back(&lane->staged, &op->link);
+	if (weft_list_empty(&lane->in_staged))
+		weft_list_push_back(&sender->link->staged[sender->view->channel->opts.priority], &lane->in_staged);
 	weft__link_busy(sender->link);
 	if (how->op)
 		*how->op = op;
@@ -110,71 +114,78 @@ static bool send_whole(struct weft_op *op)
 	return true;
 }
 
-/* How much of each operation may be copied in one go: little while small messages come and go. */
-static size_t piece_bytes(struct weft__link *link)
-{
-	const struct weft_node_stats *stats = &link->station->stats;
-	/* Those that are lent are the bulk itself. */
-	uint64_t messages = stats->received_messages + stats->sent_messages - stats->lent_messages;
+enum progress { STUCK, WENT_ON, SENT };
 
-	if (messages != link->messages_seen) {
-		link->messages_seen = messages;
-		link->beside_flushes = BESIDE_FLUSHES;
-	}
-	if (!link->beside_flushes)
-		return PIECE_BYTES;
-	link->beside_flushes--;
-	return PIECE_BESIDE_BYTES;
-}
-
-/* Works on the oldest operation of its lane; false when it cannot go on now. */
-static bool step(struct weft_op *op, size_t piece, size_t *budget_bytes)
+/* Works on the oldest operation of its lane, at most *max_bytes, which it lowers. */
+static enum progress step(struct weft_op *op, size_t *max_bytes)
 {
 	if (!op->as.staged.buf &&
 	    weft_pool_get(op->station->pool, op->as.staged.len_bytes ? op->as.staged.len_bytes : 1,
 			  &op->as.staged.buf) < 0) {
 		op->as.staged.buf = NULL;
 		weft__station_grow(op->station);
-		return false;
+		return STUCK;
 	}
-	while (piece && op->as.staged.iov_at < op->as.staged.iov_count && *budget_bytes) {
-		size_t copied = copy_piece(op, piece < *budget_bytes ? piece : *budget_bytes);
-
-		piece -= copied;
-		*budget_bytes -= copied;
-	}
-	return op->as.staged.iov_at < op->as.staged.iov_count || send_whole(op);
+	while (op->as.staged.iov_at < op->as.staged.iov_count && *max_bytes)
+		*max_bytes -= copy_piece(op, *max_bytes);
+	if (op->as.staged.iov_at < op->as.staged.iov_count)
+		return WENT_ON;
+	return send_whole(op) ? SENT : STUCK;
 }
 
-/* Whether an older operation of the same lane stands before this one. */
-static bool is_first_of_lane(const struct weft_list *list, const struct weft_op *op)
+/* A lane's turn: it copies what its deficit allows. False when it could do nothing at all. */
+static bool serve_lane(struct weft__tx_lane *lane, size_t *budget_bytes)
 {
-	WEFT_LIST_FOR_EACH(at, (struct weft_list *)(uintptr_t)list) {
-		const struct weft_op *other = WEFT_CONTAINER_OF(at, struct weft_op, link);
+	size_t may = lane->deficit_bytes < *budget_bytes ? lane->deficit_bytes : *budget_bytes, left = may;
+	bool any = false;
 
-		if (other->lane == op->lane)
-			return other == op;
+	while (!weft_list_empty(&lane->staged)) {
+		enum progress progress = step(WEFT_CONTAINER_OF(lane->staged.next, struct weft_op, link), &left);
+
+		any |= progress == SENT;
+		if (progress != SENT || !left)
+			break;
 	}
-	return false;
+	lane->deficit_bytes -= (uint32_t)(may - left);
+	*budget_bytes -= may - left;
+	return any || left < may;
 }
 
-bool weft__staged_flush(struct weft__link *link, size_t budget_bytes)
+/*
+ * Deficit round robin (Shreedhar and Varghese 1995): each lane in turn may copy QUANTUM_BYTES, whatever the sizes of its
+ * messages are. One whose turn the budget cut short goes on where it was.
+ */
+static void serve(struct weft_list *lanes, size_t *budget_bytes)
 {
-	size_t piece = piece_bytes(link);
+	const struct weft_list *stuck_since = NULL; /* nothing has gone on since this one's turn */
+
+	while (!weft_list_empty(lanes) && *budget_bytes) {
+		struct weft__tx_lane *lane = WEFT_CONTAINER_OF(lanes->next, struct weft__tx_lane, in_staged);
+
+		if (stuck_since == &lane->in_staged)
+			break;
+		if (!lane->deficit_bytes)
+			lane->deficit_bytes = QUANTUM_BYTES;
+		if (serve_lane(lane, budget_bytes)) {
+			stuck_since = NULL;
+		} else {
+			lane->deficit_bytes = 0; /* what waits saves nothing up */
+			stuck_since = stuck_since ? stuck_since : &lane->in_staged;
+		}
+		if (!lane->deficit_bytes && !weft_list_empty(&lane->staged)) {
+			weft_list_remove(&lane->in_staged);
+			weft_list_push_back(lanes, &lane->in_staged);
+		}
+	}
+}
+
+bool weft__staged_flush(struct weft__link *link, size_t *budget_bytes)
+{
 	bool empty = true;
 
 	for (unsigned int priority = 0; priority < WEFT_PRIORITY_COUNT; priority++) {
-		struct weft_list *list = &link->staged[priority];
-
-		WEFT_LIST_FOR_EACH(at, list) {
-			struct weft_op *op = WEFT_CONTAINER_OF(at, struct weft_op, link);
-
-			if (!budget_bytes)
-				return false;
-			if (is_first_of_lane(list, op))
-				step(op, piece, &budget_bytes);
-		}
-		empty = empty && weft_list_empty(list);
+		serve(&link->staged[priority], budget_bytes);
+		empty = empty && weft_list_empty(&link->staged[priority]);
 	}
 	return empty;
 }

@@ -8,6 +8,19 @@
 
 #include <weft/errors.h>
 
+void weft__tx_lane_renew(struct weft__tx_lane *lane)
+{
+	struct weft__link *link = lane->link;
+
+	lane->generation = ++link->next_generation;
+	lane->opened = lane->told = false;
+	lane->next_sequence = lane->limit_sequence = lane->delivered_sequence = 0;
+	lane->sent_bytes = lane->limit_bytes = 0;
+	weft_list_remove(&lane->dirty);
+	weft_list_push_back(&link->tx_dirty, &lane->dirty);
+	weft__link_busy(link);
+}
+
 int weft__tx_lane_open(struct weft__link *link, struct weft__tx_lane *lane)
 {
 	for (uint16_t id = 0; id < WEFT__LINK_LANES; id++) {
@@ -18,12 +31,7 @@ int weft__tx_lane_open(struct weft__link *link, struct weft__tx_lane *lane)
 		link->tx_lanes[id] = lane;
 		lane->id = id;
 		lane->link = link;
-		lane->generation = ++link->next_generation;
-		lane->opened = lane->told = false;
-		lane->next_sequence = lane->limit_sequence = lane->delivered_sequence = 0;
-		lane->sent_bytes = lane->limit_bytes = 0;
-		weft_list_push_back(&link->tx_dirty, &lane->dirty);
-		weft__link_busy(link);
+		weft__tx_lane_renew(lane);
 		return 0;
 	}
 	return weft_set_error(WEFT_ENOSPC, "all %d lanes to \"%s\" are in use: close senders, or use fewer lanes",
@@ -32,14 +40,8 @@ int weft__tx_lane_open(struct weft__link *link, struct weft__tx_lane *lane)
 
 static void end_staged(struct weft__tx_lane *lane, int status)
 {
-	struct weft_list *staged = &lane->link->staged[lane->sender->view->channel->opts.priority];
-
-	WEFT_LIST_FOR_EACH(at, staged) {
-		struct weft_op *op = WEFT_CONTAINER_OF(at, struct weft_op, link);
-
-		if (op->lane == lane)
-			weft__op_finish(op, status);
-	}
+	while (!weft_list_empty(&lane->staged))
+		weft__op_finish(WEFT_CONTAINER_OF(lane->staged.next, struct weft_op, link), status);
 }
 
 void weft__tx_lane_close(struct weft__tx_lane *lane, int status)
@@ -52,9 +54,7 @@ void weft__tx_lane_close(struct weft__tx_lane *lane, int status)
 		end_staged(lane, status);
 	while (!weft_list_empty(&lane->unacked))
 		weft__op_finish(WEFT_CONTAINER_OF(lane->unacked.next, struct weft_op, link), status);
-	if (lane->latest)
-		weft_buf_put(lane->latest);
-	lane->latest = NULL;
+	weft__latest_drop(lane, status);
 	weft_list_remove(&lane->dirty);
 	link->tx_lanes[lane->id] = NULL;
 	if (lane->told && link->state == WEFT__LINK_UP) {
@@ -113,7 +113,7 @@ void weft__tx_credit(struct weft__link *link, const struct weft_rx_frame *frame)
 	} else if (lane->sender->wants_writable) {
 		weft__sender_event(lane->sender, WEFT_SENDER_WRITABLE, 0);
 	}
-	if (lane->latest || lane->staged_count)
+	if (lane->latest.buf || lane->staged_count)
 		weft__link_busy(link);
 }
 
@@ -122,6 +122,7 @@ static void stop_lane(struct weft__tx_lane *lane, int cause)
 	lane->opened = false;
 	lane->limit_sequence = lane->next_sequence;
 	lane->sender->quick = false;
+	lane->sender->parked = false;
 	lane->sender->status = -WEFT_EAGAIN;
 	weft__sender_event(lane->sender, WEFT_SENDER_WAITING, cause);
 }

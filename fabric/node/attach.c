@@ -50,6 +50,8 @@ static int add_view(struct weft__station *station, struct weft_channel *channel)
 	view->handler_user = channel->handler_user;
 	view->place = channel->place;
 	view->place_user = channel->place_user;
+	view->on_peer = channel->on_peer;
+	view->on_peer_user = channel->on_peer_user;
 	return 0;
 }
 
@@ -85,7 +87,9 @@ int weft_attach(struct weft_node *node, const char *name, struct weft_worker **o
 	if (!name || !weft__name_valid(name))
 		return weft_set_error(WEFT_EINVAL, "name \"%s\": a worker's name is 1 to %d of [A-Za-z0-9._-]",
 				      name ? name : "", WEFT_NAME_MAX);
-	rc = weft__runner_call(node, open_station, &attach);
+	rc = weft__node_fork_check(node);
+	if (rc == 0)
+		rc = weft__runner_call(node, open_station, &attach);
 	if (rc < 0)
 		return rc;
 	attach.station->attached = true;
@@ -107,6 +111,8 @@ void weft_detach(struct weft_node *node, struct weft_worker **worker)
 		return;
 	attach.station = weft__station_of(*worker);
 	*worker = NULL;
+	if (weft__node_forked(node))
+		return;
 	pthread_mutex_lock(&node->lock);
 	for (unsigned int i = node->base_count; i < WEFT__STATIONS_MAX; i++)
 		if (node->stations[i] == attach.station)

@@ -17,7 +17,7 @@ static void add_station(const struct weft__station *station, struct weft_node_st
 
 	for (size_t i = 0; i < STATION_COUNTERS; i++)
 		to[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
-	sum->links += station->stats.links;
+	sum->links += __atomic_load_n(&station->stats.links, __ATOMIC_RELAXED);
 	station->node->driver->describe(station->port, &driver);
 	sum->loans_out += driver.loans_out;
 	sum->hot_links += driver.hot_paths;
@@ -28,6 +28,8 @@ void weft_node_describe(struct weft_node *node, struct weft_node_stats *out)
 	struct weft_arena_stats arena;
 
 	memset(out, 0, sizeof *out);
+	if (weft__node_forked(node))
+		return;
 	pthread_mutex_lock(&node->lock);
 	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
 		if (node->stations[i])

@@ -55,6 +55,22 @@ static struct weft__station *choose_station(struct weft_node *node, const struct
 	return hello->target[0] ? NULL : node->stations[hello->spread % node->base_count];
 }
 
+static void close_one(struct weft_worker *worker, const struct weft_message *message)
+{
+	(void)message;
+	weft__idle_close_one(weft__station_of(worker));
+}
+
+/* All links of the worker are taken: the least used may make room for when the peer tries again. */
+static void make_room(struct weft__station *station, const char *peer)
+{
+	struct weft_message message = {.run = close_one};
+
+	weft_log(WEFT_LOG_WARN, "node", "refused peer %s links %u action raise links_max if they are all in use", peer,
+		 station->node->opts.links_max);
+	(void)weft_worker_post(station->worker, &message); /* full: then the next one that is refused asks for it */
+}
+
 static int accept_path(void *device_user, const struct weft_peer_identity *peer, const struct weft_hello *theirs,
 		       struct weft_hello *mine, struct weft_port **port)
 {
@@ -74,6 +90,9 @@ static int accept_path(void *device_user, const struct weft_peer_identity *peer,
 		rc = -WEFT_ENOENT;
 	} else if (node->incarnation > peer->incarnation && weft__connecting_to(station, name)) {
 		rc = -WEFT_EBUSY; /* ours will do for both */
+	} else if (__atomic_load_n(&station->stats.links, __ATOMIC_RELAXED) >= node->opts.links_max) {
+		rc = -WEFT_ENOSPC;
+		make_room(station, name);
 	} else {
 		strcpy(answer.node, node->name);
 		strcpy(answer.worker, station->name);
@@ -240,6 +259,8 @@ void weft_node_close(struct weft_node **node_ptr)
 	if (!node)
 		return;
 	*node_ptr = NULL;
+	if (node->runner && weft__node_forked(node))
+		return;
 	stop_workers(node);
 	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
 		if (node->stations[i]) {

@@ -28,25 +28,28 @@ struct weft__station {
 	bool attached;                /* by weft_attach */
 	_Atomic bool owned;           /* its own thread has taken the worker */
 	bool grow_asked;
-	bool unexpected_due;         /* a handler was set while messages waited for one */
+	bool views_due;              /* a handler was set while messages waited for one, or there is news of peers */
 	size_t next_grow_bytes;
 	int numa;                    /* where its memory is wanted; -1: anywhere */
 
 	struct weft_list links;
 	struct weft_list views;      /* the node's channels as this worker sees them */
 	struct weft_list events;     /* senders with events to deliver */
-	struct weft_list blocked;    /* senders that the driver refused: tried again by timer */
+	struct weft_list blocked[WEFT_PRIORITY_COUNT]; /* senders that the driver refused: tried again by timer */
 	struct weft_list finished;   /* operations whose callbacks are due */
+	struct weft_list placing;    /* operations that copy large messages in pieces */
 	struct weft_list busy_links; /* links with something to send at the end of the turn */
 	struct weft_list requesters; /* senders with requests in flight */
 	struct weft_list kept;       /* received loans that the application keeps */
 	struct weft_list open_calls; /* requests to be answered later */
 	uint32_t request_generation; /* of the last request: no two in a station's life are alike */
+	unsigned int calm_turns;     /* since something came in, up to a limit */
 	unsigned int dead_links;     /* links to be freed once nothing refers to them */
 	unsigned int cookies_out;    /* loans out that somebody waits for */
 	struct weft_timer unblock;
 	uint64_t unblock_ns;
 	struct weft_timer sweep;     /* deadlines of requests */
+	struct weft_timer idle_look; /* links without traffic */
 
 	struct weft_list free_ops, free_loans, free_calls;
 	struct weft_op *ops;
@@ -84,6 +87,7 @@ struct weft_node {
 	unsigned int own_count;      /* the node's own workers */
 	unsigned int base_count;     /* stations that are not attached, first in the array: own_count, or 1 */
 	struct weft_list channels;
+	unsigned int channel_count;
 
 	pthread_mutex_t degraded_lock;
 	char *degraded[16];
@@ -118,6 +122,13 @@ int weft__runner_call(struct weft_node *node, int (*fn)(void *argument), void *a
 /* Starts a thread that takes no signals. */
 int weft__thread_start(struct weft__thread *thread, void *(*start)(void *), void *argument);
 void weft__thread_join(struct weft__thread *thread);
+
+/* ---- fork.c ---- */
+
+/* Whether this process is a forked child of the node's. Async-signal-safe. */
+bool weft__node_forked(const struct weft_node *node);
+/* The same as an error: 0 or -WEFT_EFORK. */
+int weft__node_fork_check(const struct weft_node *node);
 
 /* ---- opts.c, place.c, node.c ---- */
 

@@ -23,6 +23,9 @@ void weft_node_opts_init(struct weft_node_opts *opts, size_t size)
 		.idle = WEFT_IDLE_ADAPTIVE,
 		.pages = WEFT_PAGES_AUTO,
 		.memory_max_bytes = (size_t)1 << 30,
+		.link_idle_ns = UINT64_C(300000000000),
+		.links_max = 256,
+		.channels_max = 1024,
 	};
 }
 
@@ -45,6 +48,9 @@ static int check(const struct weft_node_opts *opts)
 	if (opts->memory_max_bytes < MEMORY_MIN_BYTES)
 		return weft_set_error(WEFT_EINVAL, "memory_max_bytes %zu: a node needs at least %zu",
 				      opts->memory_max_bytes, MEMORY_MIN_BYTES);
+	if (!opts->links_max || !opts->channels_max)
+		return weft_set_error(WEFT_EINVAL, "links_max %u, channels_max %u: a node needs at least one of each",
+				      opts->links_max, opts->channels_max);
 	return 0;
 }
 

@@ -153,6 +153,10 @@ int weft__node_check_required(struct weft_node *node)
 		node->lacking |= WEFT_REQUIRE_INVARIANT_CLOCK;
 		weft__node_degrade(node, "the clock is %s: %s", clock.source, clock.reason);
 	}
+	if (!(node->driver->caps & WEFT_DRIVER_LOANS)) {
+		node->lacking |= WEFT_REQUIRE_ZERO_COPY;
+		weft__node_degrade(node, "driver %s cannot lend buffers: every message is copied", node->driver->name);
+	}
 	missing = node->opts.require & node->lacking;
 	if (!missing)
 		return 0;

@@ -46,6 +46,8 @@ void weft_node_stop(struct weft_node *node)
 {
 	uint64_t one = 1;
 
+	if (weft__node_forked(node))
+		return; /* the descriptor is the parent's too */
 	atomic_store_explicit(&node->stopped, true, memory_order_relaxed);
 	if (write(node->stop_fd, &one, sizeof one) < 0)
 		return; /* full: it has been told */
@@ -64,8 +66,11 @@ static void wait_for_stop(struct weft_node *node)
 int weft_node_run(struct weft_node *node)
 {
 	struct sigaction stop = {.sa_handler = stop_all}, before_int, before_term;
-	int slot = enter(node);
+	int slot, rc = weft__node_fork_check(node);
 
+	if (rc < 0)
+		return rc;
+	slot = enter(node);
 	sigemptyset(&stop.sa_mask);
 	sigaction(SIGINT, &stop, &before_int);
 	sigaction(SIGTERM, &stop, &before_term);

@@ -13,6 +13,10 @@
 #define CALLBACKS_A_TURN 32
 #define UNBLOCK_FIRST_NS UINT64_C(20000)
 #define UNBLOCK_MAX_NS UINT64_C(5000000)
+/* What one turn copies of staged sends, so that urgent messages wait for at most so much; less while messages come in. */
+#define CALM_BUDGET_BYTES ((size_t)64 * 1024)
+#define LIVELY_BUDGET_BYTES ((size_t)8 * 1024)
+#define CALM_TURNS 256
 #define FIRST_MEMORY_BYTES ((size_t)1 << 20)
 
 struct weft__station *weft__station_of(struct weft_worker *worker)
@@ -40,16 +44,20 @@ static void reap_links(struct weft__station *station)
 		weft__link_reap(WEFT_CONTAINER_OF(at, struct weft__link, in_station));
 }
 
-static unsigned int run_unexpected(struct weft__station *station)
+static unsigned int run_views(struct weft__station *station)
 {
 	unsigned int count = 0;
 
-	station->unexpected_due = false;
+	station->views_due = false;
 	WEFT_LIST_FOR_EACH(at, &station->views) {
 		struct weft__view *view = WEFT_CONTAINER_OF(at, struct weft__view, in_station);
 
 		count += weft__view_run_unexpected(view, CALLBACKS_A_TURN);
-		station->unexpected_due |= view->handler && !weft_list_empty(&view->unexpected);
+		station->views_due |= view->handler && !weft_list_empty(&view->unexpected);
+		/* A peer's end comes after its messages. */
+		if (!view->handler || weft_list_empty(&view->unexpected))
+			count += weft__notes_run(view, CALLBACKS_A_TURN);
+		station->views_due |= !weft_list_empty(&view->notes);
 	}
 	return count;
 }
@@ -65,24 +73,34 @@ static __attribute__((noinline)) unsigned int poll_seldom(struct weft__station *
 		count += weft__ops_run_finished(station, CALLBACKS_A_TURN);
 	if (!weft_list_empty(&station->events))
 		count += weft__senders_run_events(station, CALLBACKS_A_TURN);
-	if (station->unexpected_due)
-		count += run_unexpected(station);
+	if (station->views_due)
+		count += run_views(station);
 	if (station->dead_links)
 		reap_links(station);
 	return count;
 }
 
-/* What is due on links, and what the driver held back. */
-static void flush_links(struct weft__station *station)
+static size_t copy_budget(const struct weft__station *station)
 {
+	return station->calm_turns < CALM_TURNS ? LIVELY_BUDGET_BYTES : CALM_BUDGET_BYTES;
+}
+
+/* What is due on links. Returns whether copies went on, which may be more in the next turn. */
+static unsigned int flush_links(struct weft__station *station)
+{
+	size_t budget_bytes = copy_budget(station), left_bytes = budget_bytes;
+
 	WEFT_LIST_FOR_EACH(at, &station->busy_links) {
 		struct weft__link *link = WEFT_CONTAINER_OF(at, struct weft__link, in_busy);
 
-		if (weft__link_flush(link))
+		if (weft__link_flush(link, &left_bytes))
 			weft_list_remove(at);
 		else
 			weft__station_retry_soon(station);
 	}
+	if (!left_bytes && !weft_list_empty(&station->busy_links)) /* the others come first in the next turn */
+		weft_list_push_back(&station->busy_links, weft_list_pop_front(&station->busy_links));
+	return left_bytes < budget_bytes;
 }
 
 static unsigned int station_poll(void *user)
@@ -98,12 +116,16 @@ static unsigned int station_poll(void *user)
 		if (link && link->state == WEFT__LINK_UP)
 			weft__link_receive(link, frame);
 	}
-	if (__builtin_expect(station->cookies_out | station->dead_links | station->unexpected_due |
+	if (__builtin_expect(station->cookies_out | station->dead_links | station->views_due |
 				     !weft_list_empty(&station->finished) | !weft_list_empty(&station->events),
 			     0))
 		count += poll_seldom(station);
-	if (!weft_list_empty(&station->busy_links))
-		flush_links(station);
+	if (__builtin_expect(!weft_list_empty(&station->busy_links) | !weft_list_empty(&station->placing), 0)) {
+		station->calm_turns = count ? 0 : station->calm_turns + (station->calm_turns < CALM_TURNS);
+		if (!weft_list_empty(&station->placing))
+			count += weft__placing_run(station, copy_budget(station));
+		count += flush_links(station);
+	}
 	if (station->port->flush_due)
 		station->port->flush(station->port);
 	return count;
@@ -128,19 +150,19 @@ static void station_disarm(void *user)
 static void unblock(struct weft_timer *timer, void *user)
 {
 	struct weft__station *station = user;
+	bool any = false;
 
 	(void)timer;
 	station->unblock_ns = station->unblock_ns * 2 < UNBLOCK_MAX_NS ? station->unblock_ns * 2 : UNBLOCK_MAX_NS;
-	if (weft_list_empty(&station->blocked))
-		station->unblock_ns = UNBLOCK_FIRST_NS;
-	while (!weft_list_empty(&station->blocked)) {
-		struct weft_list *link = weft_list_pop_front(&station->blocked);
-		struct weft_sender *sender = WEFT_CONTAINER_OF(link, struct weft_sender, in_blocked);
+	for (unsigned int priority = 0; priority < WEFT_PRIORITY_COUNT; priority++)
+		while (!weft_list_empty(&station->blocked[priority])) {
+			struct weft_list *first = station->blocked[priority].next;
 
-		weft__sender_push_latest(sender);
-		if (sender->wants_writable && sender->status == 0)
-			weft__sender_event(sender, WEFT_SENDER_WRITABLE, 0);
-	}
+			weft__sender_unblock(WEFT_CONTAINER_OF(first, struct weft_sender, in_blocked));
+			any = true;
+		}
+	if (!any)
+		station->unblock_ns = UNBLOCK_FIRST_NS;
 }
 
 void weft__station_retry_soon(struct weft__station *station)
@@ -253,12 +275,13 @@ static int make_tables(struct weft__station *station)
 
 static void init_lists(struct weft__station *station)
 {
-	struct weft_list *lists[] = {&station->links,      &station->views,    &station->events,     &station->blocked,
-				     &station->finished,   &station->busy_links, &station->requesters, &station->kept,
+	struct weft_list *lists[] = {&station->links,      &station->views,    &station->events,				     &station->finished,   &station->placing,  &station->busy_links, &station->requesters, &station->kept,
 				     &station->open_calls, &station->free_ops, &station->free_loans, &station->free_calls};
 
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		weft_list_init(lists[i]);
+	for (unsigned int i = 0; i < WEFT_PRIORITY_COUNT; i++)
+		weft_list_init(&station->blocked[i]);
 }
 
 static int open_pool(struct weft__station *station)
@@ -305,6 +328,7 @@ int weft__station_open(struct weft_node *node, const char *name, int numa, const
 	init_lists(station);
 	weft_timer_init(&station->unblock, unblock, station);
 	weft_timer_init(&station->sweep, weft__requests_sweep, station);
+	weft_timer_init(&station->idle_look, weft__idle_look, station);
 	opts.user = station;
 	rc = make_tables(station);
 	if (rc == 0)
@@ -337,6 +361,7 @@ void weft__station_close(struct weft__station **station_ptr)
 	if (station->worker && station->poller.poll) {
 		weft_timer_cancel(station->worker, &station->unblock);
 		weft_timer_cancel(station->worker, &station->sweep);
+		weft_timer_cancel(station->worker, &station->idle_look);
 		weft__ops_run_finished(station, WEFT__OPS);
 		weft_worker_remove_poller(station->worker, &station->poller);
 	}

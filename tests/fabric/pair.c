@@ -9,29 +9,55 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct weft_node *open_node(const char *which)
+static struct weft_node *open_node(const struct weft_node_opts *base, const char *which)
 {
-	struct weft_node_opts opts;
+	struct weft_node_opts opts = *base;
 	struct weft_node *node = NULL;
 	char name[48];
 
 	snprintf(name, sizeof name, "test-%d-%s", (int)getpid(), which);
-	weft_node_opts_init(&opts, sizeof opts);
 	opts.name = name;
 	opts.worker_count = 0;
 	CU_ASSERT_EQUAL_FATAL(weft_node_open(&opts, &node), 0);
 	return node;
 }
 
-void pair_open(struct pair *pair, const struct weft_channel_opts *opts)
+static void open_with(struct pair *pair, const struct weft_channel_opts *opts, const struct weft_node_opts *node_opts)
 {
 	memset(pair, 0, sizeof *pair);
-	pair->near = open_node("near");
-	pair->far = open_node("far");
+	pair->near = open_node(node_opts, "near");
+	pair->far = open_node(node_opts, "far");
 	pair->near_worker = weft_node_worker(pair->near, 0);
 	pair->far_worker = weft_node_worker(pair->far, 0);
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair->near, "test", opts, &pair->near_channel), 0);
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair->far, "test", opts, &pair->far_channel), 0);
+}
+
+void pair_open(struct pair *pair, const struct weft_channel_opts *opts)
+{
+	struct weft_node_opts node_opts;
+
+	weft_node_opts_init(&node_opts, sizeof node_opts);
+	open_with(pair, opts, &node_opts);
+}
+
+void pair_open_idle(struct pair *pair, const struct weft_channel_opts *opts, uint64_t idle_ns)
+{
+	struct weft_node_opts node_opts;
+
+	weft_node_opts_init(&node_opts, sizeof node_opts);
+	node_opts.link_idle_ns = idle_ns;
+	open_with(pair, opts, &node_opts);
+}
+
+void pair_open_limited(struct pair *pair, unsigned int links_max, unsigned int channels_max)
+{
+	struct weft_node_opts node_opts;
+
+	weft_node_opts_init(&node_opts, sizeof node_opts);
+	node_opts.links_max = links_max;
+	node_opts.channels_max = channels_max;
+	open_with(pair, NULL, &node_opts);
 }
 
 static void on_event(struct weft_sender *sender, enum weft_sender_event event, int cause, void *user)

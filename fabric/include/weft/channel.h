@@ -16,11 +16,16 @@ struct weft_rx;
 enum weft_delivery {
 	WEFT_RELIABLE,    /* once and in order within its lane, or the sender hears of the peer's end */
 	WEFT_BEST_EFFORT, /* dropped (and counted) instead of back-pressure */
-	WEFT_LATEST,      /* a newer message replaces one that is not yet sent */
+	WEFT_LATEST,      /* a newer message of its lane replaces one that waits for room, the newest is sent when there is */
 };
 
+/*
+ * Urgent and high messages overtake the others on the wire, and so do the answers to such requests. What waits for room
+ * or is copied in pieces (weft_sendv) is served by priority; within one, lanes take turns of 16 KiB, so that a bulk
+ * stream cannot starve another. weft_send of a large message copies it all at once: for bulk use loans or weft_sendv.
+ */
 enum weft_priority {
-	WEFT_PRIORITY_URGENT, /* overtakes everything below it, also on the wire */
+	WEFT_PRIORITY_URGENT,
 	WEFT_PRIORITY_HIGH,
 	WEFT_PRIORITY_NORMAL,
 	WEFT_PRIORITY_BULK,
@@ -46,7 +51,8 @@ WEFT_API void weft_channel_opts_init(struct weft_channel_opts *opts, size_t size
 
 /*
  * Opens the channel `name` (at most 64 bytes) of this node, once; opts may be NULL. Copies. Gives. Peers that send to
- * it wait without credit until it has somewhere to deliver to. -WEFT_EEXIST, -WEFT_EINVAL, -WEFT_ENOMEM. Thread: any.
+ * it wait without credit until it has somewhere to deliver to. -WEFT_EEXIST, -WEFT_EINVAL, -WEFT_ENOMEM, -WEFT_ENOSPC
+ * (channels_max of the node). Thread: any.
  */
 WEFT_API int weft_channel_open(struct weft_node *node, const char *name, const struct weft_channel_opts *opts,
 			       struct weft_channel **out);

@@ -12,6 +12,12 @@
  *
  * The library has no global instance: a process may open several nodes. It starts no thread but the runner and the
  * own workers, installs no signal handler (weft_node_run excepted, while it runs), never exits and prints nothing.
+ *
+ * After fork() a node and all that was opened on it stay the parent's, which notices nothing. In the child each call
+ * that returns a code and is not on the path of a message says -WEFT_EFORK; close, stop, describe and the like do
+ * nothing (closing only forgets); calls for single messages, loans and turns of workers must not be made: the memory
+ * that they need is not there, and the child dies of it. The child may open nodes of its own. Its descriptors are
+ * closed by exec; a child that neither calls exec nor ends keeps the node's name on the machine taken.
  */
 #ifndef WEFT_NODE_H
 #define WEFT_NODE_H
@@ -37,7 +43,7 @@ enum weft_require {
 	WEFT_REQUIRE_PINNING = 1 << 1,        /* a core of its own for each worker */
 	WEFT_REQUIRE_SLEEP = 1 << 2,          /* membarrier and wake-ups by all drivers */
 	WEFT_REQUIRE_INVARIANT_CLOCK = 1 << 3,
-	WEFT_REQUIRE_ZERO_COPY = 1 << 4,
+	WEFT_REQUIRE_ZERO_COPY = 1 << 4,      /* the driver can lend; WEFT_ZERO_COPY refuses copies for each message */
 };
 
 struct weft_node_opts {
@@ -51,6 +57,10 @@ struct weft_node_opts {
 				   * socket, which leaves nothing behind and reaches as far as the network namespace */
 	enum weft_pages pages;
 	size_t memory_max_bytes;  /* shareable memory altogether; default 1 GiB */
+	uint64_t link_idle_ns;    /* a link without traffic for this long, and without anything pending on it, is closed;
+				   * the next send opens it again. 0: never. Default 5 minutes */
+	unsigned int links_max;   /* open links of one worker, default 256; beyond it the least used idle one is closed */
+	unsigned int channels_max; /* open channels of the node; default 1024 */
 	const uint32_t *allowed_uids; /* users, besides our own, whose nodes may connect and be connected to. Copied */
 	unsigned int allowed_uid_count;
 	unsigned int require;     /* weft_require bits: -WEFT_EDEGRADED instead of degrading */
@@ -107,6 +117,7 @@ struct weft_node_stats {
 	uint64_t lent_messages, lent_bytes;       /* handed over without a copy */
 	uint64_t inlined_messages, inlined_bytes; /* carried in ring slots */
 	uint64_t again;                           /* sends refused for back-pressure */
+	uint64_t dropped;                         /* messages taken and not sent: best effort without room, latest replaced */
 	uint64_t violations;                      /* what peers did wrong */
 	uint64_t peers_lost;
 	uint64_t loans_out;                       /* lent by us, now */

@@ -50,8 +50,9 @@ typedef void weft_recv_fn(struct weft_op *op, int status, const struct weft_rece
 
 /*
  * Posts a buffer for the first message of the channel, arriving at this worker, with (tag & mask) equal to
- * (wanted_tag & mask); oldest first on both sides, and messages that came before it count. Keeps buffer until done. Gives op if not
- * NULL. -WEFT_ENOMEM, -WEFT_EINVAL. Thread: owner of worker.
+ * (wanted_tag & mask); oldest first on both sides, and messages that came before it count. Keeps buffer until done: a
+ * large message is copied in pieces between other work. Gives op if not NULL. -WEFT_ENOMEM, -WEFT_EINVAL.
+ * Thread: owner of worker.
  */
 WEFT_API int weft_recv_post(struct weft_worker *worker, struct weft_channel *channel, void *buffer, size_t len_bytes,
 			    uint64_t wanted_tag, uint64_t mask, weft_recv_fn *done, void *user, struct weft_op **op);
@@ -64,11 +65,41 @@ struct weft_placement {
 	weft_recv_fn *done;
 	void *user;
 };
-/* Sees size, tag and immediate (rx->data is the first piece). 0: use *out; -WEFT_EAGAIN: deliver as usual; other codes
- * refuse the message, which is dropped and counted. Thread: owner. */
+/*
+ * Sees size, tag and immediate (rx->data is the first piece). 0: use *out; -WEFT_EAGAIN: deliver as usual; other codes
+ * refuse the message, which is dropped and counted. Hooks are asked in the order of the messages; a large message is
+ * copied in pieces of at most 64 KiB between other work, so its done may come after later messages. Thread: owner.
+ */
 typedef int weft_place_fn(const struct weft_rx *rx, size_t total_len_bytes, struct weft_placement *out, void *user);
 /* Asks hook for each message before posted receives and the handler. Keeps user. NULL: stops. Thread: any. */
 WEFT_API void weft_channel_place(struct weft_channel *channel, weft_place_fn *hook, void *user);
+
+/* ---- who sends to a channel ---- */
+
+enum weft_peer_event {
+	WEFT_PEER_CAME, /* it has opened a sender to this channel */
+	WEFT_PEER_LEFT, /* in good order: it closed its last sender (cause 0), or its node (-WEFT_ECLOSED) */
+	WEFT_PEER_LOST, /* it died (-WEFT_EPEERRESET) or broke the protocol (-WEFT_EPROTO) */
+};
+
+/* A peer during the callback about it. Read-only. */
+struct weft_peer {
+	const char *name;     /* of its node; borrowed for the callback */
+	uint64_t incarnation;
+	int64_t pid;          /* in our PID namespace; 0 if not visible from here */
+	uint32_t uid;
+	int cause;
+	struct weft_channel *channel;
+	struct weft_worker *worker; /* ours, which its messages come to */
+};
+typedef void weft_peer_fn(enum weft_peer_event event, const struct weft_peer *peer, void *user);
+
+/*
+ * Tells who sends to the channel, and when one ends: after all that it had sent was handed to the handler. Those that are
+ * there already are told as having come. Keeps user. NULL: stops. A link over which a peer is watched like that is never
+ * closed for being idle. Callbacks run on the worker to which the peer's messages come. Thread: any.
+ */
+WEFT_API void weft_channel_on_peer(struct weft_channel *channel, weft_peer_fn *on_peer, void *user);
 
 WEFT_END_DECLS
 

@@ -42,8 +42,12 @@ WEFT_API void weft_sender_opts_init(struct weft_sender_opts *opts, size_t size);
 
 /*
  * Opens a sender to peer ("NODE" or "NODE/WORKER"); the link is made in the background: sends say -WEFT_EAGAIN until
- * WEFT_SENDER_READY. opts may be NULL. Copies. Gives. -WEFT_EINVAL, -WEFT_ENOMEM, -WEFT_ENOSPC (64 lanes a link).
- * Thread: owner.
+ * WEFT_SENDER_READY. opts may be NULL. Copies. Gives. -WEFT_EINVAL, -WEFT_ENOMEM, -WEFT_ENOSPC (64 lanes a link, or
+ * links_max of the node), -WEFT_EAGAIN (a link that is idle is being closed to make room). Thread: owner.
+ *
+ * A link that nothing has used for the node's link_idle_ns is closed by both sides, and nothing is said about it: the
+ * first send after that says -WEFT_EAGAIN, opens it, and WEFT_SENDER_WRITABLE follows. Whether the peer is still there
+ * is found out only then.
  */
 WEFT_API int weft_sender_open(struct weft_worker *worker, struct weft_channel *channel, const char *peer,
 			      const struct weft_sender_opts *opts, struct weft_sender **out);
@@ -54,7 +58,7 @@ WEFT_API void weft_sender_close(struct weft_sender **sender);
  * deadline_ns on the worker's clock), or why it failed. Not inside a callback. Thread: owner.
  */
 WEFT_API int weft_sender_wait(struct weft_sender *sender, uint64_t deadline_ns);
-/* 0 when ready, -WEFT_EAGAIN while connecting, waiting or full, or why it is lost. Thread: owner. */
+/* 0 when ready (or closed for being idle), -WEFT_EAGAIN while connecting or waiting, or why it is lost. Thread: owner. */
 WEFT_API int weft_sender_status(const struct weft_sender *sender);
 /* Borrowed. Thread: owner. */
 WEFT_API const char *weft_sender_peer(const struct weft_sender *sender);
@@ -68,12 +72,13 @@ enum weft_completion {
 	WEFT_DELIVERED, /* done when the receiver has consumed it (its handler returned, or its loan came home) */
 };
 
-/* Ends an operation once: 0, or -WEFT_ECANCELED (not sent), -WEFT_ECLOSED (not sent), -WEFT_EPEERRESET (unknown). */
+/* Ends an operation once: 0, or -WEFT_ECANCELED (not sent; also dropped, or replaced by a later one), -WEFT_ECLOSED (not sent), -WEFT_EPEERRESET (unknown). */
 typedef void weft_done_fn(struct weft_op *op, int status, void *user);
 
 enum weft_send_flags {
 	WEFT_MORE = 1 << 0,   /* others follow at once: commit with the next send without it, or at the end of the turn */
 	WEFT_INJECT = 1 << 1, /* in the ring at return, or -WEFT_EMSGSIZE beyond weft_inject_max */
+	WEFT_ZERO_COPY = 1 << 2, /* -WEFT_EDEGRADED instead of a copy: only weft_send_loan of an own loan makes none */
 };
 
 struct weft_send_opts {

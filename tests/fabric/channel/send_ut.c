@@ -238,6 +238,67 @@ static void a_loan_is_handed_over_without_a_copy_and_comes_home(void)
 
 static struct weft_loan *kept;
 
+static void keep(struct weft_rx *rx, void *user);
+
+static void what_would_be_copied_is_refused_when_no_copy_is_allowed(void)
+{
+	struct weft_send_opts how = WEFT_SEND_OPTS_INIT;
+	struct iovec iov = {"foreign", 7};
+	unsigned int count = 0;
+	struct weft_node_stats stats;
+	struct weft_loan *loan;
+	struct pair pair;
+	int result = 1;
+
+	pair_open(&pair, NULL);
+	weft_channel_handle(pair.far_channel, keep, &count);
+	pair_connect(&pair);
+	how.flags = WEFT_ZERO_COPY;
+	how.done = on_done;
+	how.user = &result;
+	CU_ASSERT_EQUAL(weft_send_with(pair.sender, "small", 5, &how), -WEFT_EDEGRADED);
+	CU_ASSERT_EQUAL(weft_sendv(pair.sender, &iov, 1, &how), -WEFT_EDEGRADED);
+	CU_ASSERT_PTR_NOT_NULL(strstr(weft_last_error(), "weft_loan_get"));
+	loan = get_loan(&pair, 100000);
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, weft_send_loan(pair.sender, loan, &how) == 0));
+	CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(&pair, count == 1));
+	weft_node_describe(pair.near, &stats);
+	CU_ASSERT_EQUAL(stats.copied_messages, 0);
+	CU_ASSERT_EQUAL(stats.lent_messages, 1);
+	weft_loan_release(kept);
+	/* Nothing to lend is nothing to copy. */
+	loan = get_loan(&pair, 1);
+	weft_loan_trim(loan, 0);
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, weft_send_loan(pair.sender, loan, &how) == 0));
+	CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(&pair, count == 2));
+	weft_loan_release(kept);
+	pair_close(&pair);
+}
+
+static void a_received_loan_is_not_sent_on_when_no_copy_is_allowed(void)
+{
+	struct weft_send_opts how = WEFT_SEND_OPTS_INIT;
+	struct weft_sender *back;
+	unsigned int count = 0;
+	struct weft_loan *loan;
+	struct pair pair;
+
+	pair_open(&pair, NULL);
+	weft_channel_handle(pair.far_channel, keep, &count);
+	weft_channel_handle(pair.near_channel, keep, &count);
+	pair_connect(&pair);
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.far_worker, pair.far_channel, weft_node_name(pair.near), NULL, &back), 0);
+	CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(&pair, weft_sender_status(back) == 0));
+	loan = get_loan(&pair, 100000);
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, weft_send_loan(pair.sender, loan, NULL) == 0));
+	CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(&pair, count == 1));
+	how.flags = WEFT_ZERO_COPY;
+	weft_loan_share(kept);
+	CU_ASSERT_EQUAL(weft_send_loan(back, kept, &how), -WEFT_EDEGRADED); /* and has taken one hold */
+	weft_loan_release(kept);
+	pair_close(&pair);
+}
+
 static void keep(struct weft_rx *rx, void *user)
 {
 	unsigned int *count = user;
@@ -370,6 +431,8 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_full_window_is_seen_and_its_end_is_told),
 		SUITE_CASE(delivery_is_reported_after_the_handler_has_run),
 		SUITE_CASE(a_loan_is_handed_over_without_a_copy_and_comes_home),
+		SUITE_CASE(what_would_be_copied_is_refused_when_no_copy_is_allowed),
+		SUITE_CASE(a_received_loan_is_not_sent_on_when_no_copy_is_allowed),
 		SUITE_CASE(a_kept_message_stays_readable_until_it_is_released),
 		SUITE_CASE(foreign_memory_is_sent_in_pieces_and_then_given_back),
 		SUITE_CASE(a_staged_send_can_be_cancelled),

@@ -28,6 +28,7 @@ struct side {
 	struct weft_loan *kept[KEEP];
 	unsigned int received;
 	bool lost;
+	int cause;
 };
 
 static void on_message(struct weft_rx *rx, void *user)
@@ -47,7 +48,8 @@ static void on_event(struct weft_sender *sender, enum weft_sender_event event, i
 	struct side *side = user;
 
 	(void)sender;
-	(void)cause;
+	if (event == WEFT_SENDER_LOST && !side->lost)
+		side->cause = cause;
 	side->lost |= event == WEFT_SENDER_LOST;
 }
 
@@ -163,9 +165,59 @@ static void a_killed_peer_leaves_nothing_and_loses_nothing_of_ours(void)
 	CU_ASSERT_EQUAL(count_entries("/run/weft", "victim-"), 0);
 }
 
+/* Closes every descriptor once traffic flows, and lives on. */
+static void run_mute(const char *name, const char *peer)
+{
+	struct side side;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (side_open(&side, name, peer) < 0)
+		_exit(1);
+	while (side.received < 2 * KEEP)
+		side_turn(&side);
+	close_range(0, ~0u, 0);
+	for (;;)
+		pause();
+}
+
+static void a_peer_that_hangs_up_and_lives_is_lost_and_keeps_what_it_borrowed_until_it_dies(void)
+{
+	uint64_t end_ns = weft_clock_now(weft_clock_real()) + UINT64_C(20000000000);
+	struct weft_node_stats stats;
+	char name[48], peer[48];
+	struct side side;
+	pid_t mute;
+
+	snprintf(name, sizeof name, "survivor-%d", (int)getpid());
+	snprintf(peer, sizeof peer, "mute-%d", (int)getpid());
+	fflush(stdout);
+	mute = fork(); /* while this process has one thread */
+	if (mute == 0)
+		run_mute(peer, name);
+	CU_ASSERT_EQUAL_FATAL(side_open(&side, name, peer), 0);
+	while (!side.lost && weft_clock_now(weft_clock_real()) < end_ns)
+		side_turn(&side);
+	CU_ASSERT_TRUE(side.lost);
+	CU_ASSERT_EQUAL(side.cause, -WEFT_EPEERRESET);
+	for (unsigned int i = 0; i < 1000; i++)
+		weft_worker_poll(side.worker);
+	weft_node_describe(side.node, &stats);
+	CU_ASSERT_TRUE(stats.loans_out > 0); /* it can still read them */
+	kill(mute, SIGKILL);
+	for (unsigned int i = 0; i < KEEP; i++)
+		if (side.kept[i])
+			weft_loan_release(side.kept[i]);
+	while (!all_home(&side) && weft_clock_now(weft_clock_real()) < end_ns)
+		weft_worker_turn(side.worker, end_ns);
+	CU_ASSERT_TRUE(all_home(&side));
+	waitpid(mute, NULL, 0);
+	weft_node_close(&side.node);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
+		SUITE_CASE(a_peer_that_hangs_up_and_lives_is_lost_and_keeps_what_it_borrowed_until_it_dies),
 		SUITE_CASE(a_killed_peer_leaves_nothing_and_loses_nothing_of_ours),
 	};
 

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Proves that attached workers come and go without harm to what they sent, and that a worker that does not look into its
+ * mailbox holds up nobody else.
+ */
+#include "fabric/pair.h"
+#include "suite.h"
+
+#include <CUnit/Basic.h>
+
+static void count(struct weft_rx *rx, void *user)
+{
+	(void)rx;
+	++*(unsigned int *)user;
+}
+
+static uint64_t violations_of(struct weft_node *node)
+{
+	struct weft_node_stats stats;
+
+	weft_node_describe(node, &stats);
+	return stats.violations;
+}
+
+static void what_an_attached_worker_sent_arrives_after_it_has_gone(void)
+{
+	struct weft_worker *worker;
+	struct weft_sender *sender;
+	unsigned int got = 0;
+	struct pair pair;
+
+	pair_open(&pair, NULL);
+	weft_channel_handle(pair.far_channel, count, &got);
+	for (unsigned int i = 1; i <= 40; i++) {
+		CU_ASSERT_EQUAL_FATAL(weft_attach(pair.near, "thread", &worker), 0);
+		CU_ASSERT_EQUAL_FATAL(weft_sender_open(worker, pair.near_channel, weft_node_name(pair.far), NULL, &sender), 0);
+		CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(&pair, (weft_worker_poll(worker), weft_sender_status(sender) == 0)));
+		/* Nobody reads them before the next one is there, which must not get the same memory. */
+		for (unsigned int j = 0; j < 3; j++)
+			CU_ASSERT_EQUAL(weft_send(sender, "last words", 10), 0);
+		weft_detach(pair.near, &worker);
+	}
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, got == 120));
+	CU_ASSERT_EQUAL(violations_of(pair.far), 0);
+	pair_close(&pair);
+}
+
+static void nothing(struct weft_worker *worker, const struct weft_message *message)
+{
+	(void)worker;
+	(void)message;
+}
+
+static void fill_mailbox(struct weft_worker *worker)
+{
+	struct weft_message message = {.run = nothing};
+
+	while (weft_worker_post(worker, &message) == 0)
+		;
+}
+
+static void a_full_mailbox_of_a_worker_does_not_hold_the_runner(void)
+{
+	struct weft_worker *worker;
+	unsigned int got = 0;
+	struct pair pair;
+
+	pair_open(&pair, NULL);
+	weft_channel_handle(pair.far_channel, count, &got);
+	fill_mailbox(pair.far_worker);
+	/* Its runner has a path for it, and cannot tell; it still does what others ask of it. */
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL,
+					       &pair.sender), 0);
+	for (unsigned int i = 0; i < 20; i++) {
+		CU_ASSERT_EQUAL_FATAL(weft_attach(pair.far, "thread", &worker), 0);
+		weft_worker_poll(pair.near_worker);
+		weft_detach(pair.far, &worker);
+	}
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, weft_sender_status(pair.sender) == 0));
+	CU_ASSERT_EQUAL(weft_send(pair.sender, "x", 1), 0);
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, got == 1));
+	pair_close(&pair);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct suite_case cases[] = {
+		SUITE_CASE(what_an_attached_worker_sent_arrives_after_it_has_gone),
+		SUITE_CASE(a_full_mailbox_of_a_worker_does_not_hold_the_runner),
+	};
+
+	return suite_main("attach", cases, SUITE_COUNT(cases), argc, argv);
+}
