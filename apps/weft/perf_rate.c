@@ -95,7 +95,7 @@ static int send_loan(struct perf_side *side)
 
 static int measure_with(struct perf_side *side, struct perf_result *result, int (*send_some)(struct perf_side *side))
 {
-	uint64_t start_ns, end_ns, now_ns, warm_ns, first = 0, last = 0;
+	uint64_t start_ns, end_ns, now_ns, sent = 0, first = 0, last = 0;
 	unsigned int sends = side->opts->len_bytes > 1 << 20 ? 1 : 64; /* between two looks at the clock */
 	bool warm = false;
 	int rc = perf_side_connect(side);
@@ -103,22 +103,25 @@ static int measure_with(struct perf_side *side, struct perf_result *result, int 
 	if (rc < 0)
 		return rc;
 	start_ns = weft_clock_now(weft_clock_real());
-	warm_ns = start_ns + (uint64_t)(side->opts->seconds * 1e8);
-	end_ns = start_ns + (uint64_t)(side->opts->seconds * 1e9);
+	end_ns = start_ns + (uint64_t)(side->opts->seconds * 1e8);
+	/* However short the time and busy the machine, something is measured. */
 	do {
 		for (unsigned int i = 0; i < sends && (rc == 0 || rc == -WEFT_EAGAIN); i++) {
 			rc = send_some(side);
+			sent += rc == 0;
 			if (rc == -WEFT_EAGAIN)
 				weft_worker_poll(side->worker);
 		}
 		weft_worker_poll(side->worker);
 		now_ns = weft_clock_now(weft_clock_real());
-		if (!warm && now_ns > warm_ns) {
+		if (!warm && now_ns > end_ns && sent) {
 			warm = true;
+			sent = 0;
 			rc = ask_count(side, &first);
-			start_ns = weft_clock_now(weft_clock_real());
+			start_ns = now_ns = weft_clock_now(weft_clock_real());
+			end_ns = start_ns + (uint64_t)(side->opts->seconds * 9e8);
 		}
-	} while ((rc == 0 || rc == -WEFT_EAGAIN) && now_ns < end_ns);
+	} while ((rc == 0 || rc == -WEFT_EAGAIN) && (!warm || !sent || now_ns < end_ns));
 	if (rc == 0 || rc == -WEFT_EAGAIN)
 		rc = ask_count(side, &last);
 	now_ns = weft_clock_now(weft_clock_real());

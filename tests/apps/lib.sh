@@ -39,3 +39,13 @@ await_node()
 	done
 	fail "node $1 did not open"
 }
+
+# await_bytes FILE: until something has come in.
+await_bytes()
+{
+	for _ in $(seq 400); do
+		[ -s "$1" ] && return 0
+		sleep 0.05
+	done
+	fail "nothing has come to $1"
+}

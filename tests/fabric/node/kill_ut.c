@@ -165,7 +165,15 @@ static void a_killed_peer_leaves_nothing_and_loses_nothing_of_ours(void)
 	CU_ASSERT_EQUAL(count_entries("/run/weft", "victim-"), 0);
 }
 
-/* Closes every descriptor once traffic flows, and lives on. */
+static bool keeps_a_loan(const struct side *side)
+{
+	for (unsigned int i = 0; i < KEEP; i++)
+		if (side->kept[i] && weft_loan_len(side->kept[i]) > 4096)
+			return true;
+	return false;
+}
+
+/* Closes every descriptor once traffic flows and it holds something of the other's, and lives on. */
 static void run_mute(const char *name, const char *peer)
 {
 	struct side side;
@@ -173,7 +181,7 @@ static void run_mute(const char *name, const char *peer)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (side_open(&side, name, peer) < 0)
 		_exit(1);
-	while (side.received < 2 * KEEP)
+	while (side.received < 2 * KEEP || !keeps_a_loan(&side))
 		side_turn(&side);
 	close_range(0, ~0u, 0);
 	for (;;)
