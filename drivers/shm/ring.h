@@ -161,13 +161,15 @@ static inline void shm_tx_look(struct shm_tx *tx)
 		tx->head = head;
 }
 
-/* Looks, and says how far messages may go: while there is room, but not beyond this quarter of the ring, so that it is
- * looked again there, and so that no message crosses the ring's end. */
-static inline void shm_tx_relimit(struct shm_tx *tx)
+/* Looks, and says how far messages may go, of which the next ends at position end: while there is room, but not beyond that
+ * quarter of the ring, so that it is looked again there, and so that no message crosses the ring's end. */
+static inline void shm_tx_relimit(struct shm_tx *tx, uint32_t end)
 {
-	uint32_t size = tx->mask + 1, quarter_end = (tx->tail | tx->mask >> 2) + 1;
+	uint32_t size = tx->mask + 1, quarter_end = ((end - 1) | tx->mask >> 2) + 1, ring_end = (tx->tail | tx->mask) + 1;
 
 	shm_tx_look(tx);
+	if ((int32_t)(quarter_end - ring_end) > 0)
+		quarter_end = ring_end;
 	tx->limit = quarter_end - tx->head <= size ? quarter_end : tx->head + size;
 }
 
@@ -213,16 +215,16 @@ static inline void shm_tx_prefetch(const struct shm_tx *tx, uint32_t begin, uint
 /* Publishes it. */
 static inline void shm_tx_finish(struct shm_tx *tx, uint32_t end, enum shm_kind kind, uint64_t meta, uint32_t len_bytes)
 {
-	uint32_t tail = tx->tail;
+	uint32_t tail = tx->tail, limit = tx->limit;
 	struct shm_unit *unit = &tx->units[tail & tx->mask];
 
-	tx->tail = end;
 	unit->meta = meta;
 	/* release: pairs with the acquire in shm_rx_start(); everything written before is visible with it. */
 	atomic_store_explicit(&unit->start, shm_start(tail, kind, end - tail, len_bytes), memory_order_release);
+	tx->tail = end;
 	shm_tx_prefetch(tx, tail, end);
-	if (__builtin_expect(end == tx->limit, 0))
-		shm_tx_relimit(tx);
+	if (__builtin_expect(end == limit, 0))
+		shm_tx_relimit(tx, end + 1);
 }
 
 /* Where a message of len_bytes that begins at a line ends. */
@@ -313,20 +315,24 @@ static inline bool shm_rx_ready(const struct shm_rx *rx, uint64_t start)
 	return (uint32_t)start == rx->head + 1;
 }
 
-/* Copies count units of data behind the head's header. */
-static inline __attribute__((always_inline)) void shm_rx_read(const struct shm_rx *rx, unsigned char *to, uint32_t count)
+/* Copies count units of data behind the header at index, or more of what follows them, at least the first line's: to has
+ * room for SHM_LINE_DATA. */
+static inline __attribute__((always_inline)) void shm_rx_read(const struct shm_rx *rx, uint32_t index, unsigned char *to,
+							       uint32_t count)
 {
-	uint32_t index = rx->head & rx->mask;
+	const struct shm_unit *units = rx->units;
+	uint32_t mask = rx->mask;
 
-	if (__builtin_expect(index + count <= rx->mask, 1)) {
-		const struct shm_unit *from = &rx->units[index + 1];
+	if (__builtin_expect(index + count + SHM_LINE_UNITS <= mask, 1)) {
+		const struct shm_unit *from = &units[index + 1];
 
-		for (uint32_t i = 0; i < count; i++)
+		memcpy(to, from, SHM_LINE_DATA);
+		for (uint32_t i = SHM_LINE_UNITS - 1; i < count; i++)
 			memcpy(to + (size_t)i * SHM_UNIT_BYTES, from + i, SHM_UNIT_BYTES);
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++)
-		memcpy(to + (size_t)i * SHM_UNIT_BYTES, &rx->units[(index + 1 + i) & rx->mask], SHM_UNIT_BYTES);
+		memcpy(to + (size_t)i * SHM_UNIT_BYTES, &units[(index + 1 + i) & mask], SHM_UNIT_BYTES);
 }
 
 static inline void shm_rx_publish(struct shm_rx *rx)

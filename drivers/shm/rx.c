@@ -30,75 +30,116 @@ static __attribute__((noinline)) int take_other(struct shm_path *path, enum shm_
 	}
 }
 
+/*
+ * Takes the message at the head, whose header was seen: 1 a frame, 0 a message for this driver, -1 nonsense. What the peer
+ * can still change is read once: the header into locals, the data into scratch, and only copies are looked at.
+ */
+static inline __attribute__((always_inline)) int take(struct shm_path *path, struct shm_rx *rx, uint64_t start,
+						       unsigned char *scratch, struct weft_rx_frame *frame)
+{
+	uint32_t len = shm_start_len(start), units = shm_start_units(start), data_units = shm_units_for(len) - 1;
+	uint32_t index = rx->head & rx->mask;
+
+	frame->path = &path->base;
+	frame->meta = __atomic_load_n(&rx->units[index].meta, __ATOMIC_RELAXED);
+	frame->len_bytes = len;
+	frame->data = scratch;
+	frame->loan_data = NULL;
+	if (__builtin_expect(len > SHM_INLINE_MAX || units - data_units - 1 >= SHM_LINE_UNITS, 0))
+		return -1;
+	shm_rx_read(rx, index, scratch, data_units);
+	rx->head += units;
+	if (__builtin_expect(shm_start_kind(start) != SHM_INLINE, 0))
+		return take_other(path, shm_start_kind(start), len, scratch, frame);
+	path->port->stats.rx_inline_bytes += len;
+	return 1;
+}
+
+/* Seldom, for it takes the line from the producer, which never needs the last quarter to go on. */
+static inline void publish_head(struct shm_rx *rx)
+{
+	if (__builtin_expect(rx->head - rx->published > rx->mask / 4, 0))
+		shm_rx_publish(rx);
+}
+
 /* All that one ring has, at most max, from the header that was seen. Returns the frames. */
 static __attribute__((noinline)) unsigned int drain(struct shm_path *path, struct shm_rx *rx, uint64_t start,
 						     struct weft_rx_frame *frames, unsigned int max)
 {
 	unsigned char(*scratch)[SHM_SCRATCH_BYTES] = &path->port->scratch[path->port->burst];
 	struct weft_rx_frame *frame = frames;
-	uint64_t bytes = 0;
 
 	/* Bounded by messages, not by frames: releases make none, and a peer could send them for ever. */
-	for (unsigned int looks = 0; looks < SHM_DRAIN_MAX; looks++) {
-		/* What the peer can still change is read once: the header into locals, the data into scratch, and only
-		 * copies are looked at. */
-		uint32_t len = shm_start_len(start), units = shm_start_units(start), data_units = shm_units_for(len) - 1;
-		int taken = 1;
+	for (unsigned int looks = 0; looks < SHM_DRAIN_MAX && frame - frames != max; looks++) {
+		int taken = take(path, rx, start, *scratch, frame);
 
-		frame->path = &path->base;
-		frame->meta = __atomic_load_n(&rx->units[rx->head & rx->mask].meta, __ATOMIC_RELAXED);
-		frame->len_bytes = len;
-		frame->data = scratch;
-		frame->loan_data = NULL;
-		if (__builtin_expect(len > SHM_INLINE_MAX || units - data_units - 1 >= SHM_LINE_UNITS, 0)) {
-			taken = -1;
-		} else {
-			shm_rx_read(rx, *scratch, data_units);
-			rx->head += units;
-			bytes += len;
-			if (__builtin_expect(shm_start_kind(start) != SHM_INLINE, 0)) {
-				bytes -= len;
-				taken = take_other(path, shm_start_kind(start), len, *scratch, frame);
-			}
-		}
 		if (__builtin_expect(taken < 0, 0)) {
 			shm_path_down(path, WEFT_DOWN_VIOLATION);
 			break;
 		}
 		frame += taken;
 		scratch += taken;
-		/* Seldom, for it takes the line from the producer, which never needs the last quarter to go on. */
-		if (rx->head - rx->published > rx->mask / 4)
-			shm_rx_publish(rx);
+		publish_head(rx);
 		start = shm_rx_start(rx);
-		if (frame - frames == max || !shm_rx_ready(rx, start))
+		if (!shm_rx_ready(rx, start))
 			break;
 	}
-	path->port->stats.rx_inline_bytes += bytes;
 	path->port->burst += (unsigned int)(frame - frames);
 	return (unsigned int)(frame - frames);
 }
 
-/* What a path has, express first; appends to the burst of this turn. */
-static inline unsigned int poll_path(struct shm_path *path, struct weft_rx_frame *frames, unsigned int max)
+/* Both rings of a path, express first. */
+static __attribute__((noinline)) unsigned int drain_both(struct shm_path *path, uint64_t express_start, uint64_t normal_start,
+							  struct weft_rx_frame *frames, unsigned int max)
+{
+	struct shm_rx *normal = &path->rx[WEFT_CLASS_NORMAL];
+	unsigned int count = drain(path, &path->rx[WEFT_CLASS_EXPRESS], express_start, frames, max);
+
+	if (shm_rx_ready(normal, normal_start) && count < max && path->state == SHM_PATH_UP)
+		count += drain(path, normal, normal_start, frames + count, max - count);
+	return count;
+}
+
+/* One ring, in which mostly a single small message stands: that one takes the straight way. */
+static inline __attribute__((always_inline)) unsigned int drain_normal(struct shm_path *path, uint64_t start,
+								       struct weft_rx_frame *frames, unsigned int max)
+{
+	struct shm_rx *rx = &path->rx[WEFT_CLASS_NORMAL];
+	struct shm_port *port = path->port;
+
+	if (__builtin_expect(shm_start_kind(start) != SHM_INLINE || !max, 0))
+		return drain(path, rx, start, frames, max);
+	/* The second line of the message comes while the first is looked at. */
+	if (shm_start_units(start) > SHM_LINE_UNITS)
+		__builtin_prefetch(&rx->units[(rx->head + SHM_LINE_UNITS) & rx->mask], 0, 3);
+	if (__builtin_expect(take(path, rx, start, port->scratch[port->burst], frames) < 0, 0)) {
+		shm_path_down(path, WEFT_DOWN_VIOLATION);
+		return 0;
+	}
+	port->burst++;
+	publish_head(rx);
+	start = shm_rx_start(rx);
+	return __builtin_expect(shm_rx_ready(rx, start), 0) ? 1 + drain(path, rx, start, frames + 1, max - 1) : 1;
+}
+
+/* What a path has; appends to the burst of this turn. */
+static inline __attribute__((always_inline)) unsigned int poll_path(struct shm_path *path, struct weft_rx_frame *frames,
+								    unsigned int max)
 {
 	struct shm_rx *express = &path->rx[WEFT_CLASS_EXPRESS], *normal = &path->rx[WEFT_CLASS_NORMAL];
 	uint64_t express_start = shm_rx_start(express), normal_start = shm_rx_start(normal);
 	bool has_express = shm_rx_ready(express, express_start), has_normal = shm_rx_ready(normal, normal_start);
-	unsigned int count = 0;
 
 	if (__builtin_expect(!(has_express | has_normal), 1))
 		return 0;
 	path->empty_looks = 0;
 	if (__builtin_expect(has_express, 0))
-		count = drain(path, express, express_start, frames, max);
-	if (has_normal && count < max && path->state == SHM_PATH_UP)
-		count += drain(path, normal, normal_start, frames + count, max - count);
-	return count;
+		return drain_both(path, express_start, normal_start, frames, max);
+	return drain_normal(path, normal_start, frames, max);
 }
 
 /* A few of the paths that were quiet, in turn; all of them before sleeping and after. */
-static unsigned int poll_quiet(struct shm_port *port, struct weft_rx_frame *frames, unsigned int first, unsigned int max)
+static __attribute__((noinline)) unsigned int poll_quiet(struct shm_port *port, struct weft_rx_frame *frames, unsigned int first, unsigned int max)
 {
 	bool all = port->look_at_all || port->quiet_count <= SHM_SLICE;
 	unsigned int looks = all ? port->quiet_count : SHM_SLICE;

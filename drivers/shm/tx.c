@@ -176,13 +176,35 @@ static __attribute__((noinline)) bool may_go_further(struct shm_path *path, stru
 		return false;
 	/* The stage is nobody's: whoever is the first to use it bars this way. */
 	path->port->stage.tx = NULL;
-	shm_tx_relimit(tx);
+	shm_tx_relimit(tx, end);
 	return shm_tx_within(tx, end);
 }
 
 static inline bool may_go(struct shm_path *path, struct shm_tx *tx, uint32_t end)
 {
 	return __builtin_expect(shm_tx_within(tx, end), 1) || may_go_further(path, tx, end);
+}
+
+/* Small data that ends before the limit, straight into the ring. */
+static inline __attribute__((always_inline)) int send_direct(struct shm_path *path, struct shm_tx *tx, uint32_t end,
+							      uint64_t meta, const void *data, uint32_t len_bytes)
+{
+	shm_copy(shm_tx_begin(tx, end), data, len_bytes);
+	shm_tx_finish(tx, end, SHM_INLINE, meta, len_bytes);
+	count_inline(path->port, len_bytes);
+	return wake_peer(path);
+}
+
+/* What does not fit right here. */
+static __attribute__((noinline)) int send_slow(struct shm_path *path, enum weft_class class_, uint64_t meta, const void *data,
+						uint32_t len_bytes, unsigned int flags)
+{
+	struct shm_tx *tx = &path->tx[class_];
+	uint32_t end = shm_tx_end(tx->tail, len_bytes);
+
+	if (flags & WEFT_TX_MORE || len_bytes > SHM_INLINE_MAX || !may_go_further(path, tx, end))
+		return send_staged(path, tx, meta, data, len_bytes, flags);
+	return send_direct(path, tx, end, meta, data, len_bytes);
 }
 
 /* Small data on its own, that fits right here, goes straight into the ring. */
@@ -193,12 +215,9 @@ int shm_port_send(struct weft_path *base, enum weft_class class_, uint64_t meta,
 	struct shm_tx *tx = &path->tx[class_];
 	uint32_t end = shm_tx_end(tx->tail, len_bytes);
 
-	if (__builtin_expect(flags & WEFT_TX_MORE || len_bytes > SHM_INLINE_MAX || !may_go(path, tx, end), 0))
-		return send_staged(path, tx, meta, data, len_bytes, flags);
-	shm_copy(shm_tx_begin(tx, end), data, len_bytes);
-	shm_tx_finish(tx, end, SHM_INLINE, meta, len_bytes);
-	count_inline(path->port, len_bytes);
-	return wake_peer(path);
+	if (__builtin_expect(flags & WEFT_TX_MORE || len_bytes > SHM_INLINE_MAX || !shm_tx_within(tx, end), 0))
+		return send_slow(path, class_, meta, data, len_bytes, flags);
+	return send_direct(path, tx, end, meta, data, len_bytes);
 }
 
 static int stage_frame(struct shm_path *path, struct shm_tx *tx, const struct weft_tx_frame *frame)

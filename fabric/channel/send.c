@@ -216,7 +216,9 @@ int weft__would_copy(const struct weft_sender *sender, size_t len_bytes)
 			      "weft_loan_get in place, and send that", len_bytes, sender->peer);
 }
 
-int weft_send_with(struct weft_sender *sender, const void *data, size_t len_bytes, const struct weft_send_opts *how)
+/* Not inlined: the quick sends end in it, and shall not save registers for it. */
+__attribute__((noinline)) int weft_send_with(struct weft_sender *sender, const void *data, size_t len_bytes,
+					     const struct weft_send_opts *how)
 {
 	static const struct weft_send_opts plain = WEFT_SEND_OPTS_INIT;
 	struct weft__tx_lane *lane;

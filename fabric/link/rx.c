@@ -192,7 +192,7 @@ static inline void deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const
 		frame->path->port->release(frame->path, frame->loan_id);
 }
 
-static inline void receive_message(struct weft__link *link, const struct weft_rx_frame *frame, bool is_request)
+static inline __attribute__((always_inline)) void receive_message(struct weft__link *link, const struct weft_rx_frame *frame, bool is_request)
 {
 	uint16_t id = weft__meta_lane(frame->meta);
 	struct weft__rx_lane *lane = id < WEFT__LINK_LANES ? link->rx_lanes[id] : NULL;
@@ -221,12 +221,13 @@ static inline void receive_message(struct weft__link *link, const struct weft_rx
 		weft__rx_lane_credit(lane, flags & WEFT__ACK_NOW);
 }
 
-void weft__link_receive(struct weft__link *link, const struct weft_rx_frame *frame)
+/* Whatever is no plain message. */
+static __attribute__((noinline)) void receive_other(struct weft__link *link, const struct weft_rx_frame *frame)
 {
 	unsigned int kind = weft__meta_kind(frame->meta);
 
-	if (kind == WEFT__DATA || kind == WEFT__REQUEST) {
-		receive_message(link, frame, kind == WEFT__REQUEST);
+	if (kind == WEFT__REQUEST) {
+		receive_message(link, frame, true);
 		return;
 	}
 	if (kind == WEFT__REPLY) {
@@ -264,4 +265,12 @@ void weft__link_receive(struct weft__link *link, const struct weft_rx_frame *fra
 	default:
 		weft__link_violation(link, "a frame of unknown kind");
 	}
+}
+
+void weft__link_receive(struct weft__link *link, const struct weft_rx_frame *frame)
+{
+	if (__builtin_expect(weft__meta_kind(frame->meta) == WEFT__DATA, 1))
+		receive_message(link, frame, false);
+	else
+		receive_other(link, frame);
 }

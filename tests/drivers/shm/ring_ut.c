@@ -58,7 +58,7 @@ static bool send_one(const unsigned char *data, uint32_t len_bytes, uint64_t met
 		uint32_t end = shm_tx_end(tx.tail, len_bytes);
 
 		if (!shm_tx_within(&tx, end))
-			shm_tx_relimit(&tx);
+			shm_tx_relimit(&tx, end);
 		if (shm_tx_within(&tx, end)) {
 			shm_copy(shm_tx_begin(&tx, end), data, len_bytes);
 			shm_tx_finish(&tx, end, SHM_INLINE, meta, len_bytes);
@@ -83,7 +83,7 @@ static bool read_one(uint64_t meta, const unsigned char *sent, uint32_t len_byte
 	if (!shm_rx_ready(&rx, start) || shm_start_kind(start) != SHM_INLINE || shm_start_len(start) != len_bytes ||
 	    units[rx.head & rx.mask].meta != meta)
 		return false;
-	shm_rx_read(&rx, got, shm_units_for(len_bytes) - 1);
+	shm_rx_read(&rx, rx.head & rx.mask, got, shm_units_for(len_bytes) - 1);
 	rx.head += shm_start_units(start);
 	return memcmp(got, sent, len_bytes) == 0;
 }
