@@ -83,6 +83,9 @@ function end_group() {
 	tags = ""
 }
 function tag(text) {
+	if (text == last_tag) # a macro that is defined in two ways
+		return
+	last_tag = text
 	tags = tags (tags == "" ? "" : "\n.TQ\n") "\\fB" text "\\fR"
 }
 function declared(text,    name, at) {
@@ -286,8 +289,10 @@ END {
 	printf ".SH NAME\n%s \\- %s\n", names == "" ? page : names, escape(short)
 	printf ".SH SYNOPSIS\n.nf\n.B #include <%s>\n.PP\n%s.fi\n", header, synopsis
 	printf ".SH DESCRIPTION\n%s", body
-	printf ".SH ERRORS\nA function that can fail returns 0, or a negative code; those of system calls equal\n"
-	printf ".BR errno (3).\n.BR weft_last_error (3)\ngives the sentence that goes with it.\n"
+	if (synopsis ~ /(^|\n)int weft_/) {
+		printf ".SH ERRORS\nA function that can fail returns 0, or a negative code; those of system calls equal\n"
+		printf ".BR errno (3).\n.BR weft_last_error (3)\ngives the sentence that goes with it.\n"
+	}
 	if (examples != "")
 		printf ".SH EXAMPLES\n%s\n", escape(examples)
 	printf ".SH SEE ALSO\n.BR weft (7),\n.BR weft_errors (3)\n"
