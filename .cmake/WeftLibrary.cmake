@@ -44,7 +44,18 @@ install(EXPORT weft-targets NAMESPACE weft:: DESTINATION "${WEFT_CMAKE_DIR}")
 install(FILES "${PROJECT_BINARY_DIR}/weft-config.cmake" "${PROJECT_BINARY_DIR}/weft-config-version.cmake"
         DESTINATION "${WEFT_CMAKE_DIR}")
 install(FILES "${PROJECT_BINARY_DIR}/weft.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
-foreach(section 1 3 7)
+
+# Sections 1 and 7 of the manual are written by hand, section 3 is made from the comments of the public headers.
+set(WEFT_MANUAL "${PROJECT_BINARY_DIR}/man")
+file(GLOB WEFT_MANUAL_SOURCES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/*/include/weft/*.h"
+     "${PROJECT_SOURCE_DIR}/numa/base/include/weft/*.h" "${PROJECT_SOURCE_DIR}/apps/examples/*.c")
+add_custom_command(OUTPUT "${WEFT_MANUAL}/weft_node.3"
+                   COMMAND "${PROJECT_SOURCE_DIR}/docs/man/from-headers" "${WEFT_MANUAL}"
+                   DEPENDS "${PROJECT_SOURCE_DIR}/docs/man/from-headers" "${PROJECT_SOURCE_DIR}/docs/man/from-headers.awk"
+                           ${WEFT_MANUAL_SOURCES})
+add_custom_target(weft_manual ALL DEPENDS "${WEFT_MANUAL}/weft_node.3")
+foreach(section 1 7)
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs/man/" DESTINATION "${CMAKE_INSTALL_MANDIR}/man${section}"
           FILES_MATCHING PATTERN "*.${section}")
 endforeach()
+install(DIRECTORY "${WEFT_MANUAL}/" DESTINATION "${CMAKE_INSTALL_MANDIR}/man3" FILES_MATCHING PATTERN "*.3")
