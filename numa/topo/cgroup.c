@@ -154,17 +154,40 @@ static void take_cpu(const char *root, const struct hierarchy *h, const char *gr
 		lower(least, (uint64_t)quota_us * 1000 / (uint64_t)period_us);
 }
 
-static void take_memory(const char *root, const struct hierarchy *h, const char *group, int version, uint64_t *least)
+/* A number of a group's file; WEFT_UNLIMITED where it says "max", or cannot be read. */
+static uint64_t number_of(const char *root, const struct hierarchy *h, const char *group, const char *file)
 {
 	char text[64], *end;
-	unsigned long long bytes;
+	unsigned long long value;
 
-	if (read_group(root, h, group, version == 2 ? "memory.max" : "memory.limit_in_bytes", text, sizeof text) < 0)
-		return;
-	bytes = strtoull(text, &end, 10);
+	if (read_group(root, h, group, file, text, sizeof text) < 0)
+		return WEFT_UNLIMITED;
+	value = strtoull(text, &end, 10);
 	/* v1 writes "no limit" as the highest multiple of a page. */
-	if (end != text && bytes < INT64_MAX - 65536)
-		lower(least, bytes);
+	return end != text && value < INT64_MAX - 65536 ? value : WEFT_UNLIMITED;
+}
+
+/* What a limit leaves; all of it where the use is not known. */
+static uint64_t left_of(uint64_t limit, uint64_t used)
+{
+	if (limit == WEFT_UNLIMITED || used == WEFT_UNLIMITED)
+		return limit;
+	return used < limit ? limit - used : 0;
+}
+
+static void take_memory(const char *root, const struct hierarchy *h, const char *group, int version,
+			struct weft_cgroup *out)
+{
+	uint64_t limit = number_of(root, h, group, version == 2 ? "memory.max" : "memory.limit_in_bytes");
+	uint64_t used = number_of(root, h, group, version == 2 ? "memory.current" : "memory.usage_in_bytes");
+
+	lower(&out->memory_bytes, limit);
+	lower(&out->memory_left_bytes, left_of(limit, used));
+}
+
+static void take_pids(const char *root, const struct hierarchy *h, const char *group, uint64_t *least)
+{
+	lower(least, left_of(number_of(root, h, group, "pids.max"), number_of(root, h, group, "pids.current")));
 }
 
 /* The CPUs of the lowest level that says any. */
@@ -183,7 +206,7 @@ static void take_cpus(const char *root, const struct hierarchy *h, const char *g
 		weft__topo_parse_kernel_list(text, cpus);
 }
 
-/* Asks each level of one hierarchy for what it has of the three. */
+/* Asks each level of one hierarchy for what it has of the four. */
 static void walk(const char *root, const struct hierarchy *h, int version, struct weft_cgroup *out)
 {
 	char group[sizeof h->group];
@@ -197,21 +220,23 @@ static void walk(const char *root, const struct hierarchy *h, int version, struc
 	memcpy(group, h->group, sizeof group);
 	do {
 		take_cpu(root, h, group, version, &out->cpu_milli);
-		take_memory(root, h, group, version, &out->memory_bytes);
+		take_memory(root, h, group, version, out);
+		take_pids(root, h, group, &out->pids_left);
 		take_cpus(root, h, group, version, &out->cpus);
 	} while (parent_of(group));
 }
 
 void weft_cgroup_read(const char *root, struct weft_cgroup *out)
 {
-	static const char *const controllers[] = {NULL, "cpu", "cpuset", "memory"};
+	static const char *const controllers[] = {NULL, "cpu", "cpuset", "memory", "pids"};
 	const size_t size_bytes = 1 << 18;
 	struct hierarchy h;
 	char *mounts;
 
 	memset(out, 0, sizeof *out);
 	out->cpu_milli = WEFT_UNLIMITED;
-	out->memory_bytes = WEFT_UNLIMITED;
+	out->memory_bytes = out->memory_left_bytes = WEFT_UNLIMITED;
+	out->pids_left = WEFT_UNLIMITED;
 	mounts = malloc(size_bytes);
 	if (mounts && weft__topo_read_file(root, "/proc/self/mountinfo", mounts, size_bytes) == 0)
 		for (size_t i = 0; i < sizeof controllers / sizeof *controllers; i++) {

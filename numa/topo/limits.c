@@ -15,7 +15,8 @@ void weft_cpu_limits_none(struct weft_cpu_limits *out)
 {
 	memset(out, 0, sizeof *out);
 	out->cgroup.cpu_milli = WEFT_UNLIMITED;
-	out->cgroup.memory_bytes = WEFT_UNLIMITED;
+	out->cgroup.memory_bytes = out->cgroup.memory_left_bytes = WEFT_UNLIMITED;
+	out->cgroup.pids_left = WEFT_UNLIMITED;
 }
 
 static void affinity_of_this_thread(struct weft_cpuset *out)

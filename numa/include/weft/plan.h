@@ -26,6 +26,8 @@ struct weft_cgroup {
 	struct weft_cpuset cpus;  /* empty: no limit */
 	uint64_t cpu_milli;       /* CPU time in thousandths of a CPU: the least of all levels; or WEFT_UNLIMITED */
 	uint64_t memory_bytes;    /* the least of all levels; or WEFT_UNLIMITED */
+	uint64_t memory_left_bytes; /* the least that a level with a limit still gives, its page cache counted as used */
+	uint64_t pids_left;       /* threads and processes that the limits still allow; or WEFT_UNLIMITED */
 	char path[256];           /* of the group, as the kernel says it */
 };
 
@@ -37,7 +39,7 @@ struct weft_cpu_limits {
 };
 
 /*
- * Reads the cgroup limits (v2 and v1: cpuset, cpu.max or cfs quota, memory) of this process. root is put before
+ * Reads the cgroup limits (v2 and v1: cpuset, cpu.max or cfs quota, memory, pids) of this process. root is put before
  * every path ("" or NULL: the real ones). What cannot be read counts as no limit. Borrows root. Thread: any.
  */
 WEFT_API void weft_cgroup_read(const char *root, struct weft_cgroup *out);

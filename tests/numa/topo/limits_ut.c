@@ -66,6 +66,8 @@ static void nothing_readable_means_no_limit(void)
 	CU_ASSERT_EQUAL(limits.cgroup.version, 0);
 	CU_ASSERT_EQUAL(limits.cgroup.cpu_milli, WEFT_UNLIMITED);
 	CU_ASSERT_EQUAL(limits.cgroup.memory_bytes, WEFT_UNLIMITED);
+	CU_ASSERT_EQUAL(limits.cgroup.memory_left_bytes, WEFT_UNLIMITED);
+	CU_ASSERT_EQUAL(limits.cgroup.pids_left, WEFT_UNLIMITED);
 	CU_ASSERT_TRUE(weft_cpuset_is_empty(&limits.cgroup.cpus));
 	CU_ASSERT_TRUE(weft_cpuset_is_empty(&limits.affinity));
 	tear_down();
@@ -131,6 +133,32 @@ static void v1_controllers_are_found_where_they_are_mounted(void)
 	tear_down();
 }
 
+static void what_is_left_is_the_least_of_all_levels(void)
+{
+	struct weft_cgroup group;
+
+	set_up();
+	put("/proc/self/cgroup", "5:pids:/p\n0::/jobs/one\n");
+	put("/proc/self/mountinfo", "30 23 0:27 / /cg rw - cgroup2 cgroup2 rw\n31 23 0:28 / /pids rw - cgroup cgroup rw,pids\n");
+	put("/cg/jobs/one/memory.max", "1000000\n");
+	put("/cg/jobs/one/memory.current", "100000\n");
+	put("/cg/jobs/memory.max", "2000000\n");
+	put("/cg/jobs/memory.current", "1999000\n");
+	put("/pids/p/pids.max", "max\n");
+	put("/pids/pids.max", "100\n");
+	put("/pids/pids.current", "101\n");
+	weft_cgroup_read(root, &group);
+	CU_ASSERT_EQUAL(group.memory_bytes, 1000000);
+	CU_ASSERT_EQUAL(group.memory_left_bytes, 1000);
+	CU_ASSERT_EQUAL(group.pids_left, 0);
+	put("/pids/pids.current", "40\n");
+	put("/cg/jobs/memory.max", "max\n");
+	weft_cgroup_read(root, &group);
+	CU_ASSERT_EQUAL(group.memory_left_bytes, 900000);
+	CU_ASSERT_EQUAL(group.pids_left, 60);
+	tear_down();
+}
+
 static void malformed_files_are_no_limit(void)
 {
 	static const char *const garbage[] = {"", "\n", "x", "1", "-5 100000", "1 0", "99999999999999999999 1", "max"};
@@ -165,6 +193,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(affinity_and_isolated_cpus_are_read),
 		SUITE_CASE(the_least_of_all_v2_levels_counts),
 		SUITE_CASE(v1_controllers_are_found_where_they_are_mounted),
+		SUITE_CASE(what_is_left_is_the_least_of_all_levels),
 		SUITE_CASE(malformed_files_are_no_limit),
 		SUITE_CASE(this_process_has_an_affinity),
 	};
