@@ -56,7 +56,7 @@ static void add_view(struct weft__station *station, void *argument)
 	struct weft_channel *channel = argument;
 
 	if (weft__view_add(station, channel) < 0)
-		weft__node_degrade(station->node, "channel %s is missing on a worker: %s", channel->name,
+		weft__node_degrade(station->node, 0, "channel %s is missing on a worker: %s", channel->name,
 				   weft_last_error());
 	weft__channel_unref(channel); /* the call's own */
 }
@@ -245,7 +245,7 @@ static void set_on_all(struct weft_channel *channel, const struct set_handler *w
 		return;
 	set = malloc(sizeof *set);
 	if (!set) {
-		weft__node_degrade(node, "no memory to set the handler of channel %s", channel->name);
+		weft__node_degrade(node, 0, "no memory to set the handler of channel %s", channel->name);
 		return;
 	}
 	set->what = what->what;

@@ -61,7 +61,7 @@ void weft__peer_came(struct weft__rx_lane *lane)
 	if (note)
 		queue(note, lane, WEFT_PEER_CAME, 0);
 	else
-		weft__node_degrade(lane->link->station->node, "no memory to tell that %s sends to channel %s",
+		weft__node_degrade(lane->link->station->node, 0, "no memory to tell that %s sends to channel %s",
 				   lane->link->peer, lane->view->channel->name);
 }
 

@@ -22,7 +22,7 @@
 
 #define GRACE_NS UINT64_C(1000000000)
 
-void weft__node_degrade(struct weft_node *node, const char *format, ...)
+void weft__node_degrade(struct weft_node *node, unsigned int require, const char *format, ...)
 {
 	char text[256];
 	va_list args;
@@ -32,8 +32,10 @@ void weft__node_degrade(struct weft_node *node, const char *format, ...)
 	va_end(args);
 	weft_log(WEFT_LOG_WARN, "node", "degraded %s", text);
 	pthread_mutex_lock(&node->degraded_lock);
+	node->lacking |= require;
 	if (node->degraded_count < sizeof node->degraded / sizeof *node->degraded) {
 		node->degraded[node->degraded_count] = strdup(text);
+		node->degraded_require[node->degraded_count] = require;
 		if (node->degraded[node->degraded_count])
 			node->degraded_count++;
 	}
@@ -43,6 +45,11 @@ void weft__node_degrade(struct weft_node *node, const char *format, ...)
 const char *weft_node_degraded(const struct weft_node *node, unsigned int index)
 {
 	return index < node->degraded_count ? node->degraded[index] : NULL;
+}
+
+unsigned int weft_node_degraded_require(const struct weft_node *node, unsigned int index)
+{
+	return index < node->degraded_count ? node->degraded_require[index] : 0;
 }
 
 /* ---- events of the device ---- */

@@ -91,6 +91,7 @@ struct weft_node {
 
 	pthread_mutex_t degraded_lock;
 	char *degraded[16];
+	unsigned int degraded_require[16]; /* which weft_require bit makes it an error, or 0 */
 	unsigned int lacking;        /* weft_require bits that could not be had */
 	unsigned int degraded_count;
 	int stop_fd;                 /* eventfd: weft_node_stop */
@@ -144,6 +145,7 @@ int weft__station_memory(struct weft__station *station, size_t len_bytes, const 
 void weft__thread_pin(struct weft_node *node, const struct weft__thread *thread);
 /* -WEFT_EDEGRADED when something that the options require could not be had. */
 int weft__node_check_required(struct weft_node *node);
-void weft__node_degrade(struct weft_node *node, const char *format, ...) WEFT_PRINTF(2, 3);
+/* Something could not be had; require is the weft_require bit that makes it an error, or 0. */
+void weft__node_degrade(struct weft_node *node, unsigned int require, const char *format, ...) WEFT_PRINTF(3, 4);
 
 #endif

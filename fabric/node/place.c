@@ -27,11 +27,13 @@ static void take_plan(struct weft_node *node, const struct weft_topology *topolo
 
 		node->threads[i].cpu = entry ? (int)entry->cpu : -1;
 		node->threads[i].numa = entry ? numa_of(topology, entry) : -1;
-		if (entry && entry->shares_cpu)
-			node->lacking |= WEFT_REQUIRE_PINNING;
 	}
-	for (unsigned int i = 0; weft_plan_reason_at(plan, i); i++)
-		weft__node_degrade(node, "%s", weft_plan_reason_at(plan, i)->text);
+	for (unsigned int i = 0; weft_plan_reason_at(plan, i); i++) {
+		const struct weft_plan_reason *reason = weft_plan_reason_at(plan, i);
+		bool shared = reason->code == WEFT_PLAN_WORKERS_SHARE_CPU || reason->code == WEFT_PLAN_CONTROL_SHARES_CPU;
+
+		weft__node_degrade(node, shared ? WEFT_REQUIRE_PINNING : 0, "%s", reason->text);
+	}
 }
 
 int weft__node_plan(struct weft_node *node)
@@ -80,7 +82,7 @@ void weft__thread_pin(struct weft_node *node, const struct weft__thread *thread)
 	CPU_ZERO(&set);
 	CPU_SET(thread->cpu, &set);
 	if (pthread_setaffinity_np(pthread_self(), sizeof set, &set) != 0)
-		weft__node_degrade(node, "a thread could not be pinned to CPU %d", thread->cpu);
+		weft__node_degrade(node, WEFT_REQUIRE_PINNING, "a thread could not be pinned to CPU %d", thread->cpu);
 }
 
 /* Containers often forbid to bind memory; then it is wherever the first touch falls. */
@@ -97,7 +99,7 @@ static bool may_bind(struct weft_node *node, int numa)
 		weft_segment_close(&segment);
 		return true;
 	}
-	weft__node_degrade(node, "memory is not bound to NUMA node %d, where a worker is: %s", numa, weft_last_error());
+	weft__node_degrade(node, 0, "memory is not bound to NUMA node %d, where a worker is: %s", numa, weft_last_error());
 	return false;
 }
 
@@ -124,42 +126,62 @@ int weft__station_memory(struct weft__station *station, size_t len_bytes, const 
 	if (station->numa < 0 || (rc != -WEFT_ENOMEM && rc != -WEFT_EPERM))
 		return rc;
 	/* Far memory is better than none. */
-	weft__node_degrade(station->node, "memory of a worker is not on its NUMA node %d: %s", station->numa,
+	weft__node_degrade(station->node, 0, "memory of a worker is not on its NUMA node %d: %s", station->numa,
 			   weft_last_error());
 	station->numa = -1;
 	return weft_arena_grow_near(station->node->arena, len_bytes, -1, out);
 }
 
-/* What was asked for as a requirement and is missing. */
-int weft__node_check_required(struct weft_node *node)
+const char *weft_require_name(enum weft_require bit)
+{
+	switch (bit) {
+	case WEFT_REQUIRE_HUGE_PAGES:
+		return "huge-pages";
+	case WEFT_REQUIRE_PINNING:
+		return "pinning";
+	case WEFT_REQUIRE_SLEEP:
+		return "sleep";
+	case WEFT_REQUIRE_INVARIANT_CLOCK:
+		return "invariant-clock";
+	case WEFT_REQUIRE_ZERO_COPY:
+		return "zero-copy";
+	}
+	return "?";
+}
+
+/* What the machine, or the system, does not have. */
+static void look_for_lacks(struct weft_node *node)
 {
 	struct weft_worker_stats worker;
 	struct weft_arena_stats arena;
 	struct weft_clock_info clock;
-	unsigned int missing;
 
 	weft_worker_describe(node->stations[0]->worker, &worker);
 	weft_arena_describe(node->arena, &arena);
 	weft_clock_describe(&clock);
-	if (!worker.membarrier) {
-		node->lacking |= WEFT_REQUIRE_SLEEP;
-		weft__node_degrade(node, "no membarrier: a sleeping worker may notice a message only after its back-stop");
-	}
-	if (arena.small_bytes) {
-		node->lacking |= WEFT_REQUIRE_HUGE_PAGES;
-		weft__node_degrade(node, "shareable memory is on 4 KiB pages: reserve huge pages (vm.nr_hugepages), or Linux 6.1");
-	}
-	if (clock.reason[0]) {
-		node->lacking |= WEFT_REQUIRE_INVARIANT_CLOCK;
-		weft__node_degrade(node, "the clock is %s: %s", clock.source, clock.reason);
-	}
-	if (!(node->driver->caps & WEFT_DRIVER_LOANS)) {
-		node->lacking |= WEFT_REQUIRE_ZERO_COPY;
-		weft__node_degrade(node, "driver %s cannot lend buffers: every message is copied", node->driver->name);
-	}
-	missing = node->opts.require & node->lacking;
-	if (!missing)
+	if (!worker.membarrier)
+		weft__node_degrade(node, WEFT_REQUIRE_SLEEP,
+				   "no membarrier: a sleeping worker may notice a message only after its back-stop");
+	if (arena.small_bytes)
+		weft__node_degrade(node, WEFT_REQUIRE_HUGE_PAGES,
+				   "shareable memory is on 4 KiB pages: reserve huge pages (vm.nr_hugepages), or Linux 6.1");
+	if (clock.reason[0])
+		weft__node_degrade(node, WEFT_REQUIRE_INVARIANT_CLOCK, "the clock is %s: %s", clock.source, clock.reason);
+	if (!(node->driver->caps & WEFT_DRIVER_LOANS))
+		weft__node_degrade(node, WEFT_REQUIRE_ZERO_COPY, "driver %s cannot lend buffers: every message is copied",
+				   node->driver->name);
+}
+
+/* What was asked for as a requirement and is missing. */
+int weft__node_check_required(struct weft_node *node)
+{
+	look_for_lacks(node);
+	if (!(node->opts.require & node->lacking))
 		return 0;
-	return weft_set_error(WEFT_EDEGRADED, "node \"%s\" cannot have what it requires (bits %#x): %s", node->name,
-			      missing, node->degraded_count ? node->degraded[node->degraded_count - 1] : "");
+	for (unsigned int i = 0; i < node->degraded_count; i++)
+		if (node->opts.require & node->degraded_require[i])
+			return weft_set_error(WEFT_EDEGRADED, "node \"%s\" requires %s and cannot have it: %s", node->name,
+					      weft_require_name(node->degraded_require[i]), node->degraded[i]);
+	return weft_set_error(WEFT_EDEGRADED, "node \"%s\" cannot have what it requires (bits %#x)", node->name,
+			      node->opts.require & node->lacking);
 }

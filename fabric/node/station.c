@@ -181,7 +181,7 @@ static void adopt(struct weft_worker *worker, const struct weft_message *message
 
 	station->grow_asked = false;
 	if (segment && weft_pool_adopt(station->pool, segment) < 0)
-		weft__node_degrade(station->node, "memory is there but cannot be used: %s", weft_last_error());
+		weft__node_degrade(station->node, 0, "memory is there but cannot be used: %s", weft_last_error());
 	station->unblock_ns = UNBLOCK_FIRST_NS;
 }
 

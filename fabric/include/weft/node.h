@@ -109,6 +109,10 @@ WEFT_API uint64_t weft_node_incarnation(const struct weft_node *node);
 
 /* What could not be had and why, as the index-th sentence; NULL past the end. Borrowed until close. Thread: any. */
 WEFT_API const char *weft_node_degraded(const struct weft_node *node, unsigned int index);
+/* The weft_require bit that makes that sentence an error; 0 where none does, and past the end. Thread: any. */
+WEFT_API unsigned int weft_node_degraded_require(const struct weft_node *node, unsigned int index);
+/* "huge-pages", "pinning", "sleep", "invariant-clock", "zero-copy"; "?" for what is not one bit. Thread: any. */
+WEFT_API const char *weft_require_name(enum weft_require bit);
 
 /* Copies and hand-overs, summed over workers: the proof of what was not copied. */
 struct weft_node_stats {
