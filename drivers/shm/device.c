@@ -174,4 +174,5 @@ const struct weft_driver weft__shm_driver = {
 	.share = shm_path_share,
 	.arm = shm_port_arm,
 	.describe = describe,
+	.copies = "none of what is lent; small messages into the ring, and out of it for the reader",
 };

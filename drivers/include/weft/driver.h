@@ -221,6 +221,8 @@ struct weft_driver {
 	void (*arm)(struct weft_port *port, bool on);
 	/* Thread: any; counters may be some turns old. */
 	void (*describe)(struct weft_port *port, struct weft_driver_stats *out);
+
+	const char *copies; /* what of a payload it copies by itself, for people to read */
 };
 
 /* A driver by name, or NULL; looks in the built-in table first, then for a module. Borrowed for ever. Thread: any. */
