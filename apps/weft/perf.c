@@ -9,7 +9,7 @@
 #include "bare.h"
 #include "floor.h"
 
-#include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +24,12 @@ enum { KEY_NO_TOUCH = 256, KEY_SPIN };
 static const struct argp_option options[] = {
 	{"size", 's', "BYTES", 0,
 	 "payload of a message (64; 32 for rpc, 64 KiB for fanout, 1 MiB for bw and loan); for death the memory that each "
-	 "side holds (256 MiB)",
+	 "side holds (256 MiB). At most 8 KiB for mix, 64 KiB for rpc, idle and pairs, 64 MiB for lat and rate, 256 MiB for bw, "
+	 "loan and fanout, 1 GiB for death",
 	 0},
-	{"window", 'w', "N", 0, "messages in a burst, requests or bulk messages in flight (1; 4 for mix)", 0},
-	{"count", 'n', "N", 0, "readers of fanout (4), links of idle (127), pairs of pairs (4)", 0},
-	{"duration", 'd', "SECONDS", 0, "how long to measure (2)", 0},
+	{"window", 'w', "N", 0, "messages in a burst, requests or bulk messages in flight (1; 4 for mix; at most 1024)", 0},
+	{"count", 'n', "N", 0, "readers of fanout (4, at most 32), links of idle (127, at most 200), pairs of pairs (4, at most 64)", 0},
+	{"duration", 'd', "SECONDS", 0, "how long to measure: 0.01 to 3600 (2)", 0},
 	{"cores", 'c', "A,B", 0, "cores of client and server, or none (0,1)", 0},
 	{"no-touch", KEY_NO_TOUCH, NULL, 0, "neither write nor read the payload", 0},
 	{"spin", KEY_SPIN, NULL, 0, "never sleep", 0},
@@ -36,26 +37,57 @@ static const struct argp_option options[] = {
 	{0},
 };
 
-static double number(const char *option, const char *text, double low, double high)
+static double seconds(const char *text)
 {
-	char *end;
+	size_t len = strlen(text);
 	double value;
 
-	errno = 0;
-	value = strtod(text, &end);
-	if (errno || end == text || *end || !(value >= low && value <= high))
-		usage_error("perf: --%s is '%.40s', it must be a number from %.15g to %.15g", option, text, low, high);
+	/* No signs, exponents, hexadecimal or names of numbers. */
+	value = len && len < 32 && strspn(text, "0123456789.") == len ? strtod(text, NULL) : 0;
+	if (!(value >= 0.01 && value <= 3600) || strchr(text, '.') != strrchr(text, '.'))
+		usage_error("perf: --duration is '%.40s', it must be seconds from 0.01 to 3600", text);
 	return value;
+}
+
+static size_t whole(const char *option, const char *text, size_t low, size_t high)
+{
+	size_t len = strlen(text);
+	bool digits = len && len < 16 && strspn(text, "0123456789") == len;
+	size_t value = digits ? (size_t)strtoull(text, NULL, 10) : 0;
+
+	if (!digits || value < low || value > high)
+		usage_error("perf: --%s is '%.40s', it must be a whole number from %zu to %zu", option, text, low, high);
+	return value;
+}
+
+/* A core that this process may use, at the start of text; what follows it. */
+static const char *parse_core(const char *all, const char *text, int *out)
+{
+	size_t len = strspn(text, "0123456789");
+	cpu_set_t allowed;
+
+	if (!len || len > 5)
+		usage_error("perf: --cores is '%.40s', it must be two core numbers like 0,1 or none", all);
+	*out = atoi(text);
+	if (sched_getaffinity(0, sizeof allowed, &allowed) == 0 && (*out >= CPU_SETSIZE || !CPU_ISSET(*out, &allowed)))
+		usage_error("perf: --cores is '%.40s', but there is no core %d here that this process may use", all, *out);
+	return text + len;
 }
 
 static void parse_cores(struct perf_opts *opts, const char *text)
 {
-	char rest;
+	const char *rest;
 
-	if (strcmp(text, "none") == 0)
+	if (strcmp(text, "none") == 0) {
 		opts->core_client = opts->core_server = -1;
-	else if (sscanf(text, "%d,%d%c", &opts->core_client, &opts->core_server, &rest) != 2 || opts->core_client < 0 ||
-		 opts->core_server < 0 || opts->core_client >= 1024 || opts->core_server >= 1024)
+		return;
+	}
+	rest = parse_core(text, text, &opts->core_client);
+	if (*rest == ',')
+		rest = parse_core(text, rest + 1, &opts->core_server);
+	else
+		rest = "?";
+	if (*rest)
 		usage_error("perf: --cores is '%.40s', it must be two core numbers like 0,1 or none", text);
 }
 
@@ -76,19 +108,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 's':
-		perf->opts.len_bytes = (size_t)number("size", arg, 0, 1 << 30);
+		perf->opts.len_bytes = whole("size", arg, 0, 1 << 30);
 		perf->has_len = true;
 		return 0;
 	case 'w':
-		perf->opts.window = (unsigned int)number("window", arg, 1, 1024);
+		perf->opts.window = (unsigned int)whole("window", arg, 1, 1024);
 		perf->has_window = true;
 		return 0;
 	case 'n':
-		perf->opts.count = (unsigned int)number("count", arg, 1, 1024);
+		perf->opts.count = (unsigned int)whole("count", arg, 1, 1024);
 		perf->has_count = true;
 		return 0;
 	case 'd':
-		perf->opts.seconds = number("duration", arg, 0.01, 3600);
+		perf->opts.seconds = seconds(arg);
 		return 0;
 	case 'c':
 		parse_cores(&perf->opts, arg);
@@ -150,13 +182,15 @@ static void settle(struct perf *perf)
 		usage_error("perf: %s takes no --count", test->name);
 	if (perf->opts.count > test->max_count)
 		usage_error("perf: --count is %u, %s takes at most %u", perf->opts.count, test->name, test->max_count);
+	if (perf->has_len && perf->opts.len_bytes > test->max_len_bytes)
+		usage_error("perf: --size is %zu, %s takes at most %zu", perf->opts.len_bytes, test->name, test->max_len_bytes);
 	if (!perf->has_len)
 		perf->opts.len_bytes = test->default_len_bytes;
 	if (!perf->has_window)
 		perf->opts.window = test->default_window;
 	if (!perf->has_count)
 		perf->opts.count = test->default_count;
-	if ((test == &perf_loan || test == &perf_fanout) && !perf->opts.len_bytes)
+	if ((test == &perf_loan || test == &perf_fanout || test == &perf_bw) && !perf->opts.len_bytes)
 		usage_error("perf: --size is 0, a loan has at least one byte");
 }
 

@@ -60,7 +60,7 @@ struct perf_result {
 
 struct perf_test {
 	const char *name, *help;
-	size_t default_len_bytes;     /* 0: takes no size */
+	size_t default_len_bytes, max_len_bytes; /* 0: takes no size */
 	unsigned int default_window;  /* 0: takes no window */
 	unsigned int default_count, max_count; /* 0: takes no count */
 	bool has_floor;               /* the bare ping-pong of its size says something about it */
@@ -121,6 +121,8 @@ void perf_write(const struct perf_side *side, unsigned char *to, unsigned char v
 uint64_t perf_read(const struct perf_side *side, const void *from, size_t len_bytes);
 /* Where results of reads go, so that no compiler leaves them out. */
 extern uint64_t perf_sink;
+/* A server's answer, from its handler: the payload to the other side, now or when there is memory for it. */
+void perf_answer(struct perf_side *side, size_t len_bytes);
 /* A loan, once there is memory for it; 0 or a negative code. */
 int perf_loan_get(struct perf_side *side, size_t len_bytes, struct weft_loan **out);
 uint64_t perf_now(void);

@@ -172,5 +172,6 @@ const struct perf_test perf_death = {
 	.name = "death",
 	.help = "a killed peer: when the survivor is told",
 	.default_len_bytes = (size_t)256 << 20,
+	.max_len_bytes = (size_t)1 << 30,
 	.run = run,
 };

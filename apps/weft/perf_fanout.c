@@ -193,6 +193,7 @@ const struct perf_test perf_fanout = {
 	.name = "fanout",
 	.help = "what each further reader of a loan costs its publisher",
 	.default_len_bytes = 64 << 10,
+	.max_len_bytes = 256 << 20,
 	.default_count = 4,
 	.max_count = READERS_MAX,
 	.run = run,

@@ -271,6 +271,7 @@ const struct perf_test perf_idle = {
 	.name = "idle",
 	.help = "a busy link beside idle ones, and the memory of an idle one",
 	.default_len_bytes = 64,
+	.max_len_bytes = 64 << 10,
 	.default_count = 127,
 	.max_count = LINKS_MAX,
 	.run = run,

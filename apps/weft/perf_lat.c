@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-#define ROUND_TRIPS 256 /* between two looks at the clock and the histogram */
+#define ROUND_TRIPS 256 /* between two looks at the clock and the histogram, unless each takes long */
+#define LONG_BYTES (64 << 10)
 
 struct pong {
 	struct perf_side *side;
@@ -22,7 +23,7 @@ static void on_ping(struct weft_rx *rx, void *user)
 
 	perf_sink += perf_read(side, rx->data, rx->len_bytes);
 	perf_write(side, side->payload, (unsigned char)perf_sink);
-	weft_send(side->peer, side->payload, rx->len_bytes);
+	perf_answer(side, rx->len_bytes);
 }
 
 static void on_pong(struct weft_rx *rx, void *user)
@@ -38,6 +39,11 @@ int perf_lat_serve(struct perf_side *side)
 
 	weft_channel_handle(side->channel, on_ping, side);
 	return rc;
+}
+
+static unsigned int batch_of(const struct perf_side *side)
+{
+	return side->opts->len_bytes > LONG_BYTES ? 1 : ROUND_TRIPS;
 }
 
 /* There and back once. */
@@ -69,7 +75,7 @@ static unsigned int run_batch(struct perf_side *side, uint64_t *spans, int *stat
 	uint64_t before = weft_clock_ticks(), now;
 	unsigned int count;
 
-	for (count = 0; count < ROUND_TRIPS && *status == 0; count++) {
+	for (count = 0; count < batch_of(side) && *status == 0; count++) {
 		*status = round_trip(side);
 		now = weft_clock_ticks();
 		spans[count] = now - before;
@@ -84,7 +90,7 @@ static unsigned int run_batch_beside(struct perf_side *side, uint64_t *spans, pe
 {
 	unsigned int count;
 
-	for (count = 0; count < ROUND_TRIPS && *status == 0; count++) {
+	for (count = 0; count < batch_of(side) && *status == 0; count++) {
 		uint64_t wanted = pong.received + 1, before;
 
 		*status = beside(user);
@@ -92,7 +98,8 @@ static unsigned int run_batch_beside(struct perf_side *side, uint64_t *spans, pe
 			break;
 		before = weft_clock_ticks();
 		perf_write(side, side->payload, (unsigned char)wanted);
-		*status = weft_send(side->peer, side->payload, side->opts->len_bytes);
+		while ((*status = weft_send(side->peer, side->payload, side->opts->len_bytes)) == -WEFT_EAGAIN)
+			weft_worker_turn(side->worker, WEFT_NEVER);
 		while (*status == 0 && pong.received < wanted) {
 			weft_worker_turn(side->worker, WEFT_NEVER);
 			*status = weft_sender_status(side->peer);
@@ -142,6 +149,7 @@ const struct perf_test perf_lat = {
 	.name = "lat",
 	.help = "round trip of one message at a time",
 	.default_len_bytes = 64,
+	.max_len_bytes = 64 << 20,
 	.default_window = 1,
 	.has_floor = true,
 	.serve = perf_lat_serve,

@@ -24,7 +24,7 @@ static void on_loan(struct weft_rx *rx, void *user)
 
 	if (rx->len_bytes)
 		perf_sink += *(const unsigned char *)rx->data;
-	weft_send(side->peer, side->payload, touched_bytes(side));
+	perf_answer(side, touched_bytes(side));
 }
 
 static void on_answer(struct weft_rx *rx, void *user)
@@ -76,6 +76,7 @@ static int measure(struct perf_side *side, struct perf_result *result)
 {
 	struct handed handed = {.side = side};
 	uint64_t start_ns, warm_ns, end_ns, now_ns, ticks = 0;
+	unsigned int hand_overs = side->opts->len_bytes > 1 << 20 ? 1 : 256; /* between two looks at the clock */
 	int rc;
 
 	weft_channel_handle(side->channel, on_answer, &handed);
@@ -86,7 +87,7 @@ static int measure(struct perf_side *side, struct perf_result *result)
 	warm_ns = start_ns + (uint64_t)(side->opts->seconds * 1e8);
 	end_ns = start_ns + (uint64_t)(side->opts->seconds * 1e9);
 	do {
-		for (unsigned int i = 0; i < 256 && rc == 0; i++) {
+		for (unsigned int i = 0; i < hand_overs && rc == 0; i++) {
 			rc = hand_over(side, &handed, &ticks);
 			weft_histogram_record(result->latency_ns, (uint64_t)(weft_clock_ticks_to_ns(ticks) + 0.5));
 		}
@@ -101,6 +102,7 @@ const struct perf_test perf_loan = {
 	.name = "loan",
 	.help = "hand-over of a filled loan, and a small answer",
 	.default_len_bytes = 1 << 20,
+	.max_len_bytes = 256 << 20,
 	.default_window = 1,
 	.serve = serve,
 	.measure = measure,

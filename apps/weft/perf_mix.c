@@ -220,6 +220,7 @@ const struct perf_test perf_mix = {
 	.name = "mix",
 	.help = "small urgent messages beside a bulk stream",
 	.default_len_bytes = 64,
+	.max_len_bytes = 8 << 10,
 	.default_window = 4,
 	.run = run,
 };

@@ -137,6 +137,7 @@ const struct perf_test perf_pairs = {
 	.name = "pairs",
 	.help = "several pairs of processes on two cores",
 	.default_len_bytes = 64,
+	.max_len_bytes = 64 << 10,
 	.default_count = 4,
 	.max_count = PAIRS_MAX,
 	.run = run,

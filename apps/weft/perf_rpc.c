@@ -29,7 +29,8 @@ static void on_request(struct weft_rx *rx, void *user)
 
 	perf_sink += perf_read(side, rx->data, rx->len_bytes);
 	perf_write(side, side->payload, (unsigned char)perf_sink);
-	weft_reply(rx, side->payload, rx->len_bytes);
+	if (weft_reply(rx, side->payload, rx->len_bytes) == -WEFT_EAGAIN)
+		weft_reply_error(rx, -WEFT_EAGAIN); /* the client says so, instead of waiting for ever */
 }
 
 static int serve(struct perf_side *side)
@@ -122,6 +123,7 @@ const struct perf_test perf_rpc = {
 	.name = "rpc",
 	.help = "requests and replies",
 	.default_len_bytes = 32,
+	.max_len_bytes = 64 << 10,
 	.default_window = 1,
 	.has_floor = true,
 	.serve = serve,

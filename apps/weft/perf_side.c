@@ -103,6 +103,23 @@ uint64_t perf_read(const struct perf_side *side, const void *from, size_t len_by
 	return sum;
 }
 
+static void answer_again(struct weft_worker *worker, const struct weft_message *message)
+{
+	(void)worker;
+	perf_answer(message->with.pointers[0], message->with.numbers[1]);
+}
+
+void perf_answer(struct perf_side *side, size_t len_bytes)
+{
+	struct weft_message again = {.run = answer_again};
+
+	if (weft_send(side->peer, side->payload, len_bytes) != -WEFT_EAGAIN)
+		return;
+	again.with.pointers[0] = side;
+	again.with.numbers[1] = len_bytes;
+	weft_worker_post(side->worker, &again);
+}
+
 int perf_loan_get(struct perf_side *side, size_t len_bytes, struct weft_loan **out)
 {
 	int rc;
