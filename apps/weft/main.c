@@ -30,32 +30,6 @@ void usage_error(const char *format, ...)
 	exit(STATUS_USAGE);
 }
 
-static unsigned int least(unsigned int a, unsigned int b)
-{
-	return a < b ? a : b;
-}
-
-/* Levenshtein 1966, one row; words longer than the row count as far. */
-static unsigned int edit_distance(const char *a, const char *b)
-{
-	unsigned int row[32], len = (unsigned int)strlen(b), diagonal, above;
-
-	if (len >= 32 || strlen(a) >= 32)
-		return 32;
-	for (unsigned int j = 0; j <= len; j++)
-		row[j] = j;
-	for (unsigned int i = 1; a[i - 1]; i++) {
-		diagonal = row[0];
-		row[0] = i;
-		for (unsigned int j = 1; j <= len; j++) {
-			above = row[j];
-			row[j] = least(least(above, row[j - 1]) + 1, diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[len];
-}
-
 static const char *nearest(const char *word)
 {
 	const struct command *best = &commands[0];
@@ -75,19 +49,10 @@ static int print_help(void)
 	return 0;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	static char name[64];
 
-	argp_err_exit_status = STATUS_USAGE;
-	if (argc < 2)
-		usage_error("which command? `weft --help` lists them");
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
-		return print_help();
-	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
-		puts("weft " WEFT_VERSION_TEXT);
-		return 0;
-	}
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		if (strcmp(argv[1], commands[i].name) == 0) {
 			snprintf(name, sizeof name, "weft %s", commands[i].name);
@@ -95,4 +60,34 @@ int main(int argc, char **argv)
 			return commands[i].run(argc - 1, argv + 1);
 		}
 	usage_error("unknown command '%.40s'; the nearest known one is '%s'", argv[1], nearest(argv[1]));
+}
+
+/* `weft help` and `weft help NAME`. */
+static int help(int argc, char **argv)
+{
+	static char option[] = "--help";
+
+	if (argc < 3)
+		return print_help();
+	argv[1] = argv[2];
+	argv[2] = option;
+	return run(3, argv);
+}
+
+int main(int argc, char **argv)
+{
+	argp_err_exit_status = STATUS_USAGE;
+	if (argc < 2)
+		usage_error("which command? `weft --help` lists them");
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return print_help();
+	if (strcmp(argv[1], "help") == 0)
+		return help(argc, argv);
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		puts("weft " WEFT_VERSION_TEXT);
+		return 0;
+	}
+	if (argv[1][0] == '-')
+		usage_error("unknown option '%.40s'; before a command there are --help and --version", argv[1]);
+	return run(argc, argv);
 }

@@ -31,6 +31,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		if (receiving->name)
 			usage_error("recv: one NAME, not also '%.40s'", arg);
+		stream_check_name("recv", arg, false);
 		receiving->name = arg;
 		return 0;
 	case ARGP_KEY_END:

@@ -43,6 +43,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		if (sending->name)
 			usage_error("send: one NAME, not also '%.40s'", arg);
+		stream_check_name("send", arg, true);
 		sending->name = arg;
 		return 0;
 	case ARGP_KEY_END:

@@ -4,6 +4,8 @@
  */
 #include "stream.h"
 
+#include "command.h"
+
 #include <string.h>
 
 volatile sig_atomic_t stream_interrupted;
@@ -37,6 +39,28 @@ int stream_open(const char *name, struct weft_node **node, struct weft_channel *
 	channel_opts.window_bytes = STREAM_WINDOW_BYTES;
 	rc = weft_node_open(&opts, node);
 	return rc < 0 ? rc : weft_channel_open(*node, STREAM_CHANNEL, &channel_opts, channel);
+}
+
+/* Of the name that text begins with; 0 when there is none. */
+static size_t name_length(const char *text)
+{
+	size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+
+	return len <= WEFT_NAME_MAX ? len : 0;
+}
+
+void stream_check_name(const char *command, const char *name, bool with_worker)
+{
+	size_t len = name_length(name);
+	const char *rest = name + len;
+
+	if (len && *rest == '/' && with_worker) {
+		len = name_length(rest + 1);
+		rest += 1 + len;
+	}
+	if (!len || *rest)
+		usage_error("%s: '%.80s' is no name: it has 1 to %d of A-Z a-z 0-9 . _ -%s", command, name, WEFT_NAME_MAX,
+			    with_worker ? ", and may be NODE/WORKER" : "");
 }
 
 int stream_fail(const char *command)

@@ -7,6 +7,7 @@
 #define STREAM_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <weft/weft.h>
 
 #define STREAM_CHANNEL "weft.stream"
@@ -27,6 +28,9 @@ void stream_catch_signals(void);
 
 /* Opens the node (NULL: a name of its own) and the channel: 0 or 1, having said why. */
 int stream_open(const char *name, struct weft_node **node, struct weft_channel **channel);
+/* A name that no node can have is bad usage: says so and exits. A worker may follow where with_worker:
+ * "NODE/WORKER". */
+void stream_check_name(const char *command, const char *name, bool with_worker);
 /* "weft COMMAND: sentence" of the last error; returns 1. */
 int stream_fail(const char *command);
 
