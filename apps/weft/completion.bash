@@ -35,8 +35,7 @@ _weft_core_pairs()
 _weft_options()
 {
 	case $1 in
-	info) echo "--json --synthetic= --xml= --workers= --cores= --help" ;;
-	doctor) echo "--json --root= --help" ;;
+	info | doctor) echo "--json --workers= --cores= --synthetic= --xml= --root= --help" ;;
 	send) echo "--wait --help" ;;
 	recv) echo "--help" ;;
 	perf) echo "--size= --window= --count= --duration= --cores= --no-touch --spin --json --help" ;;
@@ -60,11 +59,11 @@ _weft_value()
 	perf--count | perf-n) words="1 2 4 8 16 32" ;;
 	perf--duration | perf-d) words="0.1 1 2 10" ;;
 	perf--cores | perf-c) words=$(_weft_core_pairs) ;;
-	info--workers | info-w) words="1 2 4 8" ;;
-	info--cores | info-c) words="0 0-1 package:0 core:0 numa:0" ;;
-	info--xml | info-x) _weft_files -f "$word" ;;
-	doctor--root | doctor-r) _weft_files -d "$word" ;;
-	info--synthetic | info-s) ;; # text
+	info--workers | info-w | doctor--workers | doctor-w) words="1 2 4 8" ;;
+	info--cores | info-c | doctor--cores | doctor-c) words="0 0-1 package:0 core:0 numa:0" ;;
+	info--xml | info-x | doctor--xml | doctor-x) _weft_files -f "$word" ;;
+	info--root | info-r | doctor--root | doctor-r) _weft_files -d "$word" ;;
+	info--synthetic | info-s | doctor--synthetic | doctor-s) ;; # text
 	*) return 1 ;;
 	esac
 }
