@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <weft/nearest.h>
 
 static const struct command commands[] = {
 	{"info", "show cores, plan, memory, devices and what is degraded", command_info},
@@ -32,12 +33,11 @@ void usage_error(const char *format, ...)
 
 static const char *nearest(const char *word)
 {
-	const struct command *best = &commands[0];
+	const char *names[COMMAND_COUNT];
 
-	for (size_t i = 1; i < COMMAND_COUNT; i++)
-		if (edit_distance(word, commands[i].name) < edit_distance(word, best->name))
-			best = &commands[i];
-	return best->name;
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		names[i] = commands[i].name;
+	return weft_nearest(word, names, COMMAND_COUNT);
 }
 
 static int print_help(void)
