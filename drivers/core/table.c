@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The drivers that are built in, and the options that every driver shares.
+ * Drivers by name, and the options that every driver shares.
  */
-#include <weft/driver.h>
-#include <weft/errors.h>
+#include "core/core.h"
 
 #include <string.h>
+#include <weft/errors.h>
 
 extern const struct weft_driver weft__shm_driver;
 
@@ -17,12 +17,23 @@ const struct weft_driver *weft_driver_at(unsigned int i)
 	return i < sizeof built_in / sizeof *built_in ? built_in[i] : NULL;
 }
 
+/* A name becomes part of a file's name: nothing in it may lead anywhere else. */
+static bool name_valid(const char *name)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+
+	return len > 0 && len <= WEFT__DRIVER_NAME_MAX && !name[len];
+}
+
 const struct weft_driver *weft_driver_find(const char *name)
 {
 	for (unsigned int i = 0; weft_driver_at(i); i++)
 		if (strcmp(weft_driver_at(i)->name, name) == 0)
 			return weft_driver_at(i);
-	weft_set_error(WEFT_ENODEV, "there is no driver \"%s\"", name);
+	if (name_valid(name))
+		return weft__module_driver(name);
+	weft_set_error(WEFT_ENODEV, "\"%.80s\" names no driver: a name is 1 to %d of [a-z0-9_-]", name,
+		       WEFT__DRIVER_NAME_MAX);
 	return NULL;
 }
 

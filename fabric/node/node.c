@@ -143,7 +143,7 @@ static int open_device(struct weft_node *node)
 	opts.allowed_uid_count = node->opts.allowed_uid_count;
 	opts.events = &device_events;
 	opts.user = node;
-	return node->driver->device_open(&opts, &node->device);
+	return weft_device_open(node->driver, &opts, &node->device);
 }
 
 static int open_stations(struct weft_node *node)

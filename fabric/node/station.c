@@ -309,7 +309,7 @@ static int open_port(struct weft__station *station)
 	opts.pool = station->pool;
 	opts.loan_quota_bytes = station->node->opts.memory_max_bytes / 4;
 	opts.user = station;
-	return station->node->driver->port_open(station->node->device, &opts, &station->port);
+	return weft_port_open(station->node->driver, station->node->device, &opts, &station->port);
 }
 
 int weft__station_open(struct weft_node *node, const char *name, int numa, const struct weft_worker_opts *worker_opts,

@@ -59,7 +59,7 @@ static int open_device(struct weft_device **device)
 	opts.arena = near.arena;
 	opts.allowed_uids = uids;
 	opts.allowed_uid_count = 1;
-	return side_driver->device_open(&opts, device);
+	return weft_device_open(side_driver, &opts, device);
 }
 
 static int open_port(struct weft_port **port)
@@ -69,7 +69,7 @@ static int open_port(struct weft_port **port)
 	weft_port_opts_init(&opts, sizeof opts);
 	opts.worker = here->worker;
 	opts.pool = here->pool;
-	return side_driver->port_open(near.device, &opts, port);
+	return weft_port_open(side_driver, near.device, &opts, port);
 }
 
 static void a_device_that_cannot_be_opened_leaves_nothing(void)

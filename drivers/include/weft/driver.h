@@ -174,6 +174,7 @@ struct weft_device_opts {
 	unsigned int allowed_uid_count;
 	const struct weft_device_events *events; /* kept */
 	void *user;
+	const struct weft_driver *driver; /* set by weft_device_open */
 };
 
 struct weft_port_opts {
@@ -199,7 +200,7 @@ struct weft_driver_stats {
 };
 
 struct weft_driver {
-	size_t size; /* of this table: older drivers stay valid, missing functions become no_* ones */
+	size_t size; /* of this table: older drivers stay valid, and what they lack is filled in */
 	const char *name;
 	uint32_t caps;
 
@@ -225,13 +226,40 @@ struct weft_driver {
 	const char *copies; /* what of a payload it copies by itself, for people to read */
 };
 
-/* A driver by name, or NULL; looks in the built-in table first, then for a module. Borrowed for ever. Thread: any. */
+/*
+ * A driver by name, or NULL (-WEFT_ENODEV to the caller's caller): a built-in one, or the one in libweft-NAME.so, loaded from the absolute directories in $WEFT_MODULE_PATH (separated by
+ * ':'), or from that of libweft.so itself. The last error says what was not found, or why a module does not fit. Missing
+ * functions of its table are filled in. Borrowed for ever: no module is unloaded. Thread: any.
+ */
 WEFT_API const struct weft_driver *weft_driver_find(const char *name);
 /* The i-th built-in driver, or NULL past the end. Thread: any. */
 WEFT_API const struct weft_driver *weft_driver_at(unsigned int i);
 /* Fills in the defaults. Thread: any. */
 WEFT_API void weft_device_opts_init(struct weft_device_opts *opts, size_t size);
 WEFT_API void weft_port_opts_init(struct weft_port_opts *opts, size_t size);
+
+/*
+ * Opens a device, and a port of it, as the functions of the table of the same names do: call these instead of them. They
+ * tell the driver which one it is, and fill in what it leaves out of a port. Gives. What the driver says. Thread: init.
+ */
+WEFT_API int weft_device_open(const struct weft_driver *driver, const struct weft_device_opts *opts, struct weft_device **out);
+WEFT_API int weft_port_open(const struct weft_driver *driver, struct weft_device *device, const struct weft_port_opts *opts,
+			    struct weft_port **out);
+
+/* ---- modules ---- */
+
+/* Changes with any structure of this file but weft_driver, which has its size, and options, which have theirs. */
+#define WEFT_DRIVER_ABI 1
+
+/* What libweft-NAME.so exports under the name weft_driver_module, as a constant. */
+struct weft_driver_module {
+	uint32_t abi; /* WEFT_DRIVER_ABI as it was built; stays first for ever */
+	uint32_t reserved;
+	const struct weft_driver *driver; /* whose name is NAME */
+};
+#define WEFT_DRIVER_MODULE(table)                                                                              \
+	extern WEFT_API const struct weft_driver_module weft_driver_module;                                    \
+	const struct weft_driver_module weft_driver_module = {WEFT_DRIVER_ABI, 0, &(table)}
 
 WEFT_END_DECLS
 

@@ -60,7 +60,7 @@ static void a_name_that_is_in_use_is_refused(void)
 	opts.name = near.name;
 	opts.runner = near.runner;
 	opts.arena = near.arena;
-	CU_ASSERT_EQUAL(side_driver->device_open(&opts, &second), -WEFT_EADDRINUSE);
+	CU_ASSERT_EQUAL(weft_device_open(side_driver, &opts, &second), -WEFT_EADDRINUSE);
 	CU_ASSERT_PTR_NULL(second);
 	CU_ASSERT_NOT_EQUAL(weft_last_error()[0], '\0');
 	side_close(&near);
@@ -82,7 +82,7 @@ static void a_device_without_a_name_opens(void)
 	weft_device_opts_init(&opts, sizeof opts);
 	opts.runner = runner;
 	opts.arena = arena;
-	CU_ASSERT_EQUAL_FATAL(side_driver->device_open(&opts, &device), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_device_open(side_driver, &opts, &device), 0);
 	side_driver->device_close(&device);
 	CU_ASSERT_PTR_NULL(device);
 	weft_worker_close(&runner);

@@ -156,7 +156,7 @@ static void end_open(struct side *side, struct side_end *end, uint64_t loan_quot
 	opts.pool = end->pool;
 	opts.loan_quota_bytes = loan_quota_bytes;
 	opts.user = end;
-	CU_ASSERT_EQUAL_FATAL(side->driver->port_open(side->device, &opts, &end->port), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_port_open(side->driver, side->device, &opts, &end->port), 0);
 	end->poller = (struct weft_poller){.poll = end_poll, .arm = end_arm, .disarm = end_disarm, .user = end};
 	weft_worker_add_poller(end->worker, &end->poller);
 }
@@ -194,7 +194,7 @@ void side_open(struct side *side, const char *which, unsigned int end_count, uin
 	opts.incarnation = side->incarnation;
 	opts.events = &events;
 	opts.user = side;
-	CU_ASSERT_EQUAL_FATAL(side->driver->device_open(&opts, &side->device), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_device_open(side->driver, &opts, &side->device), 0);
 	for (unsigned int i = 0; i < end_count; i++)
 		end_open(side, &side->ends[i], loan_quota_bytes);
 	while (open_sides[place])

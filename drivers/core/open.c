@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How devices and ports are opened: the driver does it, and what it leaves out is filled in.
+ */
+#include "core/core.h"
+
+
+int weft_device_open(const struct weft_driver *driver, const struct weft_device_opts *opts, struct weft_device **out)
+{
+	struct weft_device_opts full = *opts;
+
+	full.driver = driver;
+	return driver->device_open(&full, out);
+}
+
+int weft_port_open(const struct weft_driver *driver, struct weft_device *device, const struct weft_port_opts *opts,
+		   struct weft_port **out)
+{
+	struct weft_port *port = NULL;
+	int rc = driver->port_open(device, opts, &port);
+
+	if (rc < 0)
+		return rc;
+	port->driver = driver;
+	port->device = device;
+	weft__port_complete(port);
+	*out = port;
+	return 0;
+}
