@@ -45,7 +45,8 @@ static int print_help(void)
 	puts("Usage: weft COMMAND [OPTION...]\n\nCommands:");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		printf("  %-10s %s\n", commands[i].name, commands[i].help);
-	puts("\n`weft COMMAND --help` tells the options of a command; `weft --version` the version.");
+	puts("\n`weft COMMAND --help` tells the options of a command; `weft --version` the version.\n"
+	     "WEFT_DRIVER=fault+shm and WEFT_FAULT=\"again=0.05,delay=0.01\" in the environment show how it behaves on a bad day.");
 	return 0;
 }
 

@@ -4,12 +4,17 @@
  */
 #include "core/core.h"
 
+#include <string.h>
+#include <weft/errors.h>
 
 int weft_device_open(const struct weft_driver *driver, const struct weft_device_opts *opts, struct weft_device **out)
 {
 	struct weft_device_opts full = *opts;
 
 	full.driver = driver;
+	if (opts->faults && !(driver->caps & WEFT_DRIVER_FAULTS))
+		return weft_set_error(WEFT_EINVAL, "faults \"%.200s\" for driver %s, which makes none: use driver fault+%s",
+				      opts->faults, driver->name, driver->name);
 	return driver->device_open(&full, out);
 }
 

@@ -4,6 +4,8 @@
  */
 #include "core/core.h"
 
+#include "fault/fault.h"
+
 #include <string.h>
 #include <weft/errors.h>
 
@@ -25,16 +27,26 @@ static bool name_valid(const char *name)
 	return len > 0 && len <= WEFT__DRIVER_NAME_MAX && !name[len];
 }
 
-const struct weft_driver *weft_driver_find(const char *name)
+static const struct weft_driver *find_plain(const char *name)
 {
 	for (unsigned int i = 0; weft_driver_at(i); i++)
 		if (strcmp(weft_driver_at(i)->name, name) == 0)
 			return weft_driver_at(i);
 	if (name_valid(name))
 		return weft__module_driver(name);
-	weft_set_error(WEFT_ENODEV, "\"%.80s\" names no driver: a name is 1 to %d of [a-z0-9_-]", name,
-		       WEFT__DRIVER_NAME_MAX);
+	weft_set_error(WEFT_ENODEV, "\"%.80s\" names no driver: a name is 1 to %d of [a-z0-9_-], or %s and such a name", name,
+		       WEFT__DRIVER_NAME_MAX, FAULT_PREFIX);
 	return NULL;
+}
+
+const struct weft_driver *weft_driver_find(const char *name)
+{
+	const struct weft_driver *below;
+
+	if (strncmp(name, FAULT_PREFIX, strlen(FAULT_PREFIX)) != 0)
+		return find_plain(name);
+	below = find_plain(name + strlen(FAULT_PREFIX));
+	return below ? weft__fault_over(below) : NULL;
 }
 
 void weft_device_opts_init(struct weft_device_opts *opts, size_t size)

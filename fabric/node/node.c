@@ -129,7 +129,23 @@ static int open_runner(struct weft_node *node)
 	return weft_worker_open(&opts, &node->runner);
 }
 
-static int open_device(struct weft_node *node)
+/* An option, or else what the environment says; an empty one is none. */
+static const char *option_or_environment(const char *option, const char *variable)
+{
+	const char *value = option ? option : secure_getenv(variable);
+
+	return value && *value ? value : NULL;
+}
+
+static int find_driver(struct weft_node *node, const struct weft_node_opts *opts)
+{
+	const char *name = option_or_environment(opts ? opts->driver : NULL, "WEFT_DRIVER");
+
+	node->driver = weft_driver_find(name ? name : "shm");
+	return node->driver ? 0 : -WEFT_ENODEV;
+}
+
+static int open_device(struct weft_node *node, const struct weft_node_opts *node_opts)
 {
 	struct weft_device_opts opts;
 
@@ -143,6 +159,7 @@ static int open_device(struct weft_node *node)
 	opts.allowed_uid_count = node->opts.allowed_uid_count;
 	opts.events = &device_events;
 	opts.user = node;
+	opts.faults = option_or_environment(node_opts ? node_opts->faults : NULL, "WEFT_FAULT");
 	return weft_device_open(node->driver, &opts, &node->device);
 }
 
@@ -212,8 +229,8 @@ int weft_node_open(const struct weft_node_opts *opts, struct weft_node **out)
 		rc = weft_random_system(&node->incarnation);
 	if (rc == 0 && (node->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
 		rc = weft_set_error(weft_error_from_errno(errno), "no descriptor for the node: %s", strerror(errno));
-	if (rc == 0 && !(node->driver = weft_driver_find("shm")))
-		rc = weft_set_error(WEFT_ENODEV, "the shm driver is missing from this build");
+	if (rc == 0)
+		rc = find_driver(node, opts);
 	if (rc == 0)
 		rc = weft__node_plan(node);
 	if (rc == 0)
@@ -221,7 +238,7 @@ int weft_node_open(const struct weft_node_opts *opts, struct weft_node **out)
 	if (rc == 0)
 		rc = open_runner(node);
 	if (rc == 0)
-		rc = open_device(node);
+		rc = open_device(node, opts);
 	if (rc == 0)
 		rc = open_stations(node);
 	if (rc == 0)

@@ -22,15 +22,34 @@ static struct weft_node *open_node(const struct weft_node_opts *base, const char
 	return node;
 }
 
-static void open_with(struct pair *pair, const struct weft_channel_opts *opts, const struct weft_node_opts *node_opts)
+static void open_both(struct pair *pair, const struct weft_channel_opts *opts, const struct weft_node_opts *near_opts,
+		      const struct weft_node_opts *far_opts)
 {
 	memset(pair, 0, sizeof *pair);
-	pair->near = open_node(node_opts, "near");
-	pair->far = open_node(node_opts, "far");
+	pair->near = open_node(near_opts, "near");
+	pair->far = open_node(far_opts, "far");
 	pair->near_worker = weft_node_worker(pair->near, 0);
 	pair->far_worker = weft_node_worker(pair->far, 0);
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair->near, "test", opts, &pair->near_channel), 0);
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair->far, "test", opts, &pair->far_channel), 0);
+}
+
+static void open_with(struct pair *pair, const struct weft_channel_opts *opts, const struct weft_node_opts *node_opts)
+{
+	open_both(pair, opts, node_opts, node_opts);
+}
+
+void pair_open_faults(struct pair *pair, const struct weft_channel_opts *opts, const char *near_faults,
+		      const char *far_faults)
+{
+	struct weft_node_opts near_opts, far_opts;
+
+	weft_node_opts_init(&near_opts, sizeof near_opts);
+	near_opts.driver = "fault+shm";
+	far_opts = near_opts;
+	near_opts.faults = near_faults ? near_faults : "";
+	far_opts.faults = far_faults ? far_faults : "";
+	open_both(pair, opts, &near_opts, &far_opts);
 }
 
 void pair_open(struct pair *pair, const struct weft_channel_opts *opts)

@@ -22,6 +22,9 @@ void pair_open(struct pair *pair, const struct weft_channel_opts *opts);
 /* The same with links that are closed after idle_ns without traffic, or with limits for links and channels. */
 void pair_open_idle(struct pair *pair, const struct weft_channel_opts *opts, uint64_t idle_ns);
 void pair_open_limited(struct pair *pair, unsigned int links_max, unsigned int channels_max);
+/* The same over fault+shm, with faults on either side (NULL: none). */
+void pair_open_faults(struct pair *pair, const struct weft_channel_opts *opts, const char *near_faults,
+		      const char *far_faults);
 /* Opens the sender and waits until it is ready; far must have somewhere to deliver to. */
 void pair_connect(struct pair *pair);
 void pair_close(struct pair *pair);

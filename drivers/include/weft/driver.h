@@ -36,6 +36,7 @@ enum weft_driver_caps {
 	WEFT_DRIVER_LOANS = 1 << 1,    /* frames may lend buffers */
 	WEFT_DRIVER_WAKES = 1 << 2,    /* a sleeping worker is woken by arriving frames */
 	WEFT_DRIVER_LOCAL = 1 << 3,    /* reaches this machine only */
+	WEFT_DRIVER_FAULTS = 1 << 4,   /* takes faults in its device's options, and makes them */
 };
 
 /* Two classes of frames on each path; express ones overtake normal ones, and each class keeps its order. */
@@ -174,6 +175,7 @@ struct weft_device_opts {
 	unsigned int allowed_uid_count;
 	const struct weft_device_events *events; /* kept */
 	void *user;
+	const char *faults;      /* what shall go wrong, for a driver "fault+NAME" (docs/fault.md); copied. NULL: nothing */
 	const struct weft_driver *driver; /* set by weft_device_open */
 };
 
@@ -227,7 +229,8 @@ struct weft_driver {
 };
 
 /*
- * A driver by name, or NULL (-WEFT_ENODEV to the caller's caller): a built-in one, or the one in libweft-NAME.so, loaded from the absolute directories in $WEFT_MODULE_PATH (separated by
+ * A driver by name, or NULL (-WEFT_ENODEV to the caller's caller): a built-in one; "fault+NAME", which is driver NAME with
+ * faults on demand; or the one in libweft-NAME.so, loaded from the absolute directories in $WEFT_MODULE_PATH (separated by
  * ':'), or from that of libweft.so itself. The last error says what was not found, or why a module does not fit. Missing
  * functions of its table are filled in. Borrowed for ever: no module is unloaded. Thread: any.
  */
@@ -240,7 +243,8 @@ WEFT_API void weft_port_opts_init(struct weft_port_opts *opts, size_t size);
 
 /*
  * Opens a device, and a port of it, as the functions of the table of the same names do: call these instead of them. They
- * tell the driver which one it is, and fill in what it leaves out of a port. Gives. What the driver says. Thread: init.
+ * tell the driver which one it is, and fill in what it leaves out of a port. Gives. -WEFT_EINVAL for faults with a driver
+ * that makes none; else what the driver says. Thread: init.
  */
 WEFT_API int weft_device_open(const struct weft_driver *driver, const struct weft_device_opts *opts, struct weft_device **out);
 WEFT_API int weft_port_open(const struct weft_driver *driver, struct weft_device *device, const struct weft_port_opts *opts,

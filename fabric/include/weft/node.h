@@ -66,6 +66,10 @@ struct weft_node_opts {
 	unsigned int require;     /* weft_require bits: -WEFT_EDEGRADED instead of degrading */
 	bool hardening;           /* PR_SET_DUMPABLE 0: same-uid processes cannot reach in by ptrace or /proc */
 	void *user;
+	const char *driver;       /* "shm", one in a module (weft/driver.h), or "fault+NAME", which is driver NAME on a bad day;
+				   * default $WEFT_DRIVER, else "shm". Borrowed until weft_node_open returns */
+	const char *faults;       /* for "fault+NAME": what goes wrong, such as "seed=7,again=0.05,cut=1000" (docs/fault.md);
+				   * default $WEFT_FAULT, else nothing. Borrowed until weft_node_open returns */
 };
 
 /* Fills in the defaults. Thread: any. */
@@ -73,7 +77,8 @@ WEFT_API void weft_node_opts_init(struct weft_node_opts *opts, size_t size);
 
 /*
  * Opens a node; opts may be NULL for the defaults. Gives. -WEFT_EADDRINUSE when the name is taken on this machine,
- * -WEFT_EINVAL (the last error names the field), -WEFT_EDEGRADED, -WEFT_ENOMEM, -WEFT_EMFILE, -WEFT_EACCES. Thread: any.
+ * -WEFT_EINVAL (the last error names the field), -WEFT_ENODEV (no such driver), -WEFT_EDEGRADED, -WEFT_ENOMEM,
+ * -WEFT_EMFILE, -WEFT_EACCES. Thread: any.
  */
 WEFT_API int weft_node_open(const struct weft_node_opts *opts, struct weft_node **out);
 /*

@@ -12,6 +12,7 @@
 #define OPEN_MAX 80
 
 const struct weft_driver *side_driver;
+const char *side_faults;
 
 static struct side *open_sides[OPEN_MAX];
 
@@ -194,6 +195,7 @@ void side_open(struct side *side, const char *which, unsigned int end_count, uin
 	opts.incarnation = side->incarnation;
 	opts.events = &events;
 	opts.user = side;
+	opts.faults = side_faults;
 	CU_ASSERT_EQUAL_FATAL(weft_device_open(side->driver, &opts, &side->device), 0);
 	for (unsigned int i = 0; i < end_count; i++)
 		end_open(side, &side->ends[i], loan_quota_bytes);

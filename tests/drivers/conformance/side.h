@@ -56,6 +56,8 @@ struct side {
 
 /* The driver under test; set by main. */
 extern const struct weft_driver *side_driver;
+/* What goes wrong in devices that are opened from now on; NULL: nothing. */
+extern const char *side_faults;
 
 /* A name that no other process uses at the same time, except those that know the first one's pid. */
 void side_name(char out[48], const char *which, int pid);

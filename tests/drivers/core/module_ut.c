@@ -138,6 +138,7 @@ static void an_unknown_name_is_answered_with_what_there_is_and_where_was_looked(
 {
 	CU_ASSERT_TRUE(refused("nonesuch", "there is no driver \"nonesuch\": built in is shm", "libweft-nonesuch.so"));
 	CU_ASSERT_TRUE(says(WEFT_TEST_MODULES));
+	CU_ASSERT_TRUE(refused("fault+nonesuch", "there is no driver \"nonesuch\"", "built in is shm"));
 }
 
 static void directories_that_depend_on_where_we_stand_are_not_looked_at(void)
@@ -158,9 +159,9 @@ static void *find_both(void *argument)
 {
 	(void)argument;
 	for (unsigned int i = 0; i < 200; i++)
-		if (!weft_driver_find("testdrv") || weft_driver_find("wrongabi"))
+		if (!weft_driver_find("fault+testdrv") || weft_driver_find("wrongabi"))
 			return (void *)1;
-	return (void *)(uintptr_t)weft_driver_find("testdrv");
+	return (void *)(uintptr_t)weft_driver_find("fault+testdrv");
 }
 
 static void threads_that_look_at_once_find_the_same(void)
@@ -173,7 +174,7 @@ static void threads_that_look_at_once_find_the_same(void)
 		void *found = NULL;
 
 		CU_ASSERT_EQUAL(pthread_join(threads[i], &found), 0);
-		CU_ASSERT_PTR_EQUAL(found, weft_driver_find("testdrv"));
+		CU_ASSERT_PTR_EQUAL(found, weft_driver_find("fault+testdrv"));
 	}
 }
 
