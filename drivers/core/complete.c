@@ -81,6 +81,8 @@ void weft__driver_complete(const struct weft_driver *table, struct weft_driver *
 		full.caps &= ~(uint32_t)WEFT_DRIVER_LOANS;
 	if (!full.arm)
 		full.caps &= ~(uint32_t)WEFT_DRIVER_WAKES;
+	if (!full.copies)
+		full.copies = "it does not say what it copies";
 	FILL(&full, device_open);
 	FILL(&full, device_close);
 	FILL(&full, port_open);

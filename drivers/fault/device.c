@@ -134,6 +134,7 @@ static struct composed *compose(const struct weft_driver *below)
 		.share = weft__fault_share,
 		.arm = weft__fault_arm,
 		.describe = weft__fault_describe,
+		.copies = below->copies,
 	};
 	return made;
 }

@@ -34,6 +34,7 @@ static void a_built_in_driver_is_found_without_a_module(void)
 {
 	CU_ASSERT_PTR_EQUAL(weft_driver_find("shm"), weft_driver_at(0));
 	CU_ASSERT_STRING_EQUAL(weft_driver_at(0)->name, "shm");
+	CU_ASSERT_STRING_EQUAL(weft_driver_find("fault+shm")->copies, weft_driver_at(0)->copies);
 }
 
 static void a_driver_in_a_module_is_found_and_stays_the_same(void)
@@ -57,6 +58,7 @@ static void a_smaller_table_gets_what_it_lacks(void)
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(driver);
 	CU_ASSERT_EQUAL(driver->size, sizeof *driver);
+	CU_ASSERT_STRING_EQUAL(driver->copies, "it does not say what it copies");
 	CU_ASSERT_EQUAL(driver->caps, WEFT_DRIVER_LOCAL); /* nothing that needs what it lacks */
 	weft_device_opts_init(&device_opts, sizeof device_opts);
 	weft_port_opts_init(&port_opts, sizeof port_opts);
