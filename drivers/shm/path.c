@@ -45,6 +45,7 @@ void shm_path_leave_port(struct shm_path *path)
 void shm_path_free(struct shm_path *path)
 {
 	shm_path_leave_port(path);
+	shm_watch_leave(path);
 	weft_list_remove(&path->in_device);
 	for (unsigned int i = 0; i < path->mapping_count; i++)
 		weft_mapping_close(&path->mappings[i]);

@@ -6,6 +6,7 @@
 #define SHM_H
 
 #include "shm/ring.h"
+#include "shm/wire.h"
 
 #include <sched.h>
 #include <weft/driver.h>
@@ -25,6 +26,7 @@
 struct shm_port;
 struct shm_failure;
 struct shm_device;
+struct shm_watch;
 
 /* A buffer that the peer holds. Private: the peer only names it. */
 struct shm_lent {
@@ -105,8 +107,11 @@ struct shm_path {
 	bool condemned;            /* broke the protocol: only the end of its socket is still of interest */
 	uint64_t share_sent[SHM_SEGMENTS / 64]; /* ours that the peer has yet to map */
 	struct weft_carving carving;
-	struct weft_mapping mappings[2]; /* of the peer's rings and its armed line */
+	struct weft_mapping mappings[SHM_SEGMENT_FDS]; /* of the peer's rings, its armed line, its word of life */
 	unsigned int mapping_count;
+	const _Atomic uint32_t *peer_life; /* NULL: it has none */
+	struct shm_watch *watch;     /* NULL: nobody tells it of our death, or us of its */
+	unsigned int watch_place;
 	struct weft_list in_device;
 };
 
@@ -159,6 +164,9 @@ struct shm_device {
 	struct weft_list mail;           /* paths with something to tell their workers */
 	struct weft_list failures;       /* connects whose failure is to be told */
 	struct weft_timer mail_timer;
+	struct weft_list watches;        /* threads that tell of deaths */
+	int watch_fd;                    /* by which they tell the runner; -1 until the first path */
+	struct weft_fd_watch died_watch;
 };
 
 /* ---- tx.c and rx.c: the hot part ---- */
@@ -249,6 +257,17 @@ void shm_control_share(struct shm_path *path, uint32_t segment_id);
 void shm_control_bye(struct shm_path *path);
 /* The path's port closes: takes leave, and frees the path once the peer has done so too, or has ended. */
 void shm_control_linger(struct shm_path *path);
+
+/* ---- watch.c: deaths of peers, noticed at once; on the runner ---- */
+void shm_watch_init(struct shm_device *device);
+/* No path is left. */
+void shm_watch_close(struct shm_device *device);
+/* Our word of life for this path's peer, as it is until shm_watch_leave; false when it cannot be had. */
+bool shm_watch_join(struct shm_path *path, struct shm_place *out);
+/* The path stands: from now on the peer's word is watched; NULL when it has none. Borrows until shm_watch_leave. */
+void shm_watch_start(struct shm_path *path, const _Atomic uint32_t *word);
+/* This end is closed, or was never opened. No notice comes after it. */
+void shm_watch_leave(struct shm_path *path);
 
 /* ---- attach.c: how a path is made; on the runner ---- */
 int shm_attach_connect(struct weft_port *port, const char *to, const struct weft_hello *mine, void *request);

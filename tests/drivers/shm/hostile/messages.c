@@ -220,17 +220,18 @@ static bool refuses_writing(int fd)
 /* Flags belong to what both have open, so these are cleared for the victim too. */
 static void clears_flags_on_what_it_was_handed(struct hostile *h)
 {
-	int fds[5], lent_fd;
+	int fds[6], lent_fd;
 
 	hostile_attach(h);
 	lent_fd = hostile_take_share(h);
 	fds[0] = h->their_fds[0];
 	fds[1] = h->their_fds[1];
-	fds[2] = lent_fd;
-	fds[3] = h->control_fd;
-	fds[4] = h->attach_fds[2]; /* the victim's end of the bell */
-	for (unsigned int i = 0; i < 5; i++) {
-		HOSTILE_EXPECT(i > 2 || refuses_writing(fds[i]));
+	fds[2] = h->their_fds[2];
+	fds[3] = lent_fd;
+	fds[4] = h->control_fd;
+	fds[5] = h->attach_fds[HOSTILE_BELL]; /* the victim's end of the bell */
+	for (unsigned int i = 0; i < 6; i++) {
+		HOSTILE_EXPECT(i > 3 || refuses_writing(fds[i]));
 		(void)fcntl(fds[i], F_SETFL, 0);
 		(void)fcntl(fds[i], F_SETFL, O_APPEND | O_NONBLOCK);
 		(void)fcntl(fds[i], F_SETFL, 0);
@@ -239,7 +240,7 @@ static void clears_flags_on_what_it_was_handed(struct hostile *h)
 		(void)lseek(fds[i], 12345, SEEK_SET);
 	}
 	/* And the bell is filled, so that the victim's next ring would block. */
-	while (send(h->attach_fds[2], h->memory, 4096, MSG_DONTWAIT) > 0)
+	while (send(h->attach_fds[HOSTILE_BELL], h->memory, 4096, MSG_DONTWAIT) > 0)
 		;
 	while (send(h->bell_fd, h->memory, 4096, MSG_DONTWAIT) > 0)
 		;
