@@ -38,12 +38,14 @@ struct shm_lent {
 };
 
 /*
- * The segments that the peer shares with us, by their ids. The runner maps them and puts them in; the worker looks them
- * up. An entry stays until the path is freed.
+ * What we borrow from the peer, and the segments that it lies in, by their ids. The runner maps them and puts them in; the
+ * worker looks them up. An entry stays until the path is freed.
  */
 struct shm_shares {
 	_Atomic(struct weft_mapping *) by_id[SHM_SEGMENTS];
-	uint32_t pending[SHM_LOANS]; /* the worker's: releases that are not sent yet */
+	/* the worker's */
+	uint32_t held[SHM_LOANS];    /* by the index in the loan's id: the id plus 1, or 0 when we do not hold it */
+	uint32_t pending[SHM_LOANS]; /* releases that are not sent yet */
 };
 
 enum shm_path_state {
@@ -82,9 +84,9 @@ struct shm_path {
 	uint16_t lent_free;
 	uint32_t lent_count;
 	uint64_t lent_bytes;
-	uint32_t borrowed;         /* loans of the peer that we hold */
+	uint32_t borrowed;         /* loans of the peer that we hold, or whose release is not sent */
 	uint32_t pending_count;    /* releases that are not sent yet */
-	uint32_t *pending;         /* in shares */
+	struct shm_shares *books;  /* shares, as the worker has seen it; NULL before the first loan */
 	unsigned char shared[SHM_SEGMENTS]; /* of ours: enum shm_share */
 
 	/* the runner's writes, the worker reads: made with the peer's first share */
@@ -244,10 +246,8 @@ void shm_mail_drop(struct shm_device *device, const struct shm_port *port);
 /* Maps a segment that the peer shares; on the runner. -WEFT_EPROTO when it was shared before or the id cannot be,
  * -WEFT_ENOMEM, or what mapping gave. */
 int shm_shares_add(struct shm_path *path, uint32_t segment_id, int fd);
-/* The segment, or NULL if the peer has not shared it; on the worker. */
+/* The segment, or NULL if the peer has not shared it; if found, path->books is there. On the worker. */
 const struct weft_mapping *shm_shares_find(struct shm_path *path, uint32_t segment_id);
-/* Room for SHM_LOANS releases; once something is shared. On the worker. */
-uint32_t *shm_shares_pending(struct shm_path *path);
 void shm_shares_free(struct shm_path *path);
 
 /* ---- control.c: what goes over a path's control socket once it stands; on the runner ---- */

@@ -93,7 +93,7 @@ static void more_loans_than_can_be(struct hostile *h)
 	hostile_attach(h);
 	hostile_share(h, SHARED_ID);
 	for (uint32_t i = 0; i < 10000; i++) {
-		struct shm_loan loan = {SHARED_ID, i, 4096, 100};
+		struct shm_loan loan = {SHARED_ID, i / 1024 << 16 | i % 1024, 4096, 100};
 
 		if (!hostile_put(h, NORMAL, SHM_LOAN, sizeof loan, &loan, sizeof loan))
 			return;
@@ -108,6 +108,15 @@ static void one_loan_lent_many_times(struct hostile *h)
 	hostile_share(h, SHARED_ID);
 	for (uint32_t i = 0; i < 500; i++)
 		hostile_put(h, NORMAL, SHM_LOAN, sizeof loan, &loan, sizeof loan);
+}
+
+static void loan_of_an_index_beyond(struct hostile *h)
+{
+	struct shm_loan loan = {SHARED_ID, 1024, 4096, 100};
+
+	hostile_attach(h);
+	hostile_share(h, SHARED_ID);
+	hostile_put(h, NORMAL, SHM_LOAN, sizeof loan, &loan, sizeof loan);
 }
 
 /* Most of them name nothing; the first may name a loan that we really have. All are sent again and again. */
@@ -276,7 +285,8 @@ const struct hostile_attack hostile_messages[] = {
 	HOSTILE_ATTACK(loan_that_wraps, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(loan_longer_than_memory, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(more_loans_than_can_be, HOSTILE_VIOLATION),
-	HOSTILE_ATTACK(one_loan_lent_many_times, HOSTILE_STAYS),
+	HOSTILE_ATTACK(one_loan_lent_many_times, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(loan_of_an_index_beyond, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(forged_releases, HOSTILE_FORGED),
 	HOSTILE_ATTACK(releases_of_nothing, HOSTILE_STAYS),
 	HOSTILE_ATTACK(head_far_ahead, HOSTILE_VIOLATION),
