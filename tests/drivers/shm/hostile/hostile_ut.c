@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PROGRESS 200
+#define PROGRESS 50
 
 static struct side victim_side, honest_side;
 static struct side_end *const victim = &victim_side.ends[0], *const honest = &honest_side.ends[0];
