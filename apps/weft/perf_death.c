@@ -114,6 +114,8 @@ static int survive(struct mortal *mortal, pid_t child, struct weft_histogram *to
 		traffic(mortal);
 	for (unsigned int i = 0; i < 2000; i++)
 		traffic(mortal);
+	if (mortal->told_ticks)
+		return weft_set_error(WEFT_EPEERRESET, "the victim was lost before it was killed");
 	killed = weft_clock_ticks();
 	kill(child, SIGKILL);
 	while (!is_home(mortal) && perf_now() < end_ns) {

@@ -4,7 +4,6 @@
  * segments, map what they get, and only then tell a worker. A peer that stalls is given up after a time.
  */
 #include "shm/shm.h"
-#include "shm/wire.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -49,11 +48,11 @@ static void init_wire(struct shm_wire *wire, const struct shm_device *device, en
 }
 
 /* Carves our rings and describes them. */
-static int make_own_half(struct shm_path *path, struct shm_wire *wire, int fds[2])
+static int make_own_half(struct shm_path *path, struct shm_wire *wire, int fds[SHM_SEGMENT_FDS])
 {
 	struct shm_port *port = path->port;
 	const uint32_t slots[WEFT_CLASS_COUNT] = {SHM_EXPRESS_SLOTS, port->slots};
-	const struct weft_segment *rings, *armed;
+	const struct weft_segment *rings, *armed, *life;
 	char *at;
 	size_t skip;
 	int rc = weft_arena_carve(path->device->opts.arena, shm_rings_bytes(slots) + SHM_SLOT_BYTES, &path->carving);
@@ -74,12 +73,16 @@ static int make_own_half(struct shm_path *path, struct shm_wire *wire, int fds[2
 		path->rx[i].own_head = (struct shm_head *)(void *)at + i;
 	wire->rings = (struct shm_place){path->carving.segment_id, 0, path->carving.offset_bytes + skip};
 	wire->armed = (struct shm_place){port->armed_carving.segment_id, 0, port->armed_carving.offset_bytes};
+	wire->life = (struct shm_place){port->armed_carving.segment_id, 0, 0};
+	(void)shm_watch_join(path, &wire->life); /* without it our death is told later, as is the peer's */
 	rings = weft_arena_segment(path->device->opts.arena, path->carving.segment_id);
 	armed = weft_arena_segment(path->device->opts.arena, port->armed_carving.segment_id);
+	life = weft_arena_segment(path->device->opts.arena, wire->life.segment_id);
 	wire->segment_len_bytes[0] = rings->len_bytes;
 	wire->segment_len_bytes[1] = armed->len_bytes;
 	fds[0] = rings->fd;
 	fds[1] = armed->fd;
+	fds[2] = life->fd;
 	return 0;
 }
 
@@ -99,16 +102,20 @@ static int map_segment(struct shm_path *path, const struct shm_wire *wire, uint3
 /* Maps the peer's rings and joins them to ours. */
 static int join_peer_half(struct shm_path *path, const struct shm_wire *wire, const int *fds)
 {
-	const struct weft_mapping *rings, *armed;
+	const struct weft_mapping *rings, *armed, *life;
 	const char *at;
 	int rc = map_segment(path, wire, wire->rings.segment_id, fds[0], &rings);
 
-	armed = rings;
+	armed = life = rings;
 	if (rc == 0 && wire->armed.segment_id != wire->rings.segment_id)
 		rc = map_segment(path, wire, wire->armed.segment_id, fds[1], &armed);
+	if (rc == 0 && wire->life.segment_id == wire->armed.segment_id)
+		life = armed;
+	else if (rc == 0 && wire->life.segment_id != wire->rings.segment_id)
+		rc = map_segment(path, wire, wire->life.segment_id, fds[2], &life);
 	if (rc < 0)
 		return rc;
-	if (!shm_wire_fits(wire, rings->len_bytes, armed->len_bytes))
+	if (!shm_wire_fits(wire, rings->len_bytes, armed->len_bytes, life->len_bytes))
 		return weft_set_error(WEFT_EPROTO, "the peer's rings lie outside its segment");
 	at = rings->base + wire->rings.offset_bytes;
 	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++) {
@@ -119,6 +126,8 @@ static int join_peer_half(struct shm_path *path, const struct shm_wire *wire, co
 	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++)
 		path->tx[i].peer_head = (const struct shm_head *)(const void *)at + i;
 	path->peer_armed = (const struct shm_armed *)(const void *)(armed->base + wire->armed.offset_bytes);
+	if (wire->life.offset_bytes)
+		path->peer_life = &((const struct shm_life *)(const void *)(life->base + wire->life.offset_bytes))->word;
 	return 0;
 }
 
@@ -155,6 +164,7 @@ static void start(struct shm_path *path, const struct shm_wire *theirs, void *re
 {
 	take_hello(&path->theirs, theirs);
 	path->request = request;
+	shm_watch_start(path, path->peer_life);
 	shm_tell_worker(path, SHM_TELL_START);
 }
 
@@ -281,7 +291,7 @@ static void answer_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 		return;
 	if (rc == 1 && wire.type == SHM_REFUSE) {
 		rc = wire.error < 0 ? wire.error : -WEFT_EPROTO;
-	} else if (rc == 1 && wire.type == SHM_ACCEPT && fd_count == 2) {
+	} else if (rc == 1 && wire.type == SHM_ACCEPT && fd_count == SHM_SEGMENT_FDS) {
 		rc = join_peer_half(path, &wire, fds);
 		if (rc == 0) {
 			stop_watching(attach);
@@ -314,8 +324,8 @@ static int send_attach(struct shm_attach *attach, const struct weft_hello *mine)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, bells) < 0)
 		return weft_set_error(weft_error_from_errno(errno), "no socket pair: %s", strerror(errno));
 	attach->path->bell_fd = bells[0];
-	fds[2] = bells[1];
-	rc = shm_wire_send(attach->fd, &wire, fds, 3);
+	fds[SHM_SEGMENT_FDS] = bells[1];
+	rc = shm_wire_send(attach->fd, &wire, fds, SHM_FDS_MAX);
 	close(bells[1]);
 	return rc;
 }
@@ -357,7 +367,7 @@ static int build_accepted(struct shm_attach *attach, const struct shm_wire *thei
 	struct weft_port *port = NULL;
 	struct weft_hello hello, mine = {0};
 	struct shm_wire answer;
-	int own_fds[2], rc;
+	int own_fds[SHM_SEGMENT_FDS], rc;
 
 	take_hello(&hello, theirs);
 	attach->peer.incarnation = theirs->incarnation;
@@ -381,7 +391,7 @@ static int build_accepted(struct shm_attach *attach, const struct shm_wire *thei
 		return rc;
 	/* Last: once it is accepted nothing may fail any more. */
 	attach->fd = -1;
-	rc = shm_wire_send(attach->path->control_fd, &answer, own_fds, 2);
+	rc = shm_wire_send(attach->path->control_fd, &answer, own_fds, SHM_SEGMENT_FDS);
 	if (rc < 0)
 		shm_control_stop(attach->path);
 	return rc;
@@ -409,7 +419,7 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
 	if (rc == -WEFT_EAGAIN)
 		return;
-	if (rc == 1 && wire.type == SHM_ATTACH && fd_count == 3 && shm_foreign_is_bell(fds[2])) {
+	if (rc == 1 && wire.type == SHM_ATTACH && fd_count == SHM_FDS_MAX && shm_foreign_is_bell(fds[SHM_SEGMENT_FDS])) {
 		rc = build_accepted(attach, &wire, fds, &fd_count);
 		if (rc == 0) {
 			start(attach->path, &wire, NULL);

@@ -3,7 +3,6 @@
  * The control socket of a path that stands, and the notice of the peer's death. All of it happens on the runner.
  */
 #include "shm/shm.h"
-#include "shm/wire.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
@@ -228,6 +227,7 @@ void shm_control_bye(struct shm_path *path)
 void shm_control_stop(struct shm_path *path)
 {
 	shm_control_bye(path);
+	shm_watch_leave(path);
 	stop_listening(path);
 	cancel_end(path);
 	if (path->pid_fd >= 0) {
@@ -277,6 +277,7 @@ static void linger_process(struct weft_fd_watch *watch, uint32_t events, void *u
 void shm_control_linger(struct shm_path *path)
 {
 	shm_control_bye(path);
+	shm_watch_leave(path);
 	cancel_end(path);
 	path->port = NULL;
 	path->control_watch.ready = linger_ready;

@@ -22,6 +22,7 @@ static void device_close(struct weft_device **out)
 		shm_control_stop(path);
 		shm_path_free(path);
 	}
+	shm_watch_close(device);
 	free(device->name);
 	free(device->runtime_dir);
 	free(device->allowed_uids);
@@ -55,6 +56,7 @@ static int device_open(const struct weft_device_opts *opts, struct weft_device *
 	weft_list_init(&device->ports);
 	weft_list_init(&device->paths);
 	shm_mail_init(device);
+	shm_watch_init(device);
 	rc = copy_opts(device, opts);
 	if (rc == 0 && device->name)
 		rc = shm_rendezvous_listen(device);

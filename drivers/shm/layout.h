@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <weft/api.h>
 
-#define WEFT__SHM_VERSION 2
+#define WEFT__SHM_VERSION 3
 
 #define SHM_SLOT_BYTES 64u /* rings are measured in these */
 #define SHM_UNIT_BYTES 16u
@@ -59,9 +59,19 @@ struct shm_armed {
 	unsigned char pad[60];
 };
 
+/*
+ * One for each peer: a robust futex that a thread of its owner holds until that end of the path is closed. 0: closed, or
+ * not yet open. The thread's number is in the owner's PID namespace, so only a change means something.
+ */
+struct shm_life {
+	_Atomic uint32_t word;
+	uint32_t pad;
+};
+
 _Static_assert(sizeof(struct shm_unit) == SHM_UNIT_BYTES && offsetof(struct shm_unit, meta) == 8, "the layout is fixed");
 _Static_assert(SHM_LINE_UNITS * SHM_UNIT_BYTES == SHM_SLOT_BYTES, "a line is a slot");
 _Static_assert(sizeof(struct shm_loan) + SHM_LOAN_HEAD_MAX == SHM_LINE_DATA, "a loan and its head fit a line");
 _Static_assert(sizeof(struct shm_head) == 64 && sizeof(struct shm_armed) == 64, "a line each");
+_Static_assert(sizeof(struct shm_life) == 8, "the size of a pointer");
 
 #endif

@@ -115,6 +115,7 @@ unsigned int shm_port_reap(struct weft_port *base, uint64_t *cookies, unsigned i
 bool shm_loan_check(struct shm_path *path, const struct shm_loan *loan, struct weft_rx_frame *frame)
 {
 	const struct weft_mapping *map = shm_shares_find(path, loan->segment_id);
+	uint16_t index = (uint16_t)loan->loan_id;
 	uint64_t end_bytes;
 
 	if (!map)
@@ -122,9 +123,10 @@ bool shm_loan_check(struct shm_path *path, const struct shm_loan *loan, struct w
 	if (!loan->len_bytes || __builtin_add_overflow(loan->offset_bytes, loan->len_bytes, &end_bytes) ||
 	    end_bytes > map->len_bytes)
 		return false;
-	if (path->borrowed >= SHM_LOANS)
+	/* An id names one loan until it is released, or two releases would be one too many. */
+	if (path->borrowed >= SHM_LOANS || index >= SHM_LOANS || path->books->held[index])
 		return false;
-	path->pending = shm_shares_pending(path);
+	path->books->held[index] = loan->loan_id + 1;
 	path->borrowed++;
 	frame->loan_data = map->base + loan->offset_bytes;
 	frame->loan_len_bytes = loan->len_bytes;
@@ -136,12 +138,15 @@ bool shm_loan_check(struct shm_path *path, const struct shm_loan *loan, struct w
 void shm_port_release(struct weft_path *base, uint32_t loan_id)
 {
 	struct shm_path *path = WEFT_CONTAINER_OF(base, struct shm_path, base);
+	struct shm_shares *books = path->books;
+	uint16_t index = (uint16_t)loan_id;
 
 	if (path->state != SHM_PATH_UP)
 		return;
-	/* Never more than are borrowed, or the list would overflow: a release too many is the caller's mistake. */
-	WEFT_ASSERT(path->pending_count < path->borrowed);
-	path->pending[path->pending_count++] = loan_id;
+	/* A release too many is the caller's mistake. So no more are pending than were borrowed, and they have room. */
+	WEFT_ASSERT(books && index < SHM_LOANS && books->held[index] == loan_id + 1);
+	books->held[index] = 0;
+	books->pending[path->pending_count++] = loan_id;
 	if (!path->dirty)
 		shm_path_dirty(path);
 }
@@ -166,7 +171,7 @@ bool shm_releases_flush(struct shm_path *path)
 			return false;
 		path->pending_count -= count;
 		path->borrowed -= count;
-		memcpy(shm_stage_data(stage), path->pending + path->pending_count, count * 4);
+		memcpy(shm_stage_data(stage), path->books->pending + path->pending_count, count * 4);
 		shm_stage_add(stage, tx, SHM_RELEASE, 0, count * 4);
 	}
 	shm_port_publish(path->port);

@@ -45,6 +45,7 @@ void shm_path_leave_port(struct shm_path *path)
 void shm_path_free(struct shm_path *path)
 {
 	shm_path_leave_port(path);
+	shm_watch_leave(path);
 	weft_list_remove(&path->in_device);
 	for (unsigned int i = 0; i < path->mapping_count; i++)
 		weft_mapping_close(&path->mappings[i]);
@@ -122,6 +123,12 @@ static void leave_polling(struct shm_path *path)
 	path->busy = false;
 }
 
+/* The peer lives, but nothing more can be agreed with it. */
+static bool forsakes(enum weft_down_reason reason)
+{
+	return reason == WEFT_DOWN_VIOLATION || reason == WEFT_DOWN_BROKEN;
+}
+
 void shm_path_down(struct shm_path *path, enum weft_down_reason reason)
 {
 	struct shm_port *port = path->port;
@@ -132,7 +139,7 @@ void shm_path_down(struct shm_path *path, enum weft_down_reason reason)
 	leave_polling(path);
 	if (reason == WEFT_DOWN_VIOLATION)
 		port->stats.violations++;
-	path->forsaken = reason == WEFT_DOWN_VIOLATION || reason == WEFT_DOWN_BROKEN;
+	path->forsaken |= forsakes(reason);
 	if (path->bell_watch.ready) {
 		weft_worker_remove_fd(port->worker, &path->bell_watch);
 		path->bell_watch.ready = NULL;
@@ -159,8 +166,11 @@ static void finish_limbo(struct shm_path *path);
 void shm_path_down_on_worker(struct weft_worker *worker, const struct weft_message *message)
 {
 	struct shm_path *path = message->with.pointers[0];
+	enum weft_down_reason reason = (enum weft_down_reason)message->with.numbers[1];
 
 	(void)worker;
+	/* Also of one whose word says that it has died: it may hang up and live on. */
+	path->forsaken |= forsakes(reason);
 	if (message->with.numbers[2] && !path->proven) {
 		path->proven = true;
 		if (path->lent)
@@ -169,7 +179,7 @@ void shm_path_down_on_worker(struct weft_worker *worker, const struct weft_messa
 	if (path->state == SHM_PATH_LIMBO)
 		finish_limbo(path);
 	else
-		shm_path_ending(path, (enum weft_down_reason)message->with.numbers[1]);
+		shm_path_ending(path, reason);
 }
 
 void shm_path_report_down(struct shm_path *path, enum weft_down_reason reason, bool proven)
@@ -213,6 +223,10 @@ void shm_path_bye_on_runner(struct weft_worker *runner, const struct weft_messag
 
 static void finish_limbo(struct shm_path *path)
 {
+	/* Also without loans the peer's farewell is waited for: it may be reading our rings, whose memory another path
+	 * would use next. */
+	if (!path->lent_count && path->forsaken)
+		path->proven = true;
 	if (!path->proven || path->finished)
 		return;
 	path->finished = true; /* more than one notice of the peer's end may come */
@@ -236,13 +250,8 @@ void shm_path_disconnect(struct weft_path *base)
 	weft_list_remove(&path->in_port);
 	port->stats.paths--;
 	path->state = SHM_PATH_LIMBO;
-	/* Also without loans the peer's farewell is waited for: it may be reading our rings, whose memory another path
-	 * would use next. */
-	if (!path->lent_count && path->forsaken)
-		path->proven = true;
-	if (path->proven)
-		finish_limbo(path);
-	else
+	finish_limbo(path);
+	if (!path->finished)
 		shm_tell_runner(path, SHM_TELL_BYE);
 }
 

@@ -26,7 +26,6 @@
 #define LISTEN_PAUSE_NS UINT64_C(100000000)
 #define LOCK_PAUSE_NS 1000000
 #define LOCK_TRIES 3000
-#include <weft/log.h>
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77

@@ -53,13 +53,9 @@ const struct weft_mapping *shm_shares_find(struct shm_path *path, uint32_t segme
 
 	if (!shares || segment_id >= SHM_SEGMENTS)
 		return NULL;
+	path->books = shares;
 	/* acquire: pairs with the release in shm_shares_add(). */
 	return atomic_load_explicit(&shares->by_id[segment_id], memory_order_acquire);
-}
-
-uint32_t *shm_shares_pending(struct shm_path *path)
-{
-	return atomic_load_explicit(&path->shares, memory_order_relaxed)->pending;
 }
 
 void shm_shares_free(struct shm_path *path)

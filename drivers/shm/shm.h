@@ -6,6 +6,7 @@
 #define SHM_H
 
 #include "shm/ring.h"
+#include "shm/wire.h"
 
 #include <sched.h>
 #include <weft/driver.h>
@@ -25,6 +26,7 @@
 struct shm_port;
 struct shm_failure;
 struct shm_device;
+struct shm_watch;
 
 /* A buffer that the peer holds. Private: the peer only names it. */
 struct shm_lent {
@@ -36,12 +38,14 @@ struct shm_lent {
 };
 
 /*
- * The segments that the peer shares with us, by their ids. The runner maps them and puts them in; the worker looks them
- * up. An entry stays until the path is freed.
+ * What we borrow from the peer, and the segments that it lies in, by their ids. The runner maps them and puts them in; the
+ * worker looks them up. An entry stays until the path is freed.
  */
 struct shm_shares {
 	_Atomic(struct weft_mapping *) by_id[SHM_SEGMENTS];
-	uint32_t pending[SHM_LOANS]; /* the worker's: releases that are not sent yet */
+	/* the worker's */
+	uint32_t held[SHM_LOANS];    /* by the index in the loan's id: the id plus 1, or 0 when we do not hold it */
+	uint32_t pending[SHM_LOANS]; /* releases that are not sent yet */
 };
 
 enum shm_path_state {
@@ -80,9 +84,9 @@ struct shm_path {
 	uint16_t lent_free;
 	uint32_t lent_count;
 	uint64_t lent_bytes;
-	uint32_t borrowed;         /* loans of the peer that we hold */
+	uint32_t borrowed;         /* loans of the peer that we hold, or whose release is not sent */
 	uint32_t pending_count;    /* releases that are not sent yet */
-	uint32_t *pending;         /* in shares */
+	struct shm_shares *books;  /* shares, as the worker has seen it; NULL before the first loan */
 	unsigned char shared[SHM_SEGMENTS]; /* of ours: enum shm_share */
 
 	/* the runner's writes, the worker reads: made with the peer's first share */
@@ -105,8 +109,11 @@ struct shm_path {
 	bool condemned;            /* broke the protocol: only the end of its socket is still of interest */
 	uint64_t share_sent[SHM_SEGMENTS / 64]; /* ours that the peer has yet to map */
 	struct weft_carving carving;
-	struct weft_mapping mappings[2]; /* of the peer's rings and its armed line */
+	struct weft_mapping mappings[SHM_SEGMENT_FDS]; /* of the peer's rings, its armed line, its word of life */
 	unsigned int mapping_count;
+	const _Atomic uint32_t *peer_life; /* NULL: it has none */
+	struct shm_watch *watch;     /* NULL: nobody tells it of our death, or us of its */
+	unsigned int watch_place;
 	struct weft_list in_device;
 };
 
@@ -159,6 +166,9 @@ struct shm_device {
 	struct weft_list mail;           /* paths with something to tell their workers */
 	struct weft_list failures;       /* connects whose failure is to be told */
 	struct weft_timer mail_timer;
+	struct weft_list watches;        /* threads that tell of deaths */
+	int watch_fd;                    /* by which they tell the runner; -1 until the first path */
+	struct weft_fd_watch died_watch;
 };
 
 /* ---- tx.c and rx.c: the hot part ---- */
@@ -236,10 +246,8 @@ void shm_mail_drop(struct shm_device *device, const struct shm_port *port);
 /* Maps a segment that the peer shares; on the runner. -WEFT_EPROTO when it was shared before or the id cannot be,
  * -WEFT_ENOMEM, or what mapping gave. */
 int shm_shares_add(struct shm_path *path, uint32_t segment_id, int fd);
-/* The segment, or NULL if the peer has not shared it; on the worker. */
+/* The segment, or NULL if the peer has not shared it; if found, path->books is there. On the worker. */
 const struct weft_mapping *shm_shares_find(struct shm_path *path, uint32_t segment_id);
-/* Room for SHM_LOANS releases; once something is shared. On the worker. */
-uint32_t *shm_shares_pending(struct shm_path *path);
 void shm_shares_free(struct shm_path *path);
 
 /* ---- control.c: what goes over a path's control socket once it stands; on the runner ---- */
@@ -249,6 +257,17 @@ void shm_control_share(struct shm_path *path, uint32_t segment_id);
 void shm_control_bye(struct shm_path *path);
 /* The path's port closes: takes leave, and frees the path once the peer has done so too, or has ended. */
 void shm_control_linger(struct shm_path *path);
+
+/* ---- watch.c: deaths of peers, noticed at once; on the runner ---- */
+void shm_watch_init(struct shm_device *device);
+/* No path is left. */
+void shm_watch_close(struct shm_device *device);
+/* Our word of life for this path's peer, as it is until shm_watch_leave; false when it cannot be had. */
+bool shm_watch_join(struct shm_path *path, struct shm_place *out);
+/* The path stands: from now on the peer's word is watched; NULL when it has none. Borrows until shm_watch_leave. */
+void shm_watch_start(struct shm_path *path, const _Atomic uint32_t *word);
+/* This end is closed, or was never opened. No notice comes after it. */
+void shm_watch_leave(struct shm_path *path);
 
 /* ---- attach.c: how a path is made; on the runner ---- */
 int shm_attach_connect(struct weft_port *port, const char *to, const struct weft_hello *mine, void *request);

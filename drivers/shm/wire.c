@@ -36,18 +36,21 @@ int shm_wire_decode(const void *bytes, size_t len_bytes, struct shm_wire *out)
 	return 0;
 }
 
-static bool piece_fits(const struct shm_place *place, uint64_t len_bytes, uint64_t segment_len_bytes)
+static bool piece_fits(const struct shm_place *place, uint64_t align_bytes, uint64_t len_bytes, uint64_t segment_len_bytes)
 {
 	uint64_t end_bytes;
 
-	return place->offset_bytes % WEFT_CACHE_LINE == 0 && place->offset_bytes >= WEFT_CACHE_LINE &&
+	return place->offset_bytes % align_bytes == 0 && place->offset_bytes >= WEFT_CACHE_LINE &&
 	       !__builtin_add_overflow(place->offset_bytes, len_bytes, &end_bytes) && end_bytes <= segment_len_bytes;
 }
 
-bool shm_wire_fits(const struct shm_wire *wire, uint64_t rings_len_bytes, uint64_t armed_len_bytes)
+bool shm_wire_fits(const struct shm_wire *wire, uint64_t rings_len_bytes, uint64_t armed_len_bytes,
+		   uint64_t life_len_bytes)
 {
-	return piece_fits(&wire->rings, shm_rings_bytes(wire->slots), rings_len_bytes) &&
-	       piece_fits(&wire->armed, sizeof(struct shm_armed), armed_len_bytes);
+	return piece_fits(&wire->rings, WEFT_CACHE_LINE, shm_rings_bytes(wire->slots), rings_len_bytes) &&
+	       piece_fits(&wire->armed, WEFT_CACHE_LINE, sizeof(struct shm_armed), armed_len_bytes) &&
+	       (!wire->life.offset_bytes ||
+		piece_fits(&wire->life, sizeof(struct shm_life), sizeof(struct shm_life), life_len_bytes));
 }
 
 int shm_wire_send(int fd, const struct shm_wire *wire, const int *fds, unsigned int fd_count)

@@ -11,7 +11,7 @@
 #include <weft/driver.h>
 
 enum shm_message_type {
-	SHM_ATTACH = 1, /* connector: where my rings are, with descriptors of their segments and of the bell */
+	SHM_ATTACH = 1, /* connector: where my rings, armed line and word of life are, with descriptors of their segments and of the bell */
 	SHM_ACCEPT,     /* listener: the same, without a bell */
 	SHM_REFUSE,     /* listener: error and why */
 	SHM_SHARE,      /* a segment, with its descriptor */
@@ -20,7 +20,8 @@ enum shm_message_type {
 };
 
 #define SHM_WIRE_MAGIC UINT32_C(0x54464557) /* "WEFT" */
-#define SHM_FDS_MAX 3
+#define SHM_FDS_MAX 4
+#define SHM_SEGMENT_FDS 3 /* of a half: rings, armed line, word of life */
 
 struct shm_place {
 	uint32_t segment_id;
@@ -38,6 +39,7 @@ struct shm_wire {
 	uint64_t segment_len_bytes[2]; /* of rings' and armed line's segments; of SHARE's in the first */
 	struct shm_place rings;  /* express slots, normal slots, two head lines: one piece */
 	struct shm_place armed;
+	struct shm_place life;   /* offset 0: none, and the descriptor is the armed line's once more */
 	uint32_t slots[WEFT_CLASS_COUNT];
 	uint16_t hello_len_bytes;
 	uint16_t reserved[3];
@@ -53,8 +55,9 @@ static inline uint64_t shm_rings_bytes(const uint32_t slots[WEFT_CLASS_COUNT])
 /* Copies a message out of len_bytes as received, if all that can be checked without memory is right: 0, -WEFT_EPROTO,
  * -WEFT_EVERSION. */
 int shm_wire_decode(const void *bytes, size_t len_bytes, struct shm_wire *out);
-/* Whether rings and armed line lie within segments of these lengths. */
-bool shm_wire_fits(const struct shm_wire *wire, uint64_t rings_len_bytes, uint64_t armed_len_bytes);
+/* Whether rings, armed line and word of life lie within segments of these lengths. */
+bool shm_wire_fits(const struct shm_wire *wire, uint64_t rings_len_bytes, uint64_t armed_len_bytes,
+		   uint64_t life_len_bytes);
 
 /* Closes a descriptor that a peer sent, without waiting for whoever stands behind it. */
 void shm_foreign_close(int fd);

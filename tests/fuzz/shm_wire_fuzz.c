@@ -19,7 +19,7 @@ static void check_piece(uint64_t offset_bytes, uint64_t len_bytes, uint64_t segm
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 {
-	uint64_t lengths[2];
+	uint64_t lengths[3];
 	struct shm_wire wire;
 	int rc;
 
@@ -40,9 +40,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++)
 		if (wire.slots[i] < SHM_SLOTS_MIN || wire.slots[i] > SHM_SLOTS_MAX || wire.slots[i] & (wire.slots[i] - 1))
 			abort();
-	if (shm_wire_fits(&wire, lengths[0], lengths[1])) {
+	if (shm_wire_fits(&wire, lengths[0], lengths[1], lengths[2])) {
 		check_piece(wire.rings.offset_bytes, shm_rings_bytes(wire.slots), lengths[0]);
 		check_piece(wire.armed.offset_bytes, sizeof(struct shm_armed), lengths[1]);
+		if (wire.life.offset_bytes)
+			check_piece(wire.life.offset_bytes, sizeof(struct shm_life), lengths[2]);
 	}
 	return 0;
 }

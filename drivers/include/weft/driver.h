@@ -113,7 +113,8 @@ struct weft_port {
 			   unsigned int count, unsigned int flags, int *why);
 	/* Receives up to max frames from all paths; express frames of a path come first. Thread: owner. */
 	unsigned int (*rx)(struct weft_port *port, struct weft_rx_frame *frames, unsigned int max);
-	/* Gives a received loan back; never fails (remembers what it cannot send yet). Thread: owner. */
+	/* Gives a received loan back, once: twice is an assertion. Never fails (remembers what it cannot send yet).
+	 * Thread: owner. */
 	void (*release)(struct weft_path *path, uint32_t loan_id);
 	/* Cookies of lent buffers that came home, at most max. Their references are dropped. Thread: owner. */
 	unsigned int (*reap)(struct weft_port *port, uint64_t *cookies, unsigned int max);

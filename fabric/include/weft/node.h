@@ -10,8 +10,10 @@
  * A worker's memory is on the NUMA node of its thread: by the core plan, or, in the last two ways, where the thread that
  * opens or attaches may run on one node only.
  *
- * The library has no global instance: a process may open several nodes. It starts no thread but the runner and the
- * own workers, installs no signal handler (weft_node_run excepted, while it runs), never exits and prints nothing.
+ * The library has no global instance: a process may open several nodes. It starts no thread but the runner, the
+ * own workers and, for each 127 peers on the machine, one that sleeps until one of them dies; a peer that sends descriptors
+ * of the wrong kind has each closed by a thread that ends with it, 16 at the most. They take no signals. The library
+ * installs no signal handler (weft_node_run excepted, while it runs), never exits and prints nothing.
  *
  * After fork() a node and all that was opened on it stay the parent's, which notices nothing. In the child each call
  * that returns a code and is not on the path of a message says -WEFT_EFORK; close, stop, describe and the like do

@@ -8,9 +8,9 @@
 
 #include <CUnit/Basic.h>
 
-static void the_layout_of_rings_is_version_2(void)
+static void the_layout_of_rings_is_version_3(void)
 {
-	CU_ASSERT_EQUAL(WEFT__SHM_VERSION, 2);
+	CU_ASSERT_EQUAL(WEFT__SHM_VERSION, 3);
 	CU_ASSERT_EQUAL(SHM_SLOT_BYTES, 64);
 	CU_ASSERT_EQUAL(sizeof(struct shm_unit), 16);
 	CU_ASSERT_EQUAL(offsetof(struct shm_unit, start), 0);
@@ -23,6 +23,8 @@ static void the_layout_of_rings_is_version_2(void)
 	CU_ASSERT_EQUAL(offsetof(struct shm_loan, len_bytes), 16);
 	CU_ASSERT_EQUAL(sizeof(struct shm_head), 64);
 	CU_ASSERT_EQUAL(sizeof(struct shm_armed), 64);
+	CU_ASSERT_EQUAL(sizeof(struct shm_life), 8);
+	CU_ASSERT_EQUAL(offsetof(struct shm_life, word), 0);
 	CU_ASSERT_EQUAL(SHM_INLINE, 1);
 	CU_ASSERT_EQUAL(SHM_LOAN, 2);
 	CU_ASSERT_EQUAL(SHM_RELEASE, 3);
@@ -31,10 +33,10 @@ static void the_layout_of_rings_is_version_2(void)
 	CU_ASSERT_EQUAL(SHM_RELEASES_MAX, 60);
 }
 
-static void the_layout_of_the_handshake_is_version_2(void)
+static void the_layout_of_the_handshake_is_version_3(void)
 {
 	CU_ASSERT_EQUAL(SHM_WIRE_MAGIC, 0x54464557);
-	CU_ASSERT_EQUAL(sizeof(struct shm_wire), 344);
+	CU_ASSERT_EQUAL(sizeof(struct shm_wire), 360);
 	CU_ASSERT_EQUAL(offsetof(struct shm_wire, version), 4);
 	CU_ASSERT_EQUAL(offsetof(struct shm_wire, type), 6);
 	CU_ASSERT_EQUAL(offsetof(struct shm_wire, features), 8);
@@ -43,9 +45,10 @@ static void the_layout_of_the_handshake_is_version_2(void)
 	CU_ASSERT_EQUAL(offsetof(struct shm_wire, segment_len_bytes), 24);
 	CU_ASSERT_EQUAL(offsetof(struct shm_wire, rings), 40);
 	CU_ASSERT_EQUAL(offsetof(struct shm_wire, armed), 56);
-	CU_ASSERT_EQUAL(offsetof(struct shm_wire, slots), 72);
-	CU_ASSERT_EQUAL(offsetof(struct shm_wire, hello_len_bytes), 80);
-	CU_ASSERT_EQUAL(offsetof(struct shm_wire, hello), 88);
+	CU_ASSERT_EQUAL(offsetof(struct shm_wire, life), 72);
+	CU_ASSERT_EQUAL(offsetof(struct shm_wire, slots), 88);
+	CU_ASSERT_EQUAL(offsetof(struct shm_wire, hello_len_bytes), 96);
+	CU_ASSERT_EQUAL(offsetof(struct shm_wire, hello), 104);
 	CU_ASSERT_EQUAL(SHM_ATTACH, 1);
 	CU_ASSERT_EQUAL(SHM_ACCEPT, 2);
 	CU_ASSERT_EQUAL(SHM_REFUSE, 3);
@@ -57,8 +60,8 @@ static void the_layout_of_the_handshake_is_version_2(void)
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
-		SUITE_CASE(the_layout_of_rings_is_version_2),
-		SUITE_CASE(the_layout_of_the_handshake_is_version_2),
+		SUITE_CASE(the_layout_of_rings_is_version_3),
+		SUITE_CASE(the_layout_of_the_handshake_is_version_3),
 	};
 
 	return suite_main("shm layout", cases, SUITE_COUNT(cases), argc, argv);

@@ -30,6 +30,7 @@ static struct shm_wire sample(enum shm_message_type type)
 		wire.segment_len_bytes[1] = 4 << 20;
 		wire.rings = (struct shm_place){3, 0, 4096};
 		wire.armed = (struct shm_place){5, 0, 64};
+		wire.life = (struct shm_place){7, 0, 1032};
 		wire.slots[WEFT_CLASS_EXPRESS] = 64;
 		wire.slots[WEFT_CLASS_NORMAL] = 1024;
 		wire.hello_len_bytes = 5;
@@ -139,19 +140,19 @@ static void the_version_before_and_the_next_are_refused(void)
 static void descriptors_arrive_or_are_closed(void)
 {
 	struct shm_wire wire = sample(SHM_ATTACH), got;
-	int ends[2], fds[SHM_FDS_MAX], three[SHM_FDS_MAX] = {0, 1, 2};
+	int ends[2], fds[SHM_FDS_MAX], most[SHM_FDS_MAX] = {0, 1, 2, 0};
 	unsigned int count;
 
 	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
 	for (unsigned int sent = 0; sent <= SHM_FDS_MAX; sent++) {
-		CU_ASSERT_EQUAL(shm_wire_send(ends[0], &wire, three, sent), 0);
+		CU_ASSERT_EQUAL(shm_wire_send(ends[0], &wire, most, sent), 0);
 		CU_ASSERT_EQUAL(shm_wire_receive(ends[1], &got, fds, &count), 1);
 		CU_ASSERT_EQUAL(count, sent);
 		while (count)
 			CU_ASSERT_EQUAL(close(fds[--count]), 0);
 	}
 	wire.magic = 0;
-	CU_ASSERT_EQUAL(shm_wire_send(ends[0], &wire, three, 3), 0);
+	CU_ASSERT_EQUAL(shm_wire_send(ends[0], &wire, most, SHM_FDS_MAX), 0);
 	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], &got, fds, &count), -WEFT_EPROTO);
 	CU_ASSERT_EQUAL(count, 0);
 	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], &got, fds, &count), -WEFT_EAGAIN);

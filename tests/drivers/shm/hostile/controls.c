@@ -116,7 +116,7 @@ static void shares_all_that_it_may(struct hostile *h)
 static void attach_with_bell(struct hostile *h, int fd)
 {
 	HOSTILE_EXPECT(fd >= 0);
-	h->attach_fds[2] = fd;
+	h->attach_fds[HOSTILE_BELL] = fd;
 	hostile_attach(h);
 	for (uint32_t i = 0; i < 100; i++)
 		hostile_put(h, WEFT_CLASS_NORMAL, SHM_INLINE, 4, "fine", 4);
@@ -125,7 +125,7 @@ static void attach_with_bell(struct hostile *h, int fd)
 static void be_refused_with_bell(struct hostile *h, int fd)
 {
 	HOSTILE_EXPECT(fd >= 0);
-	h->attach_fds[2] = fd;
+	h->attach_fds[HOSTILE_BELL] = fd;
 	hostile_be_refused(h);
 }
 
@@ -173,7 +173,7 @@ static void bell_that_listens(struct hostile *h)
 static void bell_that_is_shut(struct hostile *h)
 {
 	hostile_attach(h);
-	close(h->attach_fds[2]);
+	close(h->attach_fds[HOSTILE_BELL]);
 	HOSTILE_EXPECT(shutdown(h->bell_fd, SHUT_RDWR) == 0);
 	for (uint32_t i = 0; i < 100; i++)
 		hostile_put(h, WEFT_CLASS_NORMAL, SHM_INLINE, 4, "fine", 4);
@@ -181,7 +181,7 @@ static void bell_that_is_shut(struct hostile *h)
 
 static void bell_with_descriptors_in_it(struct hostile *h)
 {
-	int fds[3] = {h->memory_fd, h->bell_fd, h->attach_fds[2]};
+	int fds[3] = {h->memory_fd, h->bell_fd, h->attach_fds[HOSTILE_BELL]};
 
 	hostile_attach(h);
 	for (unsigned int i = 0; i < 20; i++)

@@ -59,6 +59,11 @@ SPOILED(armed_over_the_header, h->attach.armed.offset_bytes = 0)
 SPOILED(armed_between_lines, h->attach.armed.offset_bytes += 4)
 SPOILED(armed_beyond_the_end, h->attach.armed.offset_bytes = HOSTILE_MEMORY_BYTES)
 SPOILED(armed_that_wraps, h->attach.armed.offset_bytes = UINT64_MAX - 63)
+SPOILED(life_over_the_header, h->attach.life.offset_bytes = 8)
+SPOILED(life_between_words, h->attach.life.offset_bytes += 4)
+SPOILED(life_beyond_the_end, h->attach.life.offset_bytes = HOSTILE_MEMORY_BYTES)
+SPOILED(life_that_wraps, h->attach.life.offset_bytes = UINT64_MAX - 7)
+SPOILED(life_in_a_segment_that_is_none, h->attach.life.segment_id = 1; h->attach_fds[2] = h->bell_fd)
 SPOILED(wrong_incarnation, h->attach.incarnation++)
 SPOILED(wrong_segment, h->attach.rings.segment_id = 1)
 SPOILED(short_message, h->attach_len_bytes--)
@@ -66,7 +71,8 @@ SPOILED(one_byte, h->attach_len_bytes = 1)
 SPOILED(no_descriptors, h->attach_fd_count = 0)
 SPOILED(one_descriptor, h->attach_fd_count = 1)
 SPOILED(two_descriptors, h->attach_fd_count = 2)
-SPOILED(eight_descriptors, for (h->attach_fd_count = 3; h->attach_fd_count < 8;)
+SPOILED(three_descriptors, h->attach_fd_count = 3)
+SPOILED(eight_descriptors, for (h->attach_fd_count = SHM_FDS_MAX; h->attach_fd_count < 8;)
 	h->attach_fds[h->attach_fd_count++] = h->memory_fd)
 
 static void long_message(struct hostile *h)
@@ -76,7 +82,7 @@ static void long_message(struct hostile *h)
 
 	memcpy(bytes, &h->attach, sizeof h->attach);
 	h->control_fd = hostile_connect(h);
-	HOSTILE_EXPECT(hostile_send(h->control_fd, bytes, sizeof bytes, h->attach_fds, 3));
+	HOSTILE_EXPECT(hostile_send(h->control_fd, bytes, sizeof bytes, h->attach_fds, SHM_FDS_MAX));
 	HOSTILE_EXPECT(hostile_receive(h, &wire, NULL) != SHM_ACCEPT);
 }
 
@@ -197,6 +203,11 @@ const struct hostile_attack hostile_handshakes[] = {
 	HOSTILE_ATTACK(armed_between_lines, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(armed_beyond_the_end, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(armed_that_wraps, HOSTILE_REFUSED),
+	HOSTILE_ATTACK(life_over_the_header, HOSTILE_REFUSED),
+	HOSTILE_ATTACK(life_between_words, HOSTILE_REFUSED),
+	HOSTILE_ATTACK(life_beyond_the_end, HOSTILE_REFUSED),
+	HOSTILE_ATTACK(life_that_wraps, HOSTILE_REFUSED),
+	HOSTILE_ATTACK(life_in_a_segment_that_is_none, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(wrong_incarnation, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(wrong_segment, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(short_message, HOSTILE_REFUSED),
@@ -204,6 +215,7 @@ const struct hostile_attack hostile_handshakes[] = {
 	HOSTILE_ATTACK(no_descriptors, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(one_descriptor, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(two_descriptors, HOSTILE_REFUSED),
+	HOSTILE_ATTACK(three_descriptors, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(eight_descriptors, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(long_message, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(nothing_that_is_a_packet, HOSTILE_REFUSED),

@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <weft/segment.h>
@@ -55,6 +57,21 @@ static struct weft_segment_header header_of(uint32_t segment_id)
 					    .segment_id = segment_id};
 }
 
+static struct shm_life *own_life(struct hostile *h)
+{
+	return (struct shm_life *)(void *)(h->memory + h->attach.life.offset_bytes);
+}
+
+void hostile_set_life(struct hostile *h, uint32_t word)
+{
+	atomic_store_explicit(&own_life(h)->word, word, memory_order_relaxed);
+}
+
+void hostile_wake_life(struct hostile *h)
+{
+	syscall(SYS_futex, &own_life(h)->word, FUTEX_WAKE, INT32_MAX);
+}
+
 void hostile_prepare(struct hostile *h)
 {
 	struct weft_segment_header header = header_of(0);
@@ -69,11 +86,14 @@ void hostile_prepare(struct hostile *h)
 	h->attach.slots[0] = h->attach.slots[1] = HOSTILE_SLOTS;
 	h->attach.rings.offset_bytes = RINGS_OFFSET;
 	h->attach.armed.offset_bytes = RINGS_OFFSET + shm_rings_bytes(h->attach.slots);
+	h->attach.life.offset_bytes = h->attach.armed.offset_bytes + sizeof(struct shm_armed);
+	hostile_set_life(h, HOSTILE_ALIVE);
 	h->attach.hello_len_bytes = 3;
 	h->attach_len_bytes = sizeof h->attach;
-	h->attach_fds[0] = h->attach_fds[1] = h->memory_fd;
-	h->attach_fds[2] = bells[1];
-	h->attach_fd_count = 3;
+	for (unsigned int i = 0; i < SHM_SEGMENT_FDS; i++)
+		h->attach_fds[i] = h->memory_fd;
+	h->attach_fds[HOSTILE_BELL] = bells[1];
+	h->attach_fd_count = SHM_FDS_MAX;
 }
 
 int hostile_connect(const struct hostile *h)

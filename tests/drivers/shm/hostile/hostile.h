@@ -13,6 +13,8 @@
 
 #define HOSTILE_MEMORY_BYTES ((size_t)65536)
 #define HOSTILE_SLOTS 64u
+#define HOSTILE_BELL SHM_SEGMENT_FDS /* which of the descriptors is the bell */
+#define HOSTILE_ALIVE UINT32_C(0x80000001) /* of our word: held by thread 1, and somebody waits */
 #define HOSTILE_ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE)
 
 struct hostile {
@@ -65,6 +67,10 @@ void hostile_expect(bool holds, const char *what);
 void hostile_prepare(struct hostile *h);
 /* A memfd of len_bytes that says of itself what is asked. Returns its descriptor, and its writable view if wanted. */
 int hostile_memfd(size_t len_bytes, const struct weft_segment_header *header, unsigned int seals, unsigned char **view);
+/* What our word of life says. */
+void hostile_set_life(struct hostile *h, uint32_t word);
+/* Wakes whoever waits for it. */
+void hostile_wake_life(struct hostile *h);
 int hostile_connect(const struct hostile *h);
 /* Sends any bytes with any descriptors; false when the other end is gone. */
 bool hostile_send(int fd, const void *bytes, size_t len_bytes, const int *fds, unsigned int fd_count);

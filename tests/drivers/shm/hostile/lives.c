@@ -4,6 +4,7 @@
  */
 #include "hostile.h"
 
+#include <linux/futex.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -60,6 +61,45 @@ static void stops_with_loans(struct hostile *h)
 	borrow(h); /* whoever stays is stopped when its attack is over */
 }
 
+/* Its path ends, and nothing more: what it has borrowed it can still read. */
+static void says_that_it_is_dead_and_lives_on(struct hostile *h)
+{
+	borrow(h);
+	hostile_set_life(h, FUTEX_WAITERS | FUTEX_OWNER_DIED);
+	hostile_wake_life(h);
+}
+
+static void is_dead_from_the_beginning(struct hostile *h)
+{
+	hostile_set_life(h, FUTEX_OWNER_DIED);
+	borrow(h);
+}
+
+static void lets_go_of_its_word_and_lives_on(struct hostile *h)
+{
+	borrow(h);
+	hostile_set_life(h, 0);
+	hostile_wake_life(h);
+}
+
+static void has_no_word(struct hostile *h)
+{
+	h->attach.life.offset_bytes = 0;
+	borrow(h);
+}
+
+/* Changes its word and wakes its watcher for ever: the watcher grows tired of it. */
+static void cries_without_end(struct hostile *h)
+{
+	borrow(h);
+	for (unsigned int i = 0; i < 100000; i++)
+		hostile_wake_life(h);
+	for (uint32_t i = 0; i < 100000; i++) {
+		hostile_set_life(h, i & FUTEX_TID_MASK);
+		hostile_wake_life(h);
+	}
+}
+
 /* The child has everything open and mapped; it ends when the victim's process lets go of its pipe. */
 static void forks_and_vanishes(struct hostile *h)
 {
@@ -112,6 +152,11 @@ const struct hostile_attack hostile_lives[] = {
 	HOSTILE_ATTACK(hangs_up_and_lives_on, HOSTILE_HUNG_UP),
 	HOSTILE_ATTACK(takes_leave_with_loans, HOSTILE_CLOSED),
 	HOSTILE_ATTACK(stops_with_loans, HOSTILE_STAYS),
+	HOSTILE_ATTACK(says_that_it_is_dead_and_lives_on, HOSTILE_DIED),
+	HOSTILE_ATTACK(is_dead_from_the_beginning, HOSTILE_DIED),
+	HOSTILE_ATTACK(lets_go_of_its_word_and_lives_on, HOSTILE_STAYS),
+	HOSTILE_ATTACK(has_no_word, HOSTILE_STAYS),
+	HOSTILE_ATTACK(cries_without_end, HOSTILE_STAYS),
 	HOSTILE_ATTACK(forks_and_vanishes, HOSTILE_DIED),
 	HOSTILE_ATTACK(forks_and_the_child_vanishes, HOSTILE_STAYS),
 	HOSTILE_ATTACK(connects_and_is_silent, HOSTILE_REFUSED),

@@ -93,7 +93,7 @@ static void more_loans_than_can_be(struct hostile *h)
 	hostile_attach(h);
 	hostile_share(h, SHARED_ID);
 	for (uint32_t i = 0; i < 10000; i++) {
-		struct shm_loan loan = {SHARED_ID, i, 4096, 100};
+		struct shm_loan loan = {SHARED_ID, i / 1024 << 16 | i % 1024, 4096, 100};
 
 		if (!hostile_put(h, NORMAL, SHM_LOAN, sizeof loan, &loan, sizeof loan))
 			return;
@@ -108,6 +108,15 @@ static void one_loan_lent_many_times(struct hostile *h)
 	hostile_share(h, SHARED_ID);
 	for (uint32_t i = 0; i < 500; i++)
 		hostile_put(h, NORMAL, SHM_LOAN, sizeof loan, &loan, sizeof loan);
+}
+
+static void loan_of_an_index_beyond(struct hostile *h)
+{
+	struct shm_loan loan = {SHARED_ID, 1024, 4096, 100};
+
+	hostile_attach(h);
+	hostile_share(h, SHARED_ID);
+	hostile_put(h, NORMAL, SHM_LOAN, sizeof loan, &loan, sizeof loan);
 }
 
 /* Most of them name nothing; the first may name a loan that we really have. All are sent again and again. */
@@ -167,7 +176,8 @@ static void every_bit_set(struct hostile *h)
 	memset(h->memory, 0xff, HOSTILE_MEMORY_BYTES);
 }
 
-/* Plausible messages whose bytes change while they are read. When its next sequence is spoiled the victim waits. */
+/* Plausible messages whose bytes change while they are read. When its next sequence is spoiled the victim waits for ever,
+ * so we wait for a while only: of a clock, since yields take the longer the busier the machine is. */
 static void changes_what_is_being_read(struct hostile *h)
 {
 	struct weft_random random;
@@ -175,9 +185,9 @@ static void changes_what_is_being_read(struct hostile *h)
 
 	weft_random_seed(&random, 2);
 	hostile_attach(h);
-	for (unsigned int i = 0; i < 20000; i++) {
-		for (unsigned int turns = 0; hostile_is_full(h, NORMAL) && turns < 2000; turns++)
-			sched_yield();
+	for (unsigned int i = 0; i < 5000; i++) {
+		for (unsigned int ms = 0; hostile_is_full(h, NORMAL) && ms < 200; ms++)
+			usleep(1000);
 		if (hostile_is_full(h, NORMAL) || !hostile_put(h, NORMAL, SHM_INLINE, 40, "", 1))
 			return;
 		rings[weft_random_below(&random, shm_rings_bytes(h->attach.slots))] = (unsigned char)i;
@@ -220,17 +230,18 @@ static bool refuses_writing(int fd)
 /* Flags belong to what both have open, so these are cleared for the victim too. */
 static void clears_flags_on_what_it_was_handed(struct hostile *h)
 {
-	int fds[5], lent_fd;
+	int fds[6], lent_fd;
 
 	hostile_attach(h);
 	lent_fd = hostile_take_share(h);
 	fds[0] = h->their_fds[0];
 	fds[1] = h->their_fds[1];
-	fds[2] = lent_fd;
-	fds[3] = h->control_fd;
-	fds[4] = h->attach_fds[2]; /* the victim's end of the bell */
-	for (unsigned int i = 0; i < 5; i++) {
-		HOSTILE_EXPECT(i > 2 || refuses_writing(fds[i]));
+	fds[2] = h->their_fds[2];
+	fds[3] = lent_fd;
+	fds[4] = h->control_fd;
+	fds[5] = h->attach_fds[HOSTILE_BELL]; /* the victim's end of the bell */
+	for (unsigned int i = 0; i < 6; i++) {
+		HOSTILE_EXPECT(i > 3 || refuses_writing(fds[i]));
 		(void)fcntl(fds[i], F_SETFL, 0);
 		(void)fcntl(fds[i], F_SETFL, O_APPEND | O_NONBLOCK);
 		(void)fcntl(fds[i], F_SETFL, 0);
@@ -239,7 +250,7 @@ static void clears_flags_on_what_it_was_handed(struct hostile *h)
 		(void)lseek(fds[i], 12345, SEEK_SET);
 	}
 	/* And the bell is filled, so that the victim's next ring would block. */
-	while (send(h->attach_fds[2], h->memory, 4096, MSG_DONTWAIT) > 0)
+	while (send(h->attach_fds[HOSTILE_BELL], h->memory, 4096, MSG_DONTWAIT) > 0)
 		;
 	while (send(h->bell_fd, h->memory, 4096, MSG_DONTWAIT) > 0)
 		;
@@ -275,7 +286,8 @@ const struct hostile_attack hostile_messages[] = {
 	HOSTILE_ATTACK(loan_that_wraps, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(loan_longer_than_memory, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(more_loans_than_can_be, HOSTILE_VIOLATION),
-	HOSTILE_ATTACK(one_loan_lent_many_times, HOSTILE_STAYS),
+	HOSTILE_ATTACK(one_loan_lent_many_times, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(loan_of_an_index_beyond, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(forged_releases, HOSTILE_FORGED),
 	HOSTILE_ATTACK(releases_of_nothing, HOSTILE_STAYS),
 	HOSTILE_ATTACK(head_far_ahead, HOSTILE_VIOLATION),

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Proves for how long a path that is disconnected stays: as long as the peer may hold something of ours, and no longer. A
+ * peer whose word says that it has died, and that hangs up and lives on, leaves nothing behind with us.
+ */
+#include "shm/shm.h"
+#include "suite.h"
+
+#include <CUnit/Basic.h>
+#include <string.h>
+
+static _Alignas(64) struct shm_port port;
+static _Alignas(64) struct shm_path path;
+static struct shm_device device;
+
+/* A path in limbo, of a peer that holds that many loans. */
+static void begin(uint32_t lent_count)
+{
+	memset(&path, 0, sizeof path);
+	weft_list_init(&port.outbox);
+	weft_list_init(&path.in_outbox);
+	path.port = &port;
+	path.device = &device;
+	path.state = SHM_PATH_LIMBO;
+	path.lent_count = lent_count;
+}
+
+static bool is_over_after(enum weft_down_reason reason, bool proven)
+{
+	struct weft_message message = {.with.pointers = {&path}};
+
+	message.with.numbers[1] = (uint64_t)reason;
+	message.with.numbers[2] = proven;
+	shm_path_down_on_worker(NULL, &message);
+	return path.finished;
+}
+
+static void a_word_alone_does_not_end_it(void)
+{
+	begin(0);
+	CU_ASSERT_FALSE(is_over_after(WEFT_DOWN_DIED, false));
+	CU_ASSERT_TRUE(is_over_after(WEFT_DOWN_DIED, true));
+	begin(0);
+	CU_ASSERT_FALSE(is_over_after(WEFT_DOWN_DIED, false));
+	CU_ASSERT_TRUE(is_over_after(WEFT_DOWN_BROKEN, false)); /* it has hung up */
+}
+
+static void loans_keep_it_until_the_proof(void)
+{
+	begin(1);
+	CU_ASSERT_FALSE(is_over_after(WEFT_DOWN_DIED, false));
+	CU_ASSERT_FALSE(is_over_after(WEFT_DOWN_BROKEN, false));
+	CU_ASSERT_FALSE(is_over_after(WEFT_DOWN_VIOLATION, false));
+	CU_ASSERT_TRUE(is_over_after(WEFT_DOWN_DIED, true));
+}
+
+int main(int argc, char **argv)
+{
+	static const struct suite_case cases[] = {
+		SUITE_CASE(a_word_alone_does_not_end_it),
+		SUITE_CASE(loans_keep_it_until_the_proof),
+	};
+	struct weft_worker_opts opts;
+	int rc;
+
+	weft_worker_opts_init(&opts, sizeof opts);
+	opts.idle = WEFT_IDLE_BLOCK;
+	if (weft_worker_open(&opts, &device.opts.runner) < 0)
+		return 1;
+	rc = suite_main("shm limbo", cases, SUITE_COUNT(cases), argc, argv);
+	weft_worker_close(&device.opts.runner);
+	return rc;
+}
