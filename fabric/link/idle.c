@@ -8,12 +8,16 @@
  *   3. The first, if nothing has come meanwhile, says so and closes the path. Else it says that it is off.
  *
  * Both may ask at once: the one with the larger incarnation insists, the other drops its own question.
+ *
+ * An answer is a matter of a moment. Who has waited for PATIENCE_NS does not wait for ever: one that asked says that it
+ * is off and goes on; one that agreed closes the path itself, which the peer takes as it would its own closing.
  */
 #include "channel/channel_private.h"
 #include "link/link.h"
 #include "wire/meta.h"
 
 #define BOTH_CLASSES ((1 << WEFT_CLASS_COUNT) - 1)
+#define PATIENCE_NS UINT64_C(1000000000)
 #define LOOK_MIN_NS UINT64_C(1000000)
 #define LOOK_MAX_NS UINT64_C(30000000000)
 
@@ -89,6 +93,7 @@ static void stop_sending(struct weft__link *link, enum weft__idle_state state)
 {
 	link->idle = (uint8_t)state;
 	link->wake_wanted = false;
+	weft_timer_set(link->station->worker, &link->patience, weft_worker_now(link->station->worker) + PATIENCE_NS);
 	WEFT_LIST_FOR_EACH(at, &link->senders)
 		weft__sender_park(WEFT_CONTAINER_OF(at, struct weft_sender, in_link));
 }
@@ -96,6 +101,7 @@ static void stop_sending(struct weft__link *link, enum weft__idle_state state)
 static void go_on(struct weft__link *link)
 {
 	link->idle = WEFT__AWAKE;
+	weft_timer_cancel(link->station->worker, &link->patience);
 	link->active_ns = weft_worker_now(link->station->worker);
 	WEFT_LIST_FOR_EACH(at, &link->senders)
 		weft__sender_unpark(WEFT_CONTAINER_OF(at, struct weft_sender, in_link));
@@ -191,6 +197,8 @@ bool weft__idle_close_one(struct weft__station *station)
 
 static void asked(struct weft__link *link, unsigned int class_, uint32_t round)
 {
+	if (round == link->peer_off_round)
+		return; /* called off already: that came by the other class */
 	if (link->idle == WEFT__IDLE_ASKED || link->idle == WEFT__IDLE_DUE) {
 		if (link->station->node->incarnation > link->peer_incarnation)
 			return; /* it drops its own question when it gets ours */
@@ -223,6 +231,13 @@ static void agreed(struct weft__link *link, unsigned int class_, uint32_t round)
 	weft__link_busy(link);
 }
 
+static void called_off(struct weft__link *link, uint32_t round)
+{
+	link->peer_off_round = round;
+	if (link->idle == WEFT__IDLE_AGREED && round == link->peer_round)
+		go_on(link);
+}
+
 void weft__idle_receive(struct weft__link *link, const struct weft_rx_frame *frame)
 {
 	unsigned int class_ = weft__meta_lane(frame->meta);
@@ -244,12 +259,38 @@ void weft__idle_receive(struct weft__link *link, const struct weft_rx_frame *fra
 			go_on(link);
 		break;
 	case WEFT__IDLE_CLOSE:
-		if (link->idle == WEFT__IDLE_AGREED)
+		if (link->idle != WEFT__AWAKE)
 			link->idle = WEFT__IDLE_CLOSING;
 		break;
 	default:
-		if (link->idle == WEFT__IDLE_AGREED)
-			go_on(link);
+		called_off(link, round);
+	}
+}
+
+/* ---- closing ---- */
+
+bool weft__idle_may_rest(const struct weft__link *link)
+{
+	return !link->kept && weft_list_empty(&link->replies) && calls_quiet(link);
+}
+
+void weft__idle_overdue(struct weft_timer *timer, void *user)
+{
+	struct weft__link *link = user;
+
+	(void)timer;
+	if (link->state != WEFT__LINK_UP || link->idle == WEFT__AWAKE)
+		return;
+	if (link->idle == WEFT__IDLE_ASKED || link->idle == WEFT__IDLE_DUE) {
+		go_on(link);
+		tell(link, WEFT__IDLE_OFF, 1u << WEFT_CLASS_EXPRESS, link->idle_round);
+	} else if (!weft__idle_may_rest(link)) {
+		weft__link_violation(link, "it wanted to close an idle link, and then sent what is still in use");
+	} else {
+		/* No room for the word: then the peer learns only that the path was closed. */
+		(void)weft__link_control(link, WEFT_CLASS_EXPRESS,
+					 weft__meta(WEFT__IDLE_CLOSE, 0, WEFT_CLASS_EXPRESS, link->peer_round), NULL, 0);
+		weft__link_rest(link);
 	}
 }
 

@@ -29,6 +29,7 @@ static struct weft__link *link_new(struct weft__station *station)
 	link->station = station;
 	link->retry_ns = RETRY_FIRST_NS;
 	weft_timer_init(&link->retry, retry_now, link);
+	weft_timer_init(&link->patience, weft__idle_overdue, link);
 	weft_list_init(&link->in_busy);
 	weft_list_init(&link->senders);
 	weft_list_init(&link->tx_dirty);
@@ -44,6 +45,7 @@ static void link_free(struct weft__link *link)
 {
 	connect_over(link);
 	weft_timer_cancel(link->station->worker, &link->retry);
+	weft_timer_cancel(link->station->worker, &link->patience);
 	weft_list_remove(&link->in_station);
 	weft_list_remove(&link->in_busy);
 	free(link);
@@ -371,7 +373,7 @@ void weft__link_path_down(void *port_user, struct weft_path *path, enum weft_dow
 		station->node->driver->disconnect(path);
 		return;
 	}
-	if (reason == WEFT_DOWN_CLOSED && link->idle == WEFT__IDLE_CLOSING) {
+	if (reason == WEFT_DOWN_CLOSED && link->idle == WEFT__IDLE_CLOSING && weft__idle_may_rest(link)) {
 		weft__link_rest(link);
 		return;
 	}
@@ -431,6 +433,7 @@ void weft__link_rest(struct weft__link *link)
 	station->node->driver->disconnect(link->path);
 	link->path = NULL;
 	link->idle = WEFT__AWAKE;
+	weft_timer_cancel(station->worker, &link->patience);
 	link->wake_wanted = false;
 	link->idle_classes = 0;
 	memset(link->close_lanes, 0, sizeof link->close_lanes);

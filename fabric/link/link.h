@@ -106,7 +106,7 @@ enum weft__idle_state {
 	WEFT__AWAKE,
 	WEFT__IDLE_ASKED,  /* we asked */
 	WEFT__IDLE_AGREED, /* the peer asked, and may close the path */
-	WEFT__IDLE_CLOSING, /* it does */
+	WEFT__IDLE_CLOSING, /* it said that it does */
 	WEFT__IDLE_DUE,    /* the peer agreed: we close the path with this turn */
 };
 
@@ -133,7 +133,9 @@ struct weft__link {
 	uint8_t idle_tell;       /* what to say, in the classes whose bits are set */
 	uint8_t idle_classes;
 	bool wake_wanted;        /* something wants to send */
-	uint32_t idle_round, idle_tell_round, peer_round;
+	uint32_t idle_round, idle_tell_round;
+	uint32_t peer_round, peer_off_round; /* of the peer's last question, and of the last that it called off */
+	struct weft_timer patience; /* while the other side has a word to say */
 	uint64_t activity, active_ns; /* a sum that traffic changes; and when it last had */
 	struct weft_list in_station, in_busy;
 	unsigned int latest_count; /* lanes with such a message */
@@ -200,6 +202,10 @@ void weft__idle_watch(struct weft__link *link);
 bool weft__idle_close_one(struct weft__station *station);
 /* What the peer says about it. */
 void weft__idle_receive(struct weft__link *link, const struct weft_rx_frame *frame);
+/* Whether nothing of the peer's is in use here, so that the path may go without its end. */
+bool weft__idle_may_rest(const struct weft__link *link);
+/* The other side has kept us waiting for too long. */
+void weft__idle_overdue(struct weft_timer *timer, void *user);
 /* Tells what is to be told, and closes what is due; false when there was no room. */
 bool weft__idle_flush(struct weft__link *link);
 
