@@ -49,7 +49,8 @@ void weft__latest_drop(struct weft__tx_lane *lane, int status)
 		return;
 	weft_buf_put(latest->buf);
 	latest->buf = NULL;
-	lane->link->latest_count--;
+	if (lane->link)
+		lane->link->latest_count--;
 	lane->sender->station->stats.dropped++;
 	if (latest->op)
 		weft__op_finish(latest->op, status);

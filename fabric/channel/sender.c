@@ -168,6 +168,15 @@ void weft__sender_event(struct weft_sender *sender, enum weft_sender_event event
 		weft_list_push_back(&sender->station->events, &sender->in_events);
 }
 
+/* Whether the peer has granted credit on each lane. */
+static bool lanes_open(const struct weft_sender *sender)
+{
+	for (unsigned int i = 0; i < sender->lane_count; i++)
+		if (!sender->lanes[i].opened)
+			return false;
+	return true;
+}
+
 void weft__sender_ready(struct weft_sender *sender)
 {
 	struct weft__link *link = sender->link;
@@ -178,11 +187,10 @@ void weft__sender_ready(struct weft_sender *sender)
 	sender->inline_max = link->path->port->inline_max;
 	sender->quick_max = sender->max_message_bytes < sender->inline_max ? (uint32_t)sender->max_message_bytes
 									    : sender->inline_max;
-	for (unsigned int i = 0; i < sender->lane_count; i++)
-		if (!sender->lanes[i].opened) {
-			weft__link_busy(link);
-			return;
-		}
+	if (!lanes_open(sender)) {
+		weft__link_busy(link);
+		return;
+	}
 	if (sender->status == 0)
 		return;
 	if (sender->parked) { /* of which the application knows nothing */
@@ -192,6 +200,8 @@ void weft__sender_ready(struct weft_sender *sender)
 	sender->status = 0;
 	sender->quick = sender->delivery == WEFT_RELIABLE;
 	weft__sender_event(sender, WEFT_SENDER_READY, 0);
+	if (sender->wants_writable)
+		weft__sender_event(sender, WEFT_SENDER_WRITABLE, 0);
 }
 
 void weft__sender_park(struct weft_sender *sender)
@@ -205,7 +215,7 @@ void weft__sender_park(struct weft_sender *sender)
 
 void weft__sender_unpark(struct weft_sender *sender)
 {
-	if (!sender->parked)
+	if (!sender->parked || !lanes_open(sender)) /* credit will say when */
 		return;
 	sender->parked = false;
 	sender->status = 0;
@@ -218,13 +228,11 @@ void weft__sender_move(struct weft_sender *sender, struct weft__link *to)
 {
 	int rc = 0;
 
-	for (unsigned int i = 0; i < sender->lane_count; i++)
-		weft__tx_lane_close(&sender->lanes[i], -WEFT_ECLOSED);
 	weft_list_remove(&sender->in_link);
 	sender->link = to;
 	weft_list_push_back(&to->senders, &sender->in_link);
 	for (unsigned int i = 0; i < sender->lane_count && rc == 0; i++)
-		rc = weft__tx_lane_open(to, &sender->lanes[i]);
+		rc = weft__tx_lane_move(&sender->lanes[i], to);
 	if (rc < 0)
 		weft__sender_lost(sender, rc);
 	else

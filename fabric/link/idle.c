@@ -11,6 +11,8 @@
  *
  * An answer is a matter of a moment. Who has waited for PATIENCE_NS does not wait for ever: one that asked says that it
  * is off and goes on; one that agreed closes the path itself, which the peer takes as it would its own closing.
+ *
+ * The last word, that a path goes and the link does not, is also said on a path that was made once too often.
  */
 #include "channel/channel_private.h"
 #include "link/link.h"
@@ -259,8 +261,9 @@ void weft__idle_receive(struct weft__link *link, const struct weft_rx_frame *fra
 			go_on(link);
 		break;
 	case WEFT__IDLE_CLOSE:
-		if (link->idle != WEFT__AWAKE)
-			link->idle = WEFT__IDLE_CLOSING;
+		if (link->idle == WEFT__AWAKE)
+			stop_sending(link, WEFT__IDLE_CLOSING);
+		link->idle = WEFT__IDLE_CLOSING;
 		break;
 	default:
 		called_off(link, round);
@@ -269,9 +272,28 @@ void weft__idle_receive(struct weft__link *link, const struct weft_rx_frame *fra
 
 /* ---- closing ---- */
 
+/* Whether somebody waits for an outcome of what was sent. */
+static bool outcomes_due(const struct weft__link *link)
+{
+	for (unsigned int i = 0; i < WEFT__LINK_LANES; i++) {
+		const struct weft__tx_lane *lane = link->tx_lanes[i];
+
+		if (lane && (lane->staged_count || !weft_list_empty(&lane->unacked) || lane->sender->requests_out))
+			return true;
+	}
+	return false;
+}
+
 bool weft__idle_may_rest(const struct weft__link *link)
 {
-	return !link->kept && weft_list_empty(&link->replies) && calls_quiet(link);
+	return !link->kept && weft_list_empty(&link->replies) && calls_quiet(link) && !outcomes_due(link);
+}
+
+bool weft__idle_say_close(struct weft_path *path, uint32_t round)
+{
+	struct weft_tx_frame frame = {.meta = weft__meta(WEFT__IDLE_CLOSE, 0, WEFT_CLASS_EXPRESS, round)};
+
+	return path->port->tx(path, WEFT_CLASS_EXPRESS, &frame, 1, 0, NULL) == 1;
 }
 
 void weft__idle_overdue(struct weft_timer *timer, void *user)
@@ -288,8 +310,7 @@ void weft__idle_overdue(struct weft_timer *timer, void *user)
 		weft__link_violation(link, "it wanted to close an idle link, and then sent what is still in use");
 	} else {
 		/* No room for the word: then the peer learns only that the path was closed. */
-		(void)weft__link_control(link, WEFT_CLASS_EXPRESS,
-					 weft__meta(WEFT__IDLE_CLOSE, 0, WEFT_CLASS_EXPRESS, link->peer_round), NULL, 0);
+		(void)weft__idle_say_close(link->path, link->peer_round);
 		weft__link_rest(link);
 	}
 }
@@ -305,7 +326,7 @@ bool weft__idle_flush(struct weft__link *link)
 {
 	if (link->idle == WEFT__IDLE_DUE) {
 		if (!link->wake_wanted && is_quiet(link) && activity_of(link) == link->activity) {
-			if (!tell_in(link, WEFT__IDLE_CLOSE, WEFT_CLASS_EXPRESS, link->idle_round))
+			if (!weft__idle_say_close(link->path, link->idle_round))
 				return false;
 			weft__link_rest(link);
 			return true;

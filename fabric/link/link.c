@@ -236,6 +236,7 @@ static void link_merge(struct weft__link *from, struct weft__link *to)
 	WEFT_LIST_FOR_EACH(at, &from->senders)
 		weft__sender_move(WEFT_CONTAINER_OF(at, struct weft_sender, in_link), to);
 	weft__link_end(from, -WEFT_ECLOSED);
+	weft__link_wake(to); /* which may be about to rest */
 }
 
 /* The peer is another incarnation than the one that these senders knew before their link was idle. */
@@ -275,9 +276,10 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 		station->node->driver->disconnect(path);
 		return;
 	}
-	/* The peer's connection was accepted before ours was begun: that one stays. */
+	/* The peer's connection was accepted before ours was begun: that one stays. The peer may have taken ours meanwhile. */
 	if (link && station->node->incarnation > path->peer.incarnation && (other = link_up(station, link->peer))) {
 		link_merge(link, other);
+		(void)weft__idle_say_close(path, 0);
 		station->node->driver->disconnect(path);
 		return;
 	}
@@ -422,11 +424,23 @@ void weft__link_end(struct weft__link *link, int cause)
 		weft__sender_lost(WEFT_CONTAINER_OF(link->senders.next, struct weft_sender, in_link), cause);
 }
 
+/* Whether a sender needs the link: it has met back-pressure, or has not been ready yet. */
+static bool is_wanted(const struct weft__link *link)
+{
+	WEFT_LIST_FOR_EACH(at, (struct weft_list *)(uintptr_t)&link->senders) {
+		const struct weft_sender *sender = WEFT_CONTAINER_OF(at, struct weft_sender, in_link);
+
+		if (!sender->parked || sender->wants_writable)
+			return true;
+	}
+	return link->wake_wanted || link->latest_count;
+}
+
 void weft__link_rest(struct weft__link *link)
 {
 	struct weft__station *station = link->station;
 	struct weft__link *other;
-	bool wake = link->wake_wanted;
+	bool wake = is_wanted(link);
 
 	drop_rx_lanes(link, -WEFT_ECLOSED); /* nobody watches them, or the link would have stayed */
 	connect_over(link);

@@ -176,6 +176,8 @@ int weft__tx_lane_open(struct weft__link *link, struct weft__tx_lane *lane);
 void weft__tx_lane_renew(struct weft__tx_lane *lane);
 /* Takes the number back; what is pending on the lane ends with status. */
 void weft__tx_lane_close(struct weft__tx_lane *lane, int status);
+/* From a link that was never up, or is at rest, to one that is up, with the latest message that waits. -WEFT_ENOSPC. */
+int weft__tx_lane_move(struct weft__tx_lane *lane, struct weft__link *to);
 /* What the peer says of our lanes. */
 void weft__tx_credit(struct weft__link *link, const struct weft_rx_frame *frame);
 void weft__tx_waiting(struct weft__link *link, const struct weft_rx_frame *frame);
@@ -202,7 +204,9 @@ void weft__idle_watch(struct weft__link *link);
 bool weft__idle_close_one(struct weft__station *station);
 /* What the peer says about it. */
 void weft__idle_receive(struct weft__link *link, const struct weft_rx_frame *frame);
-/* Whether nothing of the peer's is in use here, so that the path may go without its end. */
+/* Tells that the path goes now, and that this is no farewell; false when there was no room. */
+bool weft__idle_say_close(struct weft_path *path, uint32_t round);
+/* Whether nothing of the peer's is in use here and no outcome is due, so that the path may go without its end. */
 bool weft__idle_may_rest(const struct weft__link *link);
 /* The other side has kept us waiting for too long. */
 void weft__idle_overdue(struct weft_timer *timer, void *user);
