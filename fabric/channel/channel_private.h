@@ -48,6 +48,8 @@ struct weft__request_slot {
 	uint32_t next_free;
 };
 
+#define WEFT__SENDER_EVENTS (WEFT_SENDER_FAILED + 1)
+
 struct weft_sender {
 	/* what the quick send looks at */
 	struct weft__tx_lane *lane0;
@@ -65,8 +67,9 @@ struct weft_sender {
 	struct weft_sender_opts opts;
 	char peer[2 * WEFT_NAME_MAX + 2];
 	int status;             /* 0 ready, -WEFT_EAGAIN on the way, else why it is lost */
-	unsigned int pending_events; /* bits of weft_sender_event */
-	int cause;
+	uint8_t events[WEFT__SENDER_EVENTS]; /* to be told, oldest first; each at most once */
+	uint8_t event_count;
+	int causes[WEFT__SENDER_EVENTS];     /* of each event */
 	bool wants_writable;
 	uint64_t woken_sequence; /* how much it had sent when it was last told that there may be room */
 	bool parked;            /* was ready; its link is idle, and the next send wakes it */

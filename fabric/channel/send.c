@@ -227,7 +227,7 @@ int weft_send_with(struct weft_sender *sender, const void *data, size_t len_byte
 	lane = &sender->lanes[how->partition_key % sender->lane_count];
 	if (how->flags & WEFT_ZERO_COPY)
 		return weft__would_copy(sender, len_bytes);
-	if (how->flags & WEFT_INJECT && len_bytes > weft_inject_max(sender))
+	if (how->flags & WEFT_INJECT && sender->inline_max && len_bytes > weft_inject_max(sender))
 		return weft_set_error(WEFT_EMSGSIZE, "%zu bytes to inject, the limit is %zu", len_bytes,
 				      weft_inject_max(sender));
 	rc = weft__check_lane(sender, lane, len_bytes);
@@ -242,5 +242,5 @@ int weft_send_with(struct weft_sender *sender, const void *data, size_t len_byte
 
 size_t weft_inject_max(const struct weft_sender *sender)
 {
-	return sender->inline_max - WEFT__HEADER_BYTES;
+	return sender->inline_max ? sender->inline_max - WEFT__HEADER_BYTES : 0;
 }

@@ -150,17 +150,19 @@ static void station_disarm(void *user)
 static void unblock(struct weft_timer *timer, void *user)
 {
 	struct weft__station *station = user;
+	struct weft_list due;
 	bool any = false;
 
 	(void)timer;
+	weft_list_init(&due);
 	station->unblock_ns = station->unblock_ns * 2 < UNBLOCK_MAX_NS ? station->unblock_ns * 2 : UNBLOCK_MAX_NS;
 	for (unsigned int priority = 0; priority < WEFT_PRIORITY_COUNT; priority++)
-		while (!weft_list_empty(&station->blocked[priority])) {
-			struct weft_list *first = station->blocked[priority].next;
-
-			weft__sender_unblock(WEFT_CONTAINER_OF(first, struct weft_sender, in_blocked));
-			any = true;
-		}
+		while (!weft_list_empty(&station->blocked[priority]))
+			weft_list_push_back(&due, weft_list_pop_front(&station->blocked[priority]));
+	while (!weft_list_empty(&due)) {
+		weft__sender_unblock(WEFT_CONTAINER_OF(due.next, struct weft_sender, in_blocked));
+		any = true;
+	}
 	if (!any)
 		station->unblock_ns = UNBLOCK_FIRST_NS;
 }

@@ -111,7 +111,7 @@ WEFT_API int weft_send_with(struct weft_sender *sender, const void *data, size_t
  */
 WEFT_API int weft_sendv(struct weft_sender *sender, const struct iovec *iov, unsigned int iov_count,
 			const struct weft_send_opts *how);
-/* The largest inject on this sender, header counted out. Thread: owner. */
+/* The largest inject on this sender, header counted out; 0 until it was ready for the first time. Thread: owner. */
 WEFT_API size_t weft_inject_max(const struct weft_sender *sender);
 
 /* Ends a pending operation early if that is still possible; its callback still comes, once. Thread: owner. */
