@@ -21,6 +21,7 @@ struct weft_channel {
 	void *place_user;
 	weft_peer_fn *on_peer;
 	void *on_peer_user;
+	struct weft__view *views[WEFT__STATIONS_MAX]; /* by the worker's index; each is that worker's */
 };
 
 /* A channel as one worker sees it. */
@@ -126,6 +127,11 @@ struct weft_call {
 
 /* ---- view.c ---- */
 struct weft__view *weft__view_find(struct weft__station *station, const char *name);
+/* The same for a channel of ours, however many there are; NULL: it has not come to this worker yet. */
+static inline struct weft__view *weft__view_of(const struct weft__station *station, const struct weft_channel *channel)
+{
+	return channel->views[station->index];
+}
 /* Whether the view has somewhere to deliver to. */
 bool weft__view_receives(const struct weft__view *view);
 /* The application posts receives: lanes that waited get credit. */

@@ -228,7 +228,7 @@ int weft_recv_post(struct weft_worker *worker, struct weft_channel *channel, voi
 		   uint64_t wanted_tag, uint64_t mask, weft_recv_fn *done, void *user, struct weft_op **out)
 {
 	struct weft__station *station = weft__station_of(worker);
-	struct weft__view *view = weft__view_find(station, channel->name);
+	struct weft__view *view = weft__view_of(station, channel);
 	struct weft_op *op;
 	int rc = weft__node_fork_check(station->node);
 

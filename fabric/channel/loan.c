@@ -48,6 +48,7 @@ void weft__loan_free(struct weft_loan *loan)
 		loan->from->kept_bytes -= loan->len_bytes;
 		if (loan->from->state == WEFT__LINK_UP)
 			loan->from->path->port->release(loan->from->path, loan->loan_id);
+		station->reap_due |= loan->from->state == WEFT__LINK_DOWN;
 	}
 	weft_list_push_front(&station->free_loans, &loan->link);
 }

@@ -54,7 +54,7 @@ int weft_sender_open(struct weft_worker *worker, struct weft_channel *channel, c
 		     const struct weft_sender_opts *opts, struct weft_sender **out)
 {
 	struct weft__station *station = weft__station_of(worker);
-	struct weft__view *view = weft__view_find(station, channel->name);
+	struct weft__view *view = weft__view_of(station, channel);
 	struct weft_sender *sender;
 	int rc = weft__node_fork_check(station->node);
 

@@ -138,6 +138,13 @@ static void retry_now(struct weft_timer *timer, void *user)
 			       weft_worker_now(link->station->worker) + link->retry_ns);
 }
 
+/* The outcome of its connect is there. */
+static void connect_came(struct weft__link *link)
+{
+	link->connect_out = false;
+	link->station->reap_due |= link->state == WEFT__LINK_DOWN;
+}
+
 static bool link_serves(const struct weft__link *link, const char *peer)
 {
 	return !link->closing && link->state != WEFT__LINK_DOWN && strcmp(link->peer, peer) == 0;
@@ -263,7 +270,7 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 	struct weft__hello hello;
 
 	if (link)
-		link->connect_out = false;
+		connect_came(link);
 	if (link && link->state == WEFT__LINK_DOWN) {
 		connect_over(link);
 		station->node->driver->disconnect(path);
@@ -331,7 +338,7 @@ void weft__link_connect_failed(void *port_user, void *request, int error, const 
 	struct weft__station *station = link->station;
 
 	(void)port_user;
-	link->connect_out = false;
+	connect_came(link);
 	connect_over(link);
 	weft_log(WEFT_LOG_DEBUG, "link", "peer %s error %s why %s", link->peer, weft_error_name(error), why);
 	/* The peer is connecting to us, and that connection stays. It is here, or comes; should it fail, we try again. */
@@ -417,7 +424,7 @@ void weft__link_end(struct weft__link *link, int cause)
 	link->closing = true;
 	if (!link->connect_out)
 		connect_over(link);
-	station->dead_links++;
+	station->reap_due = true;
 	drop_rx_lanes(link, cause);
 	weft__replies_drop(link);
 	while (!weft_list_empty(&link->senders))
@@ -489,7 +496,6 @@ bool weft__link_reap(struct weft__link *link)
 		return false;
 	if (link->path)
 		link->station->node->driver->disconnect(link->path);
-	link->station->dead_links--;
 	link_free(link);
 	return true;
 }

@@ -25,6 +25,7 @@ struct weft__station {
 	struct weft_port *port;
 	struct weft_poller poller;
 	char name[WEFT_NAME_MAX + 1]; /* "" for the node's own workers */
+	unsigned int index;           /* its place among the node's stations */
 	bool attached;                /* by weft_attach */
 	_Atomic bool owned;           /* its own thread has taken the worker */
 	bool grow_asked;
@@ -44,7 +45,7 @@ struct weft__station {
 	struct weft_list open_calls; /* requests to be answered later */
 	uint32_t request_generation; /* of the last request: no two in a station's life are alike */
 	unsigned int calm_turns;     /* since something came in, up to a limit */
-	unsigned int dead_links;     /* links to be freed once nothing refers to them */
+	bool reap_due;               /* of some dead link nothing may be in use any more */
 	unsigned int cookies_out;    /* loans out that somebody waits for */
 	struct weft_timer unblock;
 	uint64_t unblock_ns;
@@ -83,6 +84,7 @@ struct weft_node {
 
 	pthread_mutex_t lock; /* stations and channels: cold calls from any thread */
 	struct weft__station *stations[WEFT__STATIONS_MAX];
+	uint64_t leaving;     /* bits of places whose worker is being detached */
 	struct weft__thread threads[WEFT__STATIONS_MAX];
 	unsigned int own_count;      /* the node's own workers */
 	unsigned int base_count;     /* stations that are not attached, first in the array: own_count, or 1 */

@@ -40,25 +40,39 @@ static void reap_lent(struct weft__station *station)
 
 static void reap_links(struct weft__station *station)
 {
+	station->reap_due = false;
 	WEFT_LIST_FOR_EACH(at, &station->links)
 		weft__link_reap(WEFT_CONTAINER_OF(at, struct weft__link, in_station));
 }
 
+static unsigned int run_view(struct weft__station *station, struct weft__view *view)
+{
+	unsigned int count = weft__view_run_unexpected(view, CALLBACKS_A_TURN);
+
+	station->views_due |= view->handler && !weft_list_empty(&view->unexpected);
+	/* A peer's end comes after its messages. */
+	if (!view->handler || weft_list_empty(&view->unexpected))
+		count += weft__notes_run(view, CALLBACKS_A_TURN);
+	station->views_due |= !weft_list_empty(&view->notes);
+	return count;
+}
+
+/* Callbacks may close any channel but their own, and open others: so the walk keeps no place in the list. */
 static unsigned int run_views(struct weft__station *station)
 {
+	struct weft_list seen;
 	unsigned int count = 0;
 
+	weft_list_init(&seen);
 	station->views_due = false;
-	WEFT_LIST_FOR_EACH(at, &station->views) {
-		struct weft__view *view = WEFT_CONTAINER_OF(at, struct weft__view, in_station);
+	while (!weft_list_empty(&station->views)) {
+		struct weft_list *first = weft_list_pop_front(&station->views);
 
-		count += weft__view_run_unexpected(view, CALLBACKS_A_TURN);
-		station->views_due |= view->handler && !weft_list_empty(&view->unexpected);
-		/* A peer's end comes after its messages. */
-		if (!view->handler || weft_list_empty(&view->unexpected))
-			count += weft__notes_run(view, CALLBACKS_A_TURN);
-		station->views_due |= !weft_list_empty(&view->notes);
+		weft_list_push_back(&seen, first);
+		count += run_view(station, WEFT_CONTAINER_OF(first, struct weft__view, in_station));
 	}
+	while (!weft_list_empty(&seen))
+		weft_list_push_back(&station->views, weft_list_pop_front(&seen));
 	return count;
 }
 
@@ -75,7 +89,7 @@ static __attribute__((noinline)) unsigned int poll_seldom(struct weft__station *
 		count += weft__senders_run_events(station, CALLBACKS_A_TURN);
 	if (station->views_due)
 		count += run_views(station);
-	if (station->dead_links)
+	if (station->reap_due)
 		reap_links(station);
 	return count;
 }
@@ -116,7 +130,7 @@ static unsigned int station_poll(void *user)
 		if (link && link->state == WEFT__LINK_UP)
 			weft__link_receive(link, frame);
 	}
-	if (__builtin_expect(station->cookies_out | station->dead_links | station->views_due |
+	if (__builtin_expect(station->cookies_out | station->reap_due | station->views_due |
 				     !weft_list_empty(&station->finished) | !weft_list_empty(&station->events),
 			     0))
 		count += poll_seldom(station);
