@@ -77,9 +77,7 @@ int weft_loan_get(struct weft_worker *worker, size_t len_bytes, struct weft_loan
 	if (rc < 0) {
 		loan->buf = NULL;
 		weft__loan_free(loan);
-		if (rc == -WEFT_EAGAIN)
-			weft__station_grow(station);
-		return rc;
+		return rc == -WEFT_EAGAIN ? weft__station_grow(station, len_bytes) : rc;
 	}
 	loan->data = loan->buf->data;
 	loan->len_bytes = len_bytes;
@@ -122,8 +120,7 @@ static int copy_message(struct weft_loan *loan, const struct weft_rx *rx)
 
 	if (rc < 0) {
 		loan->buf = NULL;
-		weft__station_grow(station);
-		return rc;
+		return rc == -WEFT_EAGAIN ? weft__station_grow(station, rx->len_bytes) : rc;
 	}
 	memcpy(loan->buf->data, rx->data, rx->len_bytes);
 	loan->data = loan->buf->data;

@@ -105,10 +105,10 @@ static int send_copied(struct weft_sender *sender, struct weft__tx_lane *lane, u
 	struct weft_buf *buf;
 	int rc = weft_pool_get(station->pool, len_bytes, &buf);
 
-	if (rc < 0) {
-		weft__station_grow(station);
+	if (rc == -WEFT_EAGAIN)
+		rc = weft__station_grow(station, len_bytes);
+	if (rc < 0)
 		return rc == -WEFT_EAGAIN ? weft__sender_again(sender, true) : rc;
-	}
 	memcpy(buf->data, data, len_bytes);
 	rc = weft__send_buf(sender, lane, WEFT__DATA, meta_flags, head, head_len_bytes, buf, 0, len_bytes, NULL);
 	weft_buf_put(buf); /* the borrower has a reference of its own */

@@ -31,6 +31,10 @@ struct weft__station {
 	bool grow_asked;
 	bool views_due;              /* a handler was set while messages waited for one, or there is news of peers */
 	size_t next_grow_bytes;
+	size_t largest_bytes;        /* what the largest of its segments holds */
+	size_t refused_bytes;        /* a segment for so much is beyond the node's limit; SIZE_MAX: none was yet */
+	uint32_t recent_segments[4]; /* the last that it adopted; 0: none */
+	unsigned int segment_count;
 	int numa;                    /* where its memory is wanted; -1: anywhere */
 
 	struct weft_list links;
@@ -109,8 +113,13 @@ struct weft__station *weft__station_of(struct weft_worker *worker);
 /* Runs fn(station, argument) on each station's thread, or at once where nobody else polls it. */
 typedef void weft__station_fn(struct weft__station *station, void *argument);
 int weft__station_call(struct weft__station *station, weft__station_fn *fn, void *argument);
-/* Memory of len_bytes was lacking: asks the runner for more. */
-void weft__station_grow(struct weft__station *station);
+/*
+ * The pool had no buffer of len_bytes: asks the runner for more memory. -WEFT_EAGAIN, or -WEFT_ENOMEM when there can never
+ * be one: the node's limit does not allow for it, and no segment that there is could hold it.
+ */
+int weft__station_grow(struct weft__station *station, size_t len_bytes);
+/* Begins to share the memory that loans come from, so that the first does not wait for it. */
+void weft__station_share(struct weft__station *station, struct weft_path *path);
 /* Senders that the driver refused are tried again soon. */
 void weft__station_retry_soon(struct weft__station *station);
 

@@ -18,6 +18,8 @@
 #define LIVELY_BUDGET_BYTES ((size_t)8 * 1024)
 #define CALM_TURNS 256
 #define FIRST_MEMORY_BYTES ((size_t)1 << 20)
+#define SEGMENT_HEAD_BYTES ((size_t)1 << 20) /* before its payload */
+#define RECENT_SEGMENTS (sizeof((struct weft__station *)0)->recent_segments / sizeof(uint32_t))
 
 struct weft__station *weft__station_of(struct weft_worker *worker)
 {
@@ -190,48 +192,83 @@ void weft__station_retry_soon(struct weft__station *station)
 
 /* ---- memory: the runner makes it, the worker adopts it ---- */
 
-static void adopt(struct weft_worker *worker, const struct weft_message *message)
+static int adopt(struct weft__station *station, const struct weft_segment *segment)
+{
+	size_t len_bytes = segment->len_bytes - SEGMENT_HEAD_BYTES;
+	int rc = weft_pool_adopt(station->pool, segment);
+
+	if (rc < 0)
+		return rc;
+	station->largest_bytes = len_bytes > station->largest_bytes ? len_bytes : station->largest_bytes;
+	station->recent_segments[station->segment_count++ % RECENT_SEGMENTS] = segment->segment_id;
+	return 0;
+}
+
+void weft__station_share(struct weft__station *station, struct weft_path *path)
+{
+	for (unsigned int i = 0; i < RECENT_SEGMENTS; i++)
+		if (station->recent_segments[i])
+			station->node->driver->share(path, station->recent_segments[i]);
+}
+
+static void grown(struct weft_worker *worker, const struct weft_message *message)
 {
 	struct weft__station *station = weft__station_of(worker);
 	const struct weft_segment *segment = message->with.pointers[0];
+	size_t refused_bytes = message->with.numbers[1];
 
 	station->grow_asked = false;
-	if (segment && weft_pool_adopt(station->pool, segment) < 0)
+	if (segment && adopt(station, segment) < 0)
 		weft__node_degrade(station->node, "memory is there but cannot be used: %s", weft_last_error());
+	if (refused_bytes && refused_bytes < station->refused_bytes)
+		station->refused_bytes = refused_bytes;
 	station->unblock_ns = UNBLOCK_FIRST_NS;
 }
 
 static void runner_grow(struct weft_worker *runner, const struct weft_message *message)
 {
 	struct weft__station *station = message->with.pointers[0];
-	struct weft_message answer = {.run = adopt};
+	struct weft_message answer = {.run = grown};
 	const struct weft_segment *segment = NULL;
-	size_t len_bytes = message->with.numbers[1];
+	size_t best_bytes = message->with.numbers[1], least_bytes = message->with.numbers[2];
+	int rc = weft__station_memory(station, best_bytes, &segment);
 
 	(void)runner;
-	if (weft__station_memory(station, len_bytes, &segment) == 0)
+	if (rc == -WEFT_EQUOTA && least_bytes < best_bytes)
+		rc = weft__station_memory(station, least_bytes, &segment);
+	if (rc == 0)
 		answer.with.pointers[0] = (void *)(uintptr_t)segment;
+	else if (rc == -WEFT_EQUOTA)
+		answer.with.numbers[1] = least_bytes; /* for good: nothing is ever taken from the limit */
 	while (weft_worker_post(station->worker, &answer) < 0)
 		sched_yield(); /* its mailbox is full for a moment; only the runner waits */
 }
 
-void weft__station_grow(struct weft__station *station)
+int weft__station_grow(struct weft__station *station, size_t len_bytes)
 {
 	struct weft_message message = {.run = runner_grow};
 	size_t wanted;
 
+	if (len_bytes > station->largest_bytes && len_bytes >= station->refused_bytes)
+		return weft_set_error(WEFT_ENOMEM, "no memory for a message of %zu bytes: memory_max_bytes %zu of node \"%s\" "
+				      "does not allow for it beside what is there already", len_bytes,
+				      station->node->opts.memory_max_bytes, station->node->name);
 	if (station->grow_asked)
-		return;
+		return -WEFT_EAGAIN;
 	wanted = weft_pool_wants(station->pool);
+	if (wanted >= station->refused_bytes)
+		return -WEFT_EAGAIN; /* it has to wait for what is out */
+	message.with.pointers[0] = station;
+	message.with.numbers[2] = wanted;
 	/* Doubling: a small program stays small, a busy one soon has whole segments. */
 	if (wanted < station->next_grow_bytes)
 		wanted = station->next_grow_bytes;
 	if (station->next_grow_bytes < (size_t)32 << 20)
 		station->next_grow_bytes *= 2;
-	message.with.pointers[0] = station;
 	message.with.numbers[1] = wanted;
 	if (weft_worker_post(station->node->runner, &message) == 0)
 		station->grow_asked = true;
+	return -WEFT_EAGAIN;
 }
 
 /* ---- calls from other threads ---- */
@@ -311,7 +348,7 @@ static int open_pool(struct weft__station *station)
 	if (rc == 0)
 		rc = weft__station_memory(station, FIRST_MEMORY_BYTES, &segment);
 	if (rc == 0)
-		rc = weft_pool_adopt(station->pool, segment);
+		rc = adopt(station, segment);
 	station->next_grow_bytes = FIRST_MEMORY_BYTES * 4;
 	return rc;
 }
@@ -341,6 +378,7 @@ int weft__station_open(struct weft_node *node, const char *name, int numa, const
 	station->numa = numa;
 	strcpy(station->name, name);
 	station->unblock_ns = UNBLOCK_FIRST_NS;
+	station->refused_bytes = SIZE_MAX;
 	init_lists(station);
 	weft_timer_init(&station->unblock, unblock, station);
 	weft_timer_init(&station->sweep, weft__requests_sweep, station);

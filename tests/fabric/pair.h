@@ -22,6 +22,8 @@ void pair_open(struct pair *pair, const struct weft_channel_opts *opts);
 /* The same with links that are closed after idle_ns without traffic, or with limits for links and channels. */
 void pair_open_idle(struct pair *pair, const struct weft_channel_opts *opts, uint64_t idle_ns);
 void pair_open_limited(struct pair *pair, unsigned int links_max, unsigned int channels_max);
+/* The same with nodes that may have so much memory. */
+void pair_open_memory(struct pair *pair, const struct weft_channel_opts *opts, size_t memory_max_bytes);
 /* Opens the sender and waits until it is ready; far must have somewhere to deliver to. */
 void pair_connect(struct pair *pair);
 void pair_close(struct pair *pair);

@@ -96,7 +96,8 @@ struct weft_send_opts {
 #define WEFT_SEND_OPTS_INIT {.size = sizeof(struct weft_send_opts)}
 
 /* Sends a copy of len_bytes (0 is allowed) on lane 0 without header. The quickest form. Borrows data. -WEFT_EAGAIN,
- * -WEFT_EMSGSIZE, or why the sender is lost. Thread: owner. */
+ * -WEFT_EMSGSIZE (longer than max_message_bytes), -WEFT_ENOMEM (longer than the node's memory_max_bytes allows for beside
+ * the memory that is there already), or why the sender is lost. Thread: owner. */
 WEFT_API int weft_send(struct weft_sender *sender, const void *data, size_t len_bytes);
 /* The same, with more to follow at once (WEFT_MORE): bursts are committed as one. Thread: owner. */
 WEFT_API int weft_send_more(struct weft_sender *sender, const void *data, size_t len_bytes);
@@ -107,7 +108,8 @@ WEFT_API int weft_send_with(struct weft_sender *sender, const void *data, size_t
 			    const struct weft_send_opts *how);
 /*
  * Sends foreign memory as one message: keeps the memory (not the iovec array) until how->done says that it is free;
- * done is required. Copied in pieces of 64 KiB between other work. Errors as weft_send. Thread: owner.
+ * done is required. Copied in pieces of at most 64 KiB between other work, into one buffer; where there can be none of
+ * that size, done says -WEFT_ENOMEM. Errors as weft_send. Thread: owner.
  */
 WEFT_API int weft_sendv(struct weft_sender *sender, const struct iovec *iov, unsigned int iov_count,
 			const struct weft_send_opts *how);
@@ -121,7 +123,9 @@ WEFT_API void weft_op_cancel(struct weft_op *op);
 
 /*
  * A buffer of len_bytes to fill. Gives; it ends by weft_send_loan or weft_loan_release. -WEFT_EAGAIN while memory of
- * that size is being made or is all in use, -WEFT_EMSGSIZE beyond 1 GiB. Any sender of the worker may send it. Thread: owner.
+ * that size is being made or is all in use (try again after a turn), -WEFT_ENOMEM when the node's memory_max_bytes does
+ * not allow for it beside the memory that is there already, -WEFT_EMSGSIZE beyond 1 GiB. Any sender of the worker may
+ * send it. Thread: owner.
  */
 WEFT_API int weft_loan_get(struct weft_worker *worker, size_t len_bytes, struct weft_loan **out);
 /* Where the bytes are; writable if the loan came from weft_loan_get and has not been sent. Borrowed. Thread: owner. */
