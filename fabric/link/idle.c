@@ -289,6 +289,17 @@ bool weft__idle_may_rest(const struct weft__link *link)
 	return !link->kept && weft_list_empty(&link->replies) && calls_quiet(link) && !outcomes_due(link);
 }
 
+bool weft__idle_is_wanted(const struct weft__link *link)
+{
+	WEFT_LIST_FOR_EACH(at, (struct weft_list *)(uintptr_t)&link->senders) {
+		const struct weft_sender *sender = WEFT_CONTAINER_OF(at, struct weft_sender, in_link);
+
+		if (!sender->parked || sender->wants_writable)
+			return true;
+	}
+	return link->wake_wanted || link->latest_count;
+}
+
 bool weft__idle_say_close(struct weft_path *path, uint32_t round)
 {
 	struct weft_tx_frame frame = {.meta = weft__meta(WEFT__IDLE_CLOSE, 0, WEFT_CLASS_EXPRESS, round)};

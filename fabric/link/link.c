@@ -431,23 +431,11 @@ void weft__link_end(struct weft__link *link, int cause)
 		weft__sender_lost(WEFT_CONTAINER_OF(link->senders.next, struct weft_sender, in_link), cause);
 }
 
-/* Whether a sender needs the link: it has met back-pressure, or has not been ready yet. */
-static bool is_wanted(const struct weft__link *link)
-{
-	WEFT_LIST_FOR_EACH(at, (struct weft_list *)(uintptr_t)&link->senders) {
-		const struct weft_sender *sender = WEFT_CONTAINER_OF(at, struct weft_sender, in_link);
-
-		if (!sender->parked || sender->wants_writable)
-			return true;
-	}
-	return link->wake_wanted || link->latest_count;
-}
-
 void weft__link_rest(struct weft__link *link)
 {
 	struct weft__station *station = link->station;
 	struct weft__link *other;
-	bool wake = is_wanted(link);
+	bool wake = weft__idle_is_wanted(link);
 
 	drop_rx_lanes(link, -WEFT_ECLOSED); /* nobody watches them, or the link would have stayed */
 	connect_over(link);

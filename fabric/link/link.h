@@ -208,6 +208,8 @@ void weft__idle_receive(struct weft__link *link, const struct weft_rx_frame *fra
 bool weft__idle_say_close(struct weft_path *path, uint32_t round);
 /* Whether nothing of the peer's is in use here and no outcome is due, so that the path may go without its end. */
 bool weft__idle_may_rest(const struct weft__link *link);
+/* Whether a sender needs the link: it has met back-pressure, or has not been ready yet. */
+bool weft__idle_is_wanted(const struct weft__link *link);
 /* The other side has kept us waiting for too long. */
 void weft__idle_overdue(struct weft_timer *timer, void *user);
 /* Tells what is to be told, and closes what is due; false when there was no room. */
