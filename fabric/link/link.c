@@ -85,7 +85,7 @@ static void runner_connect(struct weft_worker *runner, const struct weft_message
 	struct weft__link *link = message->with.pointers[0];
 	struct weft__station *station = link->station;
 	struct weft_node *node = station->node;
-	struct weft__hello hello = {.spread = (uint32_t)message->with.numbers[1]};
+	struct weft__hello hello = {.spread = (uint32_t)message->with.numbers[1], .role = (uint8_t)node->opts.role};
 	struct weft_hello bytes;
 	int rc;
 
@@ -298,6 +298,7 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 		}
 	}
 	link->path = path;
+	link->peer_role = hello.role;
 	path->user = link;
 	link->state = WEFT__LINK_UP;
 	link->retry_ns = RETRY_FIRST_NS;

@@ -121,6 +121,7 @@ struct weft__link {
 	char peer_node[WEFT_NAME_MAX + 1];
 	char peer_worker[WEFT_NAME_MAX + 1];
 	uint64_t peer_incarnation;
+	uint8_t peer_role;
 	uint32_t kept;          /* received loans of it that the application keeps */
 	uint64_t kept_bytes;
 	uint64_t retry_ns;

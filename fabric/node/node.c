@@ -94,6 +94,7 @@ static int accept_path(void *device_user, const struct weft_peer_identity *peer,
 		rc = -WEFT_ENOSPC;
 		make_room(station, name);
 	} else {
+		answer.role = (uint8_t)node->opts.role;
 		strcpy(answer.node, node->name);
 		strcpy(answer.worker, station->name);
 		weft__hello_encode(&answer, mine);

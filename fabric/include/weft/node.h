@@ -49,7 +49,8 @@ enum weft_require {
 struct weft_node_opts {
 	size_t size;
 	const char *name;         /* [A-Za-z0-9._-], at most 64; default PROGRAM-PID. Copied */
-	unsigned int role;        /* weft_node_role bits; default both */
+	unsigned int role;        /* weft_node_role bits; default both, a process on its own. Peers are told (weft_peer); on
+				   * one machine nodes reach each other whatever they are */
 	unsigned int worker_count; /* own workers; 0: the application polls weft_node_worker(node, 0). Default 1 */
 	const char *cores;        /* "2-3,8" or "package:1.core:0-3"; default: the core plan within the inherited mask */
 	enum weft_idle idle;      /* of the workers; default adaptive */

@@ -24,7 +24,7 @@ static void on_frame(struct side_end *end, const struct weft_rx_frame *frame)
 
 void stranger_connect(struct stranger *stranger)
 {
-	struct weft__hello hello = {.spread = 0};
+	struct weft__hello hello = {.role = WEFT_NODE_LEAF};
 	struct weft_hello bytes;
 	unsigned int ups = stranger->end->ups;
 
