@@ -191,9 +191,10 @@ unsigned int weft__senders_run_events(struct weft__station *station, unsigned in
 struct weft_loan *weft__loan_alloc(struct weft__station *station);
 /* Lets go of what it holds (buffer, borrowed memory, window) and frees it, whoever holds it. */
 void weft__loan_free(struct weft_loan *loan);
-/* A received message as a loan: borrowed if the frame lent it, else copied. Errors as weft_rx_keep. */
-int weft__loan_of_frame(struct weft__rx_lane *lane, const struct weft_rx *rx, const struct weft_rx_frame *frame,
-			struct weft_loan **out);
+/* A received message as a loan: borrowed if the frame lent it, else copied. lane: whose window it uses; NULL: none, it is
+ * a reply. Errors as weft_rx_keep. */
+int weft__loan_of_frame(struct weft__link *link, struct weft__rx_lane *lane, const struct weft_rx *rx,
+			const struct weft_rx_frame *frame, struct weft_loan **out);
 /* The lane has gone: kept loans use nobody's window any more. */
 void weft__loans_forget_lane(struct weft__station *station, const struct weft__rx_lane *lane);
 

@@ -105,7 +105,7 @@ struct weft_loan *weft__message_hold(struct weft__rx_lane *lane, struct weft_rx 
 {
 	struct weft_loan *loan;
 
-	if (weft__loan_of_frame(lane, rx, frame, &loan) < 0)
+	if (weft__loan_of_frame(lane->link, lane, rx, frame, &loan) < 0)
 		return NULL;
 	rx->reserved[WEFT__RX_STATE] |= WEFT__RX_KEPT;
 	loan->tag = rx->tag;

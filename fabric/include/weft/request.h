@@ -14,7 +14,7 @@ WEFT_BEGIN_DECLS
 struct weft_call;
 
 /*
- * status 0: reply holds the answer, borrowed for the callback (weft_rx_keep works). Else reply is NULL:
+ * Ends a request, once. status 0: reply holds the answer, borrowed for the callback (weft_rx_keep works). Else reply is NULL:
  * -WEFT_ETIMEDOUT, -WEFT_ECANCELED, -WEFT_ECLOSED, -WEFT_EPEERRESET (outcome unknown), or what weft_reply_error said.
  */
 typedef void weft_reply_fn(struct weft_rx *reply, int status, void *user);
