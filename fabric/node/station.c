@@ -136,7 +136,7 @@ static unsigned int station_poll(void *user)
 				     !weft_list_empty(&station->finished) | !weft_list_empty(&station->events),
 			     0))
 		count += poll_seldom(station);
-	if (__builtin_expect(!weft_list_empty(&station->busy_links) | !weft_list_empty(&station->placing), 0)) {
+	if (__builtin_expect(!weft_list_empty(&station->busy_links) || !weft_list_empty(&station->placing), 0)) {
 		station->calm_turns = count ? 0 : station->calm_turns + (station->calm_turns < CALM_TURNS);
 		if (!weft_list_empty(&station->placing))
 			count += weft__placing_run(station, copy_budget(station));
