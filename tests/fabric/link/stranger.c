@@ -22,6 +22,14 @@ static void on_frame(struct side_end *end, const struct weft_rx_frame *frame)
 		frame->path->port->release(frame->path, frame->loan_id);
 }
 
+static unsigned int links_of(struct weft_node *node)
+{
+	struct weft_node_stats stats;
+
+	weft_node_describe(node, &stats);
+	return stats.links;
+}
+
 void stranger_connect(struct stranger *stranger)
 {
 	struct weft__hello hello = {.role = WEFT_NODE_LEAF};
@@ -33,6 +41,8 @@ void stranger_connect(struct stranger *stranger)
 	CU_ASSERT_EQUAL_FATAL(stranger->side.driver->connect(stranger->end->port, weft_node_name(stranger->node), &bytes, NULL), 0);
 	CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(stranger, stranger->end->ups > ups || stranger->end->failures));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(stranger->end->path);
+	/* And until the node's worker knows it: it could not connect to the stranger by itself. */
+	CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(stranger, links_of(stranger->node) > 0));
 }
 
 void stranger_open(struct stranger *stranger, struct weft_node_opts *opts)
