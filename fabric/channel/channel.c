@@ -127,7 +127,7 @@ void weft__channel_unref(struct weft_channel *channel)
 static void drop_view(struct weft__station *station, void *argument)
 {
 	struct weft_channel *channel = argument;
-	struct weft__view *view = weft__view_find(station, channel->name);
+	struct weft__view *view = weft__view_of(station, channel);
 
 	if (view)
 		weft__view_drop(view);
@@ -225,9 +225,9 @@ static void apply(struct weft__view *view, const struct set_handler *set)
 static void apply_handler(struct weft__station *station, void *argument)
 {
 	struct set_handler *set = argument;
-	struct weft__view *view = weft__view_find(station, set->channel->name);
+	struct weft__view *view = weft__view_of(station, set->channel);
 
-	if (view && view->channel == set->channel) {
+	if (view) {
 		apply(view, set);
 		station->views_due |= view->handler && !weft_list_empty(&view->unexpected);
 		if (set->what != SET_ON_PEER && weft__view_receives(view))

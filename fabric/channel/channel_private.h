@@ -21,6 +21,7 @@ struct weft_channel {
 	void *place_user;
 	weft_peer_fn *on_peer;
 	void *on_peer_user;
+	struct weft__view *views[WEFT__STATIONS_MAX]; /* by the worker's index; each is that worker's */
 };
 
 /* A channel as one worker sees it. */
@@ -48,6 +49,8 @@ struct weft__request_slot {
 	uint32_t next_free;
 };
 
+#define WEFT__SENDER_EVENTS (WEFT_SENDER_FAILED + 1)
+
 struct weft_sender {
 	/* what the quick send looks at */
 	struct weft__tx_lane *lane0;
@@ -65,8 +68,9 @@ struct weft_sender {
 	struct weft_sender_opts opts;
 	char peer[2 * WEFT_NAME_MAX + 2];
 	int status;             /* 0 ready, -WEFT_EAGAIN on the way, else why it is lost */
-	unsigned int pending_events; /* bits of weft_sender_event */
-	int cause;
+	uint8_t events[WEFT__SENDER_EVENTS]; /* to be told, oldest first; each at most once */
+	uint8_t event_count;
+	int causes[WEFT__SENDER_EVENTS];     /* of each event */
 	bool wants_writable;
 	uint64_t woken_sequence; /* how much it had sent when it was last told that there may be room */
 	bool parked;            /* was ready; its link is idle, and the next send wakes it */
@@ -123,6 +127,11 @@ struct weft_call {
 
 /* ---- view.c ---- */
 struct weft__view *weft__view_find(struct weft__station *station, const char *name);
+/* The same for a channel of ours, however many there are; NULL: it has not come to this worker yet. */
+static inline struct weft__view *weft__view_of(const struct weft__station *station, const struct weft_channel *channel)
+{
+	return channel->views[station->index];
+}
 /* Whether the view has somewhere to deliver to. */
 bool weft__view_receives(const struct weft__view *view);
 /* The application posts receives: lanes that waited get credit. */
@@ -182,9 +191,10 @@ unsigned int weft__senders_run_events(struct weft__station *station, unsigned in
 struct weft_loan *weft__loan_alloc(struct weft__station *station);
 /* Lets go of what it holds (buffer, borrowed memory, window) and frees it, whoever holds it. */
 void weft__loan_free(struct weft_loan *loan);
-/* A received message as a loan: borrowed if the frame lent it, else copied. Errors as weft_rx_keep. */
-int weft__loan_of_frame(struct weft__rx_lane *lane, const struct weft_rx *rx, const struct weft_rx_frame *frame,
-			struct weft_loan **out);
+/* A received message as a loan: borrowed if the frame lent it, else copied. lane: whose window it uses; NULL: none, it is
+ * a reply. Errors as weft_rx_keep. */
+int weft__loan_of_frame(struct weft__link *link, struct weft__rx_lane *lane, const struct weft_rx *rx,
+			const struct weft_rx_frame *frame, struct weft_loan **out);
 /* The lane has gone: kept loans use nobody's window any more. */
 void weft__loans_forget_lane(struct weft__station *station, const struct weft__rx_lane *lane);
 

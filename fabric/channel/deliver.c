@@ -105,7 +105,7 @@ struct weft_loan *weft__message_hold(struct weft__rx_lane *lane, struct weft_rx 
 {
 	struct weft_loan *loan;
 
-	if (weft__loan_of_frame(lane, rx, frame, &loan) < 0)
+	if (weft__loan_of_frame(lane->link, lane, rx, frame, &loan) < 0)
 		return NULL;
 	rx->reserved[WEFT__RX_STATE] |= WEFT__RX_KEPT;
 	loan->tag = rx->tag;
@@ -228,7 +228,7 @@ int weft_recv_post(struct weft_worker *worker, struct weft_channel *channel, voi
 		   uint64_t wanted_tag, uint64_t mask, weft_recv_fn *done, void *user, struct weft_op **out)
 {
 	struct weft__station *station = weft__station_of(worker);
-	struct weft__view *view = weft__view_find(station, channel->name);
+	struct weft__view *view = weft__view_of(station, channel);
 	struct weft_op *op;
 	int rc = weft__node_fork_check(station->node);
 

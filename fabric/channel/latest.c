@@ -49,7 +49,8 @@ void weft__latest_drop(struct weft__tx_lane *lane, int status)
 		return;
 	weft_buf_put(latest->buf);
 	latest->buf = NULL;
-	lane->link->latest_count--;
+	if (lane->link)
+		lane->link->latest_count--;
 	lane->sender->station->stats.dropped++;
 	if (latest->op)
 		weft__op_finish(latest->op, status);
@@ -67,10 +68,10 @@ static int keep_latest(struct weft__tx_lane *lane, const void *data, size_t len_
 		weft_buf_ref(loan);
 	else
 		rc = weft_pool_get(station->pool, len_bytes ? len_bytes : 1, &buf);
-	if (rc < 0) {
-		weft__station_grow(station);
-		return rc;
-	}
+	if (rc == -WEFT_EAGAIN)
+		rc = weft__station_grow(station, len_bytes);
+	if (rc < 0)
+		return rc == -WEFT_EAGAIN ? weft__sender_again(lane->sender, true) : rc;
 	rc = make_op(lane, how, &op);
 	if (rc < 0) {
 		weft_buf_put(buf);

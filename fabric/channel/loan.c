@@ -48,6 +48,7 @@ void weft__loan_free(struct weft_loan *loan)
 		loan->from->kept_bytes -= loan->len_bytes;
 		if (loan->from->state == WEFT__LINK_UP)
 			loan->from->path->port->release(loan->from->path, loan->loan_id);
+		station->reap_due |= loan->from->state == WEFT__LINK_DOWN;
 	}
 	weft_list_push_front(&station->free_loans, &loan->link);
 }
@@ -76,9 +77,7 @@ int weft_loan_get(struct weft_worker *worker, size_t len_bytes, struct weft_loan
 	if (rc < 0) {
 		loan->buf = NULL;
 		weft__loan_free(loan);
-		if (rc == -WEFT_EAGAIN)
-			weft__station_grow(station);
-		return rc;
+		return rc == -WEFT_EAGAIN ? weft__station_grow(station, len_bytes) : rc;
 	}
 	loan->data = loan->buf->data;
 	loan->len_bytes = len_bytes;
@@ -121,8 +120,7 @@ static int copy_message(struct weft_loan *loan, const struct weft_rx *rx)
 
 	if (rc < 0) {
 		loan->buf = NULL;
-		weft__station_grow(station);
-		return rc;
+		return rc == -WEFT_EAGAIN ? weft__station_grow(station, rx->len_bytes) : rc;
 	}
 	memcpy(loan->buf->data, rx->data, rx->len_bytes);
 	loan->data = loan->buf->data;
@@ -131,17 +129,17 @@ static int copy_message(struct weft_loan *loan, const struct weft_rx *rx)
 	return 0;
 }
 
-int weft__loan_of_frame(struct weft__rx_lane *lane, const struct weft_rx *rx, const struct weft_rx_frame *frame,
-			struct weft_loan **out)
+int weft__loan_of_frame(struct weft__link *link, struct weft__rx_lane *lane, const struct weft_rx *rx,
+			const struct weft_rx_frame *frame, struct weft_loan **out)
 {
-	struct weft_loan *loan = weft__loan_alloc(lane->link->station);
+	struct weft_loan *loan = weft__loan_alloc(link->station);
 
 	if (!loan)
 		return -WEFT_EAGAIN;
 	if (frame->loan_data) {
 		loan->data = (void *)(uintptr_t)frame->loan_data;
 		loan->loan_id = frame->loan_id;
-		loan->from = lane->link;
+		loan->from = link;
 		loan->from->kept++;
 		loan->from->kept_bytes += rx->len_bytes;
 	} else {
@@ -154,9 +152,11 @@ int weft__loan_of_frame(struct weft__rx_lane *lane, const struct weft_rx *rx, co
 	}
 	loan->len_bytes = rx->len_bytes;
 	loan->lane = lane;
-	lane->held_messages++;
-	lane->held_bytes += rx->len_bytes;
-	weft_list_push_back(&lane->link->station->kept, &loan->in_lane);
+	if (lane) {
+		lane->held_messages++;
+		lane->held_bytes += rx->len_bytes;
+	}
+	weft_list_push_back(&link->station->kept, &loan->in_lane);
 	*out = loan;
 	return 0;
 }
@@ -164,6 +164,7 @@ int weft__loan_of_frame(struct weft__rx_lane *lane, const struct weft_rx *rx, co
 int weft_rx_keep(struct weft_rx *rx, struct weft_loan **out)
 {
 	struct weft__rx_lane *lane = (struct weft__rx_lane *)(uintptr_t)rx->reserved[WEFT__RX_LANE];
+	struct weft__link *link = (struct weft__link *)(uintptr_t)rx->reserved[WEFT__RX_LINK];
 	const struct weft_rx_frame *frame = (const struct weft_rx_frame *)(uintptr_t)rx->reserved[WEFT__RX_FRAME];
 	struct weft_loan *held = (struct weft_loan *)(uintptr_t)rx->reserved[WEFT__RX_LOAN];
 	int rc;
@@ -174,7 +175,7 @@ int weft_rx_keep(struct weft_rx *rx, struct weft_loan **out)
 		weft_loan_share(held);
 		*out = held;
 	} else {
-		rc = weft__loan_of_frame(lane, rx, frame, out);
+		rc = weft__loan_of_frame(link, lane, rx, frame, out);
 		if (rc < 0)
 			return rc;
 	}

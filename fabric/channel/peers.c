@@ -43,6 +43,7 @@ static void queue(struct weft__note *note, const struct weft__rx_lane *lane, enu
 		.incarnation = link->peer_incarnation,
 		.pid = link->path ? link->path->peer.pid : 0,
 		.uid = link->path ? link->path->peer.uid : UINT32_MAX,
+		.role = link->peer_role,
 		.cause = cause,
 		.channel = lane->view->channel,
 		.worker = link->station->worker,

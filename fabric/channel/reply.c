@@ -110,10 +110,10 @@ static int send_copy(const struct reply_to *to, bool is_error, const void *data,
 	    tx_small(to, is_error, data, len_bytes))
 		return 0;
 	rc = weft_pool_get(station->pool, len_bytes ? len_bytes : 1, &buf);
-	if (rc < 0) {
-		weft__station_grow(station);
+	if (rc == -WEFT_EAGAIN)
+		rc = weft__station_grow(station, len_bytes);
+	if (rc < 0)
 		return rc;
-	}
 	memcpy(buf->data, data, len_bytes);
 	station->stats.copied_messages++;
 	station->stats.copied_bytes += len_bytes;

@@ -95,10 +95,10 @@ static int send_request(struct weft_sender *sender, struct weft__tx_lane *lane, 
 		return 0;
 	}
 	rc = weft_pool_get(station->pool, len_bytes, &buf);
-	if (rc < 0) {
-		weft__station_grow(station);
+	if (rc == -WEFT_EAGAIN)
+		rc = weft__station_grow(station, len_bytes);
+	if (rc < 0)
 		return rc == -WEFT_EAGAIN ? weft__sender_again(sender, true) : rc;
-	}
 	memcpy(buf->data, data, len_bytes);
 	rc = weft__send_buf(sender, lane, WEFT__REQUEST, 0, (const unsigned char *)&id, sizeof id, buf, 0, len_bytes,
 			    NULL);

@@ -105,10 +105,10 @@ static int send_copied(struct weft_sender *sender, struct weft__tx_lane *lane, u
 	struct weft_buf *buf;
 	int rc = weft_pool_get(station->pool, len_bytes, &buf);
 
-	if (rc < 0) {
-		weft__station_grow(station);
+	if (rc == -WEFT_EAGAIN)
+		rc = weft__station_grow(station, len_bytes);
+	if (rc < 0)
 		return rc == -WEFT_EAGAIN ? weft__sender_again(sender, true) : rc;
-	}
 	memcpy(buf->data, data, len_bytes);
 	rc = weft__send_buf(sender, lane, WEFT__DATA, meta_flags, head, head_len_bytes, buf, 0, len_bytes, NULL);
 	weft_buf_put(buf); /* the borrower has a reference of its own */
@@ -229,7 +229,7 @@ __attribute__((noinline)) int weft_send_with(struct weft_sender *sender, const v
 	lane = &sender->lanes[how->partition_key % sender->lane_count];
 	if (how->flags & WEFT_ZERO_COPY)
 		return weft__would_copy(sender, len_bytes);
-	if (how->flags & WEFT_INJECT && len_bytes > weft_inject_max(sender))
+	if (how->flags & WEFT_INJECT && sender->inline_max && len_bytes > weft_inject_max(sender))
 		return weft_set_error(WEFT_EMSGSIZE, "%zu bytes to inject, the limit is %zu", len_bytes,
 				      weft_inject_max(sender));
 	rc = weft__check_lane(sender, lane, len_bytes);
@@ -244,5 +244,5 @@ __attribute__((noinline)) int weft_send_with(struct weft_sender *sender, const v
 
 size_t weft_inject_max(const struct weft_sender *sender)
 {
-	return sender->inline_max - WEFT__HEADER_BYTES;
+	return sender->inline_max ? sender->inline_max - WEFT__HEADER_BYTES : 0;
 }

@@ -54,7 +54,7 @@ int weft_sender_open(struct weft_worker *worker, struct weft_channel *channel, c
 		     const struct weft_sender_opts *opts, struct weft_sender **out)
 {
 	struct weft__station *station = weft__station_of(worker);
-	struct weft__view *view = weft__view_find(station, channel->name);
+	struct weft__view *view = weft__view_of(station, channel);
 	struct weft_sender *sender;
 	int rc = weft__node_fork_check(station->node);
 
@@ -159,13 +159,29 @@ void *weft_sender_user(const struct weft_sender *sender)
 
 void weft__sender_event(struct weft_sender *sender, enum weft_sender_event event, int cause)
 {
-	sender->pending_events |= 1u << event;
-	if (event != WEFT_SENDER_WRITABLE)
-		sender->cause = cause;
+	unsigned int at = 0;
+
+	while (at < sender->event_count && sender->events[at] != event)
+		at++;
+	if (at < sender->event_count) { /* the later one counts, or the order would be wrong */
+		sender->event_count--;
+		memmove(&sender->events[at], &sender->events[at + 1], sender->event_count - at);
+	}
+	sender->events[sender->event_count++] = (uint8_t)event;
+	sender->causes[event] = cause;
 	if (event == WEFT_SENDER_WRITABLE)
 		sender->wants_writable = false;
 	if (weft_list_empty(&sender->in_events))
 		weft_list_push_back(&sender->station->events, &sender->in_events);
+}
+
+/* Whether the peer has granted credit on each lane. */
+static bool lanes_open(const struct weft_sender *sender)
+{
+	for (unsigned int i = 0; i < sender->lane_count; i++)
+		if (!sender->lanes[i].opened)
+			return false;
+	return true;
 }
 
 void weft__sender_ready(struct weft_sender *sender)
@@ -178,11 +194,10 @@ void weft__sender_ready(struct weft_sender *sender)
 	sender->inline_max = link->path->port->inline_max;
 	sender->quick_max = sender->max_message_bytes < sender->inline_max ? (uint32_t)sender->max_message_bytes
 									    : sender->inline_max;
-	for (unsigned int i = 0; i < sender->lane_count; i++)
-		if (!sender->lanes[i].opened) {
-			weft__link_busy(link);
-			return;
-		}
+	if (!lanes_open(sender)) {
+		weft__link_busy(link);
+		return;
+	}
 	if (sender->status == 0)
 		return;
 	if (sender->parked) { /* of which the application knows nothing */
@@ -192,6 +207,8 @@ void weft__sender_ready(struct weft_sender *sender)
 	sender->status = 0;
 	sender->quick = sender->delivery == WEFT_RELIABLE;
 	weft__sender_event(sender, WEFT_SENDER_READY, 0);
+	if (sender->wants_writable)
+		weft__sender_event(sender, WEFT_SENDER_WRITABLE, 0);
 }
 
 void weft__sender_park(struct weft_sender *sender)
@@ -205,7 +222,7 @@ void weft__sender_park(struct weft_sender *sender)
 
 void weft__sender_unpark(struct weft_sender *sender)
 {
-	if (!sender->parked)
+	if (!sender->parked || !lanes_open(sender)) /* credit will say when */
 		return;
 	sender->parked = false;
 	sender->status = 0;
@@ -218,13 +235,11 @@ void weft__sender_move(struct weft_sender *sender, struct weft__link *to)
 {
 	int rc = 0;
 
-	for (unsigned int i = 0; i < sender->lane_count; i++)
-		weft__tx_lane_close(&sender->lanes[i], -WEFT_ECLOSED);
 	weft_list_remove(&sender->in_link);
 	sender->link = to;
 	weft_list_push_back(&to->senders, &sender->in_link);
 	for (unsigned int i = 0; i < sender->lane_count && rc == 0; i++)
-		rc = weft__tx_lane_open(to, &sender->lanes[i]);
+		rc = weft__tx_lane_move(&sender->lanes[i], to);
 	if (rc < 0)
 		weft__sender_lost(sender, rc);
 	else
@@ -278,34 +293,40 @@ int weft__sender_again(struct weft_sender *sender, bool by_driver)
 	return -WEFT_EAGAIN;
 }
 
+/* Waits for its peer again. What lacks for that may be there in a moment. */
+static void rejoin(struct weft_sender *sender)
+{
+	if (join_link(sender) == 0)
+		return;
+	weft_list_push_back(&sender->station->blocked[sender->view->channel->opts.priority], &sender->in_blocked);
+	weft__station_retry_soon(sender->station);
+}
+
 void weft__sender_unblock(struct weft_sender *sender)
 {
 	weft_list_remove(&sender->in_blocked);
+	if (!sender->link && sender->opts.wait_for_peer) {
+		rejoin(sender);
+		return;
+	}
 	sender->woken_sequence = sequence_of(sender);
 	if (sender->wants_writable && sender->status == 0)
 		weft__sender_event(sender, WEFT_SENDER_WRITABLE, 0);
 }
 
-static void run_events(struct weft_sender *sender)
+static void run_event(struct weft_sender *sender)
 {
-	unsigned int events = sender->pending_events;
-	weft_sender_event_fn *on_event = sender->opts.on_event;
-	struct weft__station *station = sender->station;
+	enum weft_sender_event event = (enum weft_sender_event)sender->events[0];
 
+	/* One at a time: its callback may close the sender. */
 	weft_list_remove(&sender->in_events);
-	/* One callback a turn: it may close the sender. The rest follows in the next. */
-	for (unsigned int event = WEFT_SENDER_READY; event <= WEFT_SENDER_FAILED; event++) {
-		if (!(events & 1u << event))
-			continue;
-		sender->pending_events &= ~(1u << event);
-		if (sender->pending_events)
-			weft_list_push_back(&station->events, &sender->in_events);
-		if (!sender->link && sender->opts.wait_for_peer && join_link(sender) < 0)
-			weft__sender_event(sender, WEFT_SENDER_LOST, sender->cause);
-		if (on_event)
-			on_event(sender, (enum weft_sender_event)event, sender->cause, sender->opts.user);
-		return;
-	}
+	memmove(&sender->events[0], &sender->events[1], --sender->event_count);
+	if (sender->event_count)
+		weft_list_push_back(&sender->station->events, &sender->in_events);
+	if (event >= WEFT_SENDER_LOST && !sender->link && sender->opts.wait_for_peer)
+		rejoin(sender);
+	if (sender->opts.on_event)
+		sender->opts.on_event(sender, event, sender->causes[event], sender->opts.user);
 }
 
 unsigned int weft__senders_run_events(struct weft__station *station, unsigned int max)
@@ -313,7 +334,7 @@ unsigned int weft__senders_run_events(struct weft__station *station, unsigned in
 	unsigned int count = 0;
 
 	while (count < max && !weft_list_empty(&station->events)) {
-		run_events(WEFT_CONTAINER_OF(station->events.next, struct weft_sender, in_events));
+		run_event(WEFT_CONTAINER_OF(station->events.next, struct weft_sender, in_events));
 		count++;
 	}
 	return count;

@@ -54,6 +54,7 @@ int weft__view_add(struct weft__station *station, struct weft_channel *channel)
 	weft_list_init(&view->senders);
 	weft_list_push_back(&station->views, &view->in_station);
 	atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
+	channel->views[station->index] = view;
 	attach_waiting(view);
 	return 0;
 }
@@ -86,6 +87,7 @@ void weft__view_drop(struct weft__view *view)
 	/* Their callbacks must come before the channel's memory goes. */
 	weft__ops_run_finished(view->station, WEFT__OPS);
 	weft_list_remove(&view->in_station);
+	view->channel->views[view->station->index] = NULL;
 	weft__channel_unref(view->channel);
 	free(view);
 }

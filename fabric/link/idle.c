@@ -8,12 +8,18 @@
  *   3. The first, if nothing has come meanwhile, says so and closes the path. Else it says that it is off.
  *
  * Both may ask at once: the one with the larger incarnation insists, the other drops its own question.
+ *
+ * An answer is a matter of a moment. Who has waited for PATIENCE_NS does not wait for ever: one that asked says that it
+ * is off and goes on; one that agreed closes the path itself, which the peer takes as it would its own closing.
+ *
+ * The last word, that a path goes and the link does not, is also said on a path that was made once too often.
  */
 #include "channel/channel_private.h"
 #include "link/link.h"
 #include "wire/meta.h"
 
 #define BOTH_CLASSES ((1 << WEFT_CLASS_COUNT) - 1)
+#define PATIENCE_NS UINT64_C(1000000000)
 #define LOOK_MIN_NS UINT64_C(1000000)
 #define LOOK_MAX_NS UINT64_C(30000000000)
 
@@ -89,6 +95,7 @@ static void stop_sending(struct weft__link *link, enum weft__idle_state state)
 {
 	link->idle = (uint8_t)state;
 	link->wake_wanted = false;
+	weft_timer_set(link->station->worker, &link->patience, weft_worker_now(link->station->worker) + PATIENCE_NS);
 	WEFT_LIST_FOR_EACH(at, &link->senders)
 		weft__sender_park(WEFT_CONTAINER_OF(at, struct weft_sender, in_link));
 }
@@ -96,6 +103,7 @@ static void stop_sending(struct weft__link *link, enum weft__idle_state state)
 static void go_on(struct weft__link *link)
 {
 	link->idle = WEFT__AWAKE;
+	weft_timer_cancel(link->station->worker, &link->patience);
 	link->active_ns = weft_worker_now(link->station->worker);
 	WEFT_LIST_FOR_EACH(at, &link->senders)
 		weft__sender_unpark(WEFT_CONTAINER_OF(at, struct weft_sender, in_link));
@@ -191,6 +199,8 @@ bool weft__idle_close_one(struct weft__station *station)
 
 static void asked(struct weft__link *link, unsigned int class_, uint32_t round)
 {
+	if (round == link->peer_off_round)
+		return; /* called off already: that came by the other class */
 	if (link->idle == WEFT__IDLE_ASKED || link->idle == WEFT__IDLE_DUE) {
 		if (link->station->node->incarnation > link->peer_incarnation)
 			return; /* it drops its own question when it gets ours */
@@ -223,6 +233,13 @@ static void agreed(struct weft__link *link, unsigned int class_, uint32_t round)
 	weft__link_busy(link);
 }
 
+static void called_off(struct weft__link *link, uint32_t round)
+{
+	link->peer_off_round = round;
+	if (link->idle == WEFT__IDLE_AGREED && round == link->peer_round)
+		go_on(link);
+}
+
 void weft__idle_receive(struct weft__link *link, const struct weft_rx_frame *frame)
 {
 	unsigned int class_ = weft__meta_lane(frame->meta);
@@ -244,12 +261,68 @@ void weft__idle_receive(struct weft__link *link, const struct weft_rx_frame *fra
 			go_on(link);
 		break;
 	case WEFT__IDLE_CLOSE:
-		if (link->idle == WEFT__IDLE_AGREED)
-			link->idle = WEFT__IDLE_CLOSING;
+		if (link->idle == WEFT__AWAKE)
+			stop_sending(link, WEFT__IDLE_CLOSING);
+		link->idle = WEFT__IDLE_CLOSING;
 		break;
 	default:
-		if (link->idle == WEFT__IDLE_AGREED)
-			go_on(link);
+		called_off(link, round);
+	}
+}
+
+/* ---- closing ---- */
+
+/* Whether somebody waits for an outcome of what was sent. */
+static bool outcomes_due(const struct weft__link *link)
+{
+	for (unsigned int i = 0; i < WEFT__LINK_LANES; i++) {
+		const struct weft__tx_lane *lane = link->tx_lanes[i];
+
+		if (lane && (lane->staged_count || !weft_list_empty(&lane->unacked) || lane->sender->requests_out))
+			return true;
+	}
+	return false;
+}
+
+bool weft__idle_may_rest(const struct weft__link *link)
+{
+	return !link->kept && weft_list_empty(&link->replies) && calls_quiet(link) && !outcomes_due(link);
+}
+
+bool weft__idle_is_wanted(const struct weft__link *link)
+{
+	WEFT_LIST_FOR_EACH(at, (struct weft_list *)(uintptr_t)&link->senders) {
+		const struct weft_sender *sender = WEFT_CONTAINER_OF(at, struct weft_sender, in_link);
+
+		if (!sender->parked || sender->wants_writable)
+			return true;
+	}
+	return link->wake_wanted || link->latest_count;
+}
+
+bool weft__idle_say_close(struct weft_path *path, uint32_t round)
+{
+	struct weft_tx_frame frame = {.meta = weft__meta(WEFT__IDLE_CLOSE, 0, WEFT_CLASS_EXPRESS, round)};
+
+	return path->port->tx(path, WEFT_CLASS_EXPRESS, &frame, 1, 0, NULL) == 1;
+}
+
+void weft__idle_overdue(struct weft_timer *timer, void *user)
+{
+	struct weft__link *link = user;
+
+	(void)timer;
+	if (link->state != WEFT__LINK_UP || link->idle == WEFT__AWAKE)
+		return;
+	if (link->idle == WEFT__IDLE_ASKED || link->idle == WEFT__IDLE_DUE) {
+		go_on(link);
+		tell(link, WEFT__IDLE_OFF, 1u << WEFT_CLASS_EXPRESS, link->idle_round);
+	} else if (!weft__idle_may_rest(link)) {
+		weft__link_violation(link, "it wanted to close an idle link, and then sent what is still in use");
+	} else {
+		/* No room for the word: then the peer learns only that the path was closed. */
+		(void)weft__idle_say_close(link->path, link->peer_round);
+		weft__link_rest(link);
 	}
 }
 
@@ -264,7 +337,7 @@ bool weft__idle_flush(struct weft__link *link)
 {
 	if (link->idle == WEFT__IDLE_DUE) {
 		if (!link->wake_wanted && is_quiet(link) && activity_of(link) == link->activity) {
-			if (!tell_in(link, WEFT__IDLE_CLOSE, WEFT_CLASS_EXPRESS, link->idle_round))
+			if (!weft__idle_say_close(link->path, link->idle_round))
 				return false;
 			weft__link_rest(link);
 			return true;

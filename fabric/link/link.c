@@ -29,6 +29,7 @@ static struct weft__link *link_new(struct weft__station *station)
 	link->station = station;
 	link->retry_ns = RETRY_FIRST_NS;
 	weft_timer_init(&link->retry, retry_now, link);
+	weft_timer_init(&link->patience, weft__idle_overdue, link);
 	weft_list_init(&link->in_busy);
 	weft_list_init(&link->senders);
 	weft_list_init(&link->tx_dirty);
@@ -44,6 +45,7 @@ static void link_free(struct weft__link *link)
 {
 	connect_over(link);
 	weft_timer_cancel(link->station->worker, &link->retry);
+	weft_timer_cancel(link->station->worker, &link->patience);
 	weft_list_remove(&link->in_station);
 	weft_list_remove(&link->in_busy);
 	free(link);
@@ -83,7 +85,7 @@ static void runner_connect(struct weft_worker *runner, const struct weft_message
 	struct weft__link *link = message->with.pointers[0];
 	struct weft__station *station = link->station;
 	struct weft_node *node = station->node;
-	struct weft__hello hello = {.spread = (uint32_t)message->with.numbers[1]};
+	struct weft__hello hello = {.spread = (uint32_t)message->with.numbers[1], .role = (uint8_t)node->opts.role};
 	struct weft_hello bytes;
 	int rc;
 
@@ -134,6 +136,13 @@ static void retry_now(struct weft_timer *timer, void *user)
 	else
 		weft_timer_set(link->station->worker, &link->retry,
 			       weft_worker_now(link->station->worker) + link->retry_ns);
+}
+
+/* The outcome of its connect is there. */
+static void connect_came(struct weft__link *link)
+{
+	link->connect_out = false;
+	link->station->reap_due |= link->state == WEFT__LINK_DOWN;
 }
 
 static bool link_serves(const struct weft__link *link, const char *peer)
@@ -234,6 +243,7 @@ static void link_merge(struct weft__link *from, struct weft__link *to)
 	WEFT_LIST_FOR_EACH(at, &from->senders)
 		weft__sender_move(WEFT_CONTAINER_OF(at, struct weft_sender, in_link), to);
 	weft__link_end(from, -WEFT_ECLOSED);
+	weft__link_wake(to); /* which may be about to rest */
 }
 
 /* The peer is another incarnation than the one that these senders knew before their link was idle. */
@@ -260,7 +270,7 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 	struct weft__hello hello;
 
 	if (link)
-		link->connect_out = false;
+		connect_came(link);
 	if (link && link->state == WEFT__LINK_DOWN) {
 		connect_over(link);
 		station->node->driver->disconnect(path);
@@ -273,9 +283,10 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 		station->node->driver->disconnect(path);
 		return;
 	}
-	/* The peer's connection was accepted before ours was begun: that one stays. */
+	/* The peer's connection was accepted before ours was begun: that one stays. The peer may have taken ours meanwhile. */
 	if (link && station->node->incarnation > path->peer.incarnation && (other = link_up(station, link->peer))) {
 		link_merge(link, other);
+		(void)weft__idle_say_close(path, 0);
 		station->node->driver->disconnect(path);
 		return;
 	}
@@ -287,6 +298,7 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 		}
 	}
 	link->path = path;
+	link->peer_role = hello.role;
 	path->user = link;
 	link->state = WEFT__LINK_UP;
 	link->retry_ns = RETRY_FIRST_NS;
@@ -327,7 +339,7 @@ void weft__link_connect_failed(void *port_user, void *request, int error, const 
 	struct weft__station *station = link->station;
 
 	(void)port_user;
-	link->connect_out = false;
+	connect_came(link);
 	connect_over(link);
 	weft_log(WEFT_LOG_DEBUG, "link", "peer %s error %s why %s", link->peer, weft_error_name(error), why);
 	/* The peer is connecting to us, and that connection stays. It is here, or comes; should it fail, we try again. */
@@ -371,7 +383,7 @@ void weft__link_path_down(void *port_user, struct weft_path *path, enum weft_dow
 		station->node->driver->disconnect(path);
 		return;
 	}
-	if (reason == WEFT_DOWN_CLOSED && link->idle == WEFT__IDLE_CLOSING) {
+	if (reason == WEFT_DOWN_CLOSED && link->idle == WEFT__IDLE_CLOSING && weft__idle_may_rest(link)) {
 		weft__link_rest(link);
 		return;
 	}
@@ -413,7 +425,7 @@ void weft__link_end(struct weft__link *link, int cause)
 	link->closing = true;
 	if (!link->connect_out)
 		connect_over(link);
-	station->dead_links++;
+	station->reap_due = true;
 	drop_rx_lanes(link, cause);
 	weft__replies_drop(link);
 	while (!weft_list_empty(&link->senders))
@@ -424,13 +436,14 @@ void weft__link_rest(struct weft__link *link)
 {
 	struct weft__station *station = link->station;
 	struct weft__link *other;
-	bool wake = link->wake_wanted;
+	bool wake = weft__idle_is_wanted(link);
 
 	drop_rx_lanes(link, -WEFT_ECLOSED); /* nobody watches them, or the link would have stayed */
 	connect_over(link);
 	station->node->driver->disconnect(link->path);
 	link->path = NULL;
 	link->idle = WEFT__AWAKE;
+	weft_timer_cancel(station->worker, &link->patience);
 	link->wake_wanted = false;
 	link->idle_classes = 0;
 	memset(link->close_lanes, 0, sizeof link->close_lanes);
@@ -472,7 +485,6 @@ bool weft__link_reap(struct weft__link *link)
 		return false;
 	if (link->path)
 		link->station->node->driver->disconnect(link->path);
-	link->station->dead_links--;
 	link_free(link);
 	return true;
 }

@@ -106,7 +106,7 @@ enum weft__idle_state {
 	WEFT__AWAKE,
 	WEFT__IDLE_ASKED,  /* we asked */
 	WEFT__IDLE_AGREED, /* the peer asked, and may close the path */
-	WEFT__IDLE_CLOSING, /* it does */
+	WEFT__IDLE_CLOSING, /* it said that it does */
 	WEFT__IDLE_DUE,    /* the peer agreed: we close the path with this turn */
 };
 
@@ -121,6 +121,7 @@ struct weft__link {
 	char peer_node[WEFT_NAME_MAX + 1];
 	char peer_worker[WEFT_NAME_MAX + 1];
 	uint64_t peer_incarnation;
+	uint8_t peer_role;
 	uint32_t kept;          /* received loans of it that the application keeps */
 	uint64_t kept_bytes;
 	uint64_t retry_ns;
@@ -133,7 +134,9 @@ struct weft__link {
 	uint8_t idle_tell;       /* what to say, in the classes whose bits are set */
 	uint8_t idle_classes;
 	bool wake_wanted;        /* something wants to send */
-	uint32_t idle_round, idle_tell_round, peer_round;
+	uint32_t idle_round, idle_tell_round;
+	uint32_t peer_round, peer_off_round; /* of the peer's last question, and of the last that it called off */
+	struct weft_timer patience; /* while the other side has a word to say */
 	uint64_t activity, active_ns; /* a sum that traffic changes; and when it last had */
 	struct weft_list in_station, in_busy;
 	unsigned int latest_count; /* lanes with such a message */
@@ -174,6 +177,8 @@ int weft__tx_lane_open(struct weft__link *link, struct weft__tx_lane *lane);
 void weft__tx_lane_renew(struct weft__tx_lane *lane);
 /* Takes the number back; what is pending on the lane ends with status. */
 void weft__tx_lane_close(struct weft__tx_lane *lane, int status);
+/* From a link that was never up, or is at rest, to one that is up, with the latest message that waits. -WEFT_ENOSPC. */
+int weft__tx_lane_move(struct weft__tx_lane *lane, struct weft__link *to);
 /* What the peer says of our lanes. */
 void weft__tx_credit(struct weft__link *link, const struct weft_rx_frame *frame);
 void weft__tx_waiting(struct weft__link *link, const struct weft_rx_frame *frame);
@@ -200,6 +205,14 @@ void weft__idle_watch(struct weft__link *link);
 bool weft__idle_close_one(struct weft__station *station);
 /* What the peer says about it. */
 void weft__idle_receive(struct weft__link *link, const struct weft_rx_frame *frame);
+/* Tells that the path goes now, and that this is no farewell; false when there was no room. */
+bool weft__idle_say_close(struct weft_path *path, uint32_t round);
+/* Whether nothing of the peer's is in use here and no outcome is due, so that the path may go without its end. */
+bool weft__idle_may_rest(const struct weft__link *link);
+/* Whether a sender needs the link: it has met back-pressure, or has not been ready yet. */
+bool weft__idle_is_wanted(const struct weft__link *link);
+/* The other side has kept us waiting for too long. */
+void weft__idle_overdue(struct weft_timer *timer, void *user);
 /* Tells what is to be told, and closes what is due; false when there was no room. */
 bool weft__idle_flush(struct weft__link *link);
 

@@ -114,23 +114,38 @@ static bool send_whole(struct weft_op *op)
 	return true;
 }
 
-enum progress { STUCK, WENT_ON, SENT };
+enum progress { STUCK, WENT_ON, ENDED };
+
+/* The buffer that all of it is copied to: 0, -WEFT_EAGAIN, -WEFT_ENOMEM. */
+static int get_buffer(struct weft_op *op)
+{
+	size_t len_bytes = op->as.staged.len_bytes ? op->as.staged.len_bytes : 1;
+	int rc;
+
+	if (op->as.staged.buf)
+		return 0;
+	rc = weft_pool_get(op->station->pool, len_bytes, &op->as.staged.buf);
+	if (rc < 0)
+		op->as.staged.buf = NULL;
+	return rc == -WEFT_EAGAIN ? weft__station_grow(op->station, len_bytes) : rc;
+}
 
 /* Works on the oldest operation of its lane, at most *max_bytes, which it lowers. */
 static enum progress step(struct weft_op *op, size_t *max_bytes)
 {
-	if (!op->as.staged.buf &&
-	    weft_pool_get(op->station->pool, op->as.staged.len_bytes ? op->as.staged.len_bytes : 1,
-			  &op->as.staged.buf) < 0) {
-		op->as.staged.buf = NULL;
-		weft__station_grow(op->station);
+	int rc = get_buffer(op);
+
+	if (rc == -WEFT_EAGAIN)
 		return STUCK;
+	if (rc < 0) {
+		weft__op_finish(op, rc);
+		return ENDED;
 	}
 	while (op->as.staged.iov_at < op->as.staged.iov_count && *max_bytes)
 		*max_bytes -= copy_piece(op, *max_bytes);
 	if (op->as.staged.iov_at < op->as.staged.iov_count)
 		return WENT_ON;
-	return send_whole(op) ? SENT : STUCK;
+	return send_whole(op) ? ENDED : STUCK;
 }
 
 /* A lane's turn: it copies what its deficit allows. False when it could do nothing at all. */
@@ -142,11 +157,12 @@ static bool serve_lane(struct weft__tx_lane *lane, size_t *budget_bytes)
 	while (!weft_list_empty(&lane->staged)) {
 		enum progress progress = step(WEFT_CONTAINER_OF(lane->staged.next, struct weft_op, link), &left);
 
-		any |= progress == SENT;
-		if (progress != SENT || !left)
+		any |= progress == ENDED;
+		if (progress != ENDED || !left)
 			break;
 	}
-	lane->deficit_bytes -= (uint32_t)(may - left);
+	if (lane->staged_count) /* else its turn is over, and nothing is left of it */
+		lane->deficit_bytes -= (uint32_t)(may - left);
 	*budget_bytes -= may - left;
 	return any || left < may;
 }

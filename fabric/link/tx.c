@@ -64,6 +64,24 @@ void weft__tx_lane_close(struct weft__tx_lane *lane, int status)
 	lane->link = NULL;
 }
 
+int weft__tx_lane_move(struct weft__tx_lane *lane, struct weft__link *to)
+{
+	struct weft__latest latest = lane->latest;
+	int rc;
+
+	if (latest.buf)
+		lane->link->latest_count--;
+	lane->latest.buf = NULL;
+	weft__tx_lane_close(lane, -WEFT_ECLOSED);
+	rc = weft__tx_lane_open(to, lane);
+	lane->latest = latest;
+	if (rc < 0)
+		weft__latest_drop(lane, rc);
+	else if (latest.buf)
+		to->latest_count++;
+	return rc;
+}
+
 /* The lane that a control frame speaks of; NULL if it is an earlier holder of that number, or nonsense. */
 static struct weft__tx_lane *lane_of(struct weft__link *link, const struct weft_rx_frame *frame)
 {

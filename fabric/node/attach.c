@@ -45,7 +45,7 @@ static int add_view(struct weft__station *station, struct weft_channel *channel)
 
 	if (rc < 0)
 		return rc;
-	view = weft__view_find(station, channel->name);
+	view = weft__view_of(station, channel);
 	view->handler = channel->handler;
 	view->handler_user = channel->handler_user;
 	view->place = channel->place;
@@ -63,13 +63,14 @@ static int enlist(struct weft_node *node, struct weft__station *station)
 
 	pthread_mutex_lock(&node->lock);
 	for (unsigned int i = node->base_count; i < WEFT__STATIONS_MAX; i++) {
-		if (!node->stations[i])
+		if (!node->stations[i] && !(node->leaving & UINT64_C(1) << i))
 			slot = i < slot ? i : slot;
-		else if (strcmp(node->stations[i]->name, station->name) == 0)
+		else if (node->stations[i] && strcmp(node->stations[i]->name, station->name) == 0)
 			rc = weft_set_error(WEFT_EADDRINUSE, "a thread is attached as \"%s\" already", station->name);
 	}
 	if (rc == 0 && slot == WEFT__STATIONS_MAX)
 		rc = weft_set_error(WEFT_ENOSPC, "a node has at most %d workers", WEFT__STATIONS_MAX);
+	station->index = slot;
 	WEFT_LIST_FOR_EACH(at, &node->channels)
 		if (rc == 0)
 			rc = add_view(station, WEFT_CONTAINER_OF(at, struct weft_channel, in_node));
@@ -106,6 +107,7 @@ int weft_attach(struct weft_node *node, const char *name, struct weft_worker **o
 void weft_detach(struct weft_node *node, struct weft_worker **worker)
 {
 	struct attach attach = {.node = node};
+	uint64_t leaving = 0;
 
 	if (!*worker)
 		return;
@@ -115,8 +117,14 @@ void weft_detach(struct weft_node *node, struct weft_worker **worker)
 		return;
 	pthread_mutex_lock(&node->lock);
 	for (unsigned int i = node->base_count; i < WEFT__STATIONS_MAX; i++)
-		if (node->stations[i] == attach.station)
+		if (node->stations[i] == attach.station) {
 			node->stations[i] = NULL;
+			leaving = UINT64_C(1) << i;
+		}
+	node->leaving |= leaving; /* until channels know it no more */
 	pthread_mutex_unlock(&node->lock);
 	weft__runner_call(node, close_station, &attach);
+	pthread_mutex_lock(&node->lock);
+	node->leaving &= ~leaving;
+	pthread_mutex_unlock(&node->lock);
 }

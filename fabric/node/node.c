@@ -101,6 +101,7 @@ static int accept_path(void *device_user, const struct weft_peer_identity *peer,
 		rc = -WEFT_ENOSPC;
 		make_room(station, name);
 	} else {
+		answer.role = (uint8_t)node->opts.role;
 		strcpy(answer.node, node->name);
 		strcpy(answer.worker, station->name);
 		weft__hello_encode(&answer, mine);
@@ -172,8 +173,11 @@ static int open_stations(struct weft_node *node)
 	opts.idle = node->opts.idle;
 	node->own_count = node->opts.worker_count;
 	node->base_count = node->own_count ? node->own_count : 1;
-	for (unsigned int i = 0; rc == 0 && i < node->base_count; i++)
+	for (unsigned int i = 0; rc == 0 && i < node->base_count; i++) {
 		rc = weft__station_open(node, "", node->threads[i].numa, &opts, &node->stations[i]);
+		if (rc == 0)
+			node->stations[i]->index = i;
+	}
 	return rc;
 }
 

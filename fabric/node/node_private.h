@@ -25,11 +25,16 @@ struct weft__station {
 	struct weft_port *port;
 	struct weft_poller poller;
 	char name[WEFT_NAME_MAX + 1]; /* "" for the node's own workers */
+	unsigned int index;           /* its place among the node's stations */
 	bool attached;                /* by weft_attach */
 	_Atomic bool owned;           /* its own thread has taken the worker */
 	bool grow_asked;
 	bool views_due;              /* a handler was set while messages waited for one, or there is news of peers */
 	size_t next_grow_bytes;
+	size_t largest_bytes;        /* what the largest of its segments holds */
+	size_t refused_bytes;        /* a segment for so much is beyond the node's limit; SIZE_MAX: none was yet */
+	uint32_t recent_segments[4]; /* the last that it adopted; 0: none */
+	unsigned int segment_count;
 	int numa;                    /* where its memory is wanted; -1: anywhere */
 
 	struct weft_list links;
@@ -44,7 +49,7 @@ struct weft__station {
 	struct weft_list open_calls; /* requests to be answered later */
 	uint32_t request_generation; /* of the last request: no two in a station's life are alike */
 	unsigned int calm_turns;     /* since something came in, up to a limit */
-	unsigned int dead_links;     /* links to be freed once nothing refers to them */
+	bool reap_due;               /* of some dead link nothing may be in use any more */
 	unsigned int cookies_out;    /* loans out that somebody waits for */
 	struct weft_timer unblock;
 	uint64_t unblock_ns;
@@ -83,6 +88,7 @@ struct weft_node {
 
 	pthread_mutex_t lock; /* stations and channels: cold calls from any thread */
 	struct weft__station *stations[WEFT__STATIONS_MAX];
+	uint64_t leaving;     /* bits of places whose worker is being detached */
 	struct weft__thread threads[WEFT__STATIONS_MAX];
 	unsigned int own_count;      /* the node's own workers */
 	unsigned int base_count;     /* stations that are not attached, first in the array: own_count, or 1 */
@@ -108,8 +114,13 @@ struct weft__station *weft__station_of(struct weft_worker *worker);
 /* Runs fn(station, argument) on each station's thread, or at once where nobody else polls it. */
 typedef void weft__station_fn(struct weft__station *station, void *argument);
 int weft__station_call(struct weft__station *station, weft__station_fn *fn, void *argument);
-/* Memory of len_bytes was lacking: asks the runner for more. */
-void weft__station_grow(struct weft__station *station);
+/*
+ * The pool had no buffer of len_bytes: asks the runner for more memory. -WEFT_EAGAIN, or -WEFT_ENOMEM when there can never
+ * be one: the node's limit does not allow for it, and no segment that there is could hold it.
+ */
+int weft__station_grow(struct weft__station *station, size_t len_bytes);
+/* Begins to share the memory that loans come from, so that the first does not wait for it. */
+void weft__station_share(struct weft__station *station, struct weft_path *path);
 /* Senders that the driver refused are tried again soon. */
 void weft__station_retry_soon(struct weft__station *station);
 

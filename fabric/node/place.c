@@ -114,6 +114,8 @@ int weft__node_open_memory(struct weft_node *node)
 	weft_arena_opts_init(&opts, sizeof opts);
 	opts.incarnation = node->incarnation;
 	opts.max_bytes = node->opts.memory_max_bytes;
+	if (opts.data_segment_bytes > opts.max_bytes) /* the fabric says how much it wants each time */
+		opts.data_segment_bytes = opts.max_bytes & ~(((size_t)2 << 20) - 1);
 	opts.pages = node->opts.pages;
 	opts.numa_node = node->threads[0].numa;
 	return weft_arena_open(&opts, &node->arena);

@@ -18,6 +18,8 @@
 #define LIVELY_BUDGET_BYTES ((size_t)8 * 1024)
 #define CALM_TURNS 256
 #define FIRST_MEMORY_BYTES ((size_t)1 << 20)
+#define SEGMENT_HEAD_BYTES ((size_t)1 << 20) /* before its payload */
+#define RECENT_SEGMENTS (sizeof((struct weft__station *)0)->recent_segments / sizeof(uint32_t))
 
 struct weft__station *weft__station_of(struct weft_worker *worker)
 {
@@ -40,25 +42,39 @@ static void reap_lent(struct weft__station *station)
 
 static void reap_links(struct weft__station *station)
 {
+	station->reap_due = false;
 	WEFT_LIST_FOR_EACH(at, &station->links)
 		weft__link_reap(WEFT_CONTAINER_OF(at, struct weft__link, in_station));
 }
 
+static unsigned int run_view(struct weft__station *station, struct weft__view *view)
+{
+	unsigned int count = weft__view_run_unexpected(view, CALLBACKS_A_TURN);
+
+	station->views_due |= view->handler && !weft_list_empty(&view->unexpected);
+	/* A peer's end comes after its messages. */
+	if (!view->handler || weft_list_empty(&view->unexpected))
+		count += weft__notes_run(view, CALLBACKS_A_TURN);
+	station->views_due |= !weft_list_empty(&view->notes);
+	return count;
+}
+
+/* Callbacks may close any channel but their own, and open others: so the walk keeps no place in the list. */
 static unsigned int run_views(struct weft__station *station)
 {
+	struct weft_list seen;
 	unsigned int count = 0;
 
+	weft_list_init(&seen);
 	station->views_due = false;
-	WEFT_LIST_FOR_EACH(at, &station->views) {
-		struct weft__view *view = WEFT_CONTAINER_OF(at, struct weft__view, in_station);
+	while (!weft_list_empty(&station->views)) {
+		struct weft_list *first = weft_list_pop_front(&station->views);
 
-		count += weft__view_run_unexpected(view, CALLBACKS_A_TURN);
-		station->views_due |= view->handler && !weft_list_empty(&view->unexpected);
-		/* A peer's end comes after its messages. */
-		if (!view->handler || weft_list_empty(&view->unexpected))
-			count += weft__notes_run(view, CALLBACKS_A_TURN);
-		station->views_due |= !weft_list_empty(&view->notes);
+		weft_list_push_back(&seen, first);
+		count += run_view(station, WEFT_CONTAINER_OF(first, struct weft__view, in_station));
 	}
+	while (!weft_list_empty(&seen))
+		weft_list_push_back(&station->views, weft_list_pop_front(&seen));
 	return count;
 }
 
@@ -75,7 +91,7 @@ static __attribute__((noinline)) unsigned int poll_seldom(struct weft__station *
 		count += weft__senders_run_events(station, CALLBACKS_A_TURN);
 	if (station->views_due)
 		count += run_views(station);
-	if (station->dead_links)
+	if (station->reap_due)
 		reap_links(station);
 	return count;
 }
@@ -116,7 +132,7 @@ static unsigned int station_poll(void *user)
 		if (link && link->state == WEFT__LINK_UP)
 			weft__link_receive(link, frame);
 	}
-	if (__builtin_expect(station->cookies_out | station->dead_links | station->views_due |
+	if (__builtin_expect(station->cookies_out | station->reap_due | station->views_due |
 				     !weft_list_empty(&station->finished) | !weft_list_empty(&station->events),
 			     0))
 		count += poll_seldom(station);
@@ -150,17 +166,19 @@ static void station_disarm(void *user)
 static void unblock(struct weft_timer *timer, void *user)
 {
 	struct weft__station *station = user;
+	struct weft_list due;
 	bool any = false;
 
 	(void)timer;
+	weft_list_init(&due);
 	station->unblock_ns = station->unblock_ns * 2 < UNBLOCK_MAX_NS ? station->unblock_ns * 2 : UNBLOCK_MAX_NS;
 	for (unsigned int priority = 0; priority < WEFT_PRIORITY_COUNT; priority++)
-		while (!weft_list_empty(&station->blocked[priority])) {
-			struct weft_list *first = station->blocked[priority].next;
-
-			weft__sender_unblock(WEFT_CONTAINER_OF(first, struct weft_sender, in_blocked));
-			any = true;
-		}
+		while (!weft_list_empty(&station->blocked[priority]))
+			weft_list_push_back(&due, weft_list_pop_front(&station->blocked[priority]));
+	while (!weft_list_empty(&due)) {
+		weft__sender_unblock(WEFT_CONTAINER_OF(due.next, struct weft_sender, in_blocked));
+		any = true;
+	}
 	if (!any)
 		station->unblock_ns = UNBLOCK_FIRST_NS;
 }
@@ -174,48 +192,83 @@ void weft__station_retry_soon(struct weft__station *station)
 
 /* ---- memory: the runner makes it, the worker adopts it ---- */
 
-static void adopt(struct weft_worker *worker, const struct weft_message *message)
+static int adopt(struct weft__station *station, const struct weft_segment *segment)
+{
+	size_t len_bytes = segment->len_bytes - SEGMENT_HEAD_BYTES;
+	int rc = weft_pool_adopt(station->pool, segment);
+
+	if (rc < 0)
+		return rc;
+	station->largest_bytes = len_bytes > station->largest_bytes ? len_bytes : station->largest_bytes;
+	station->recent_segments[station->segment_count++ % RECENT_SEGMENTS] = segment->segment_id;
+	return 0;
+}
+
+void weft__station_share(struct weft__station *station, struct weft_path *path)
+{
+	for (unsigned int i = 0; i < RECENT_SEGMENTS; i++)
+		if (station->recent_segments[i])
+			station->node->driver->share(path, station->recent_segments[i]);
+}
+
+static void grown(struct weft_worker *worker, const struct weft_message *message)
 {
 	struct weft__station *station = weft__station_of(worker);
 	const struct weft_segment *segment = message->with.pointers[0];
+	size_t refused_bytes = message->with.numbers[1];
 
 	station->grow_asked = false;
-	if (segment && weft_pool_adopt(station->pool, segment) < 0)
+	if (segment && adopt(station, segment) < 0)
 		weft__node_degrade(station->node, 0, "memory is there but cannot be used: %s", weft_last_error());
+	if (refused_bytes && refused_bytes < station->refused_bytes)
+		station->refused_bytes = refused_bytes;
 	station->unblock_ns = UNBLOCK_FIRST_NS;
 }
 
 static void runner_grow(struct weft_worker *runner, const struct weft_message *message)
 {
 	struct weft__station *station = message->with.pointers[0];
-	struct weft_message answer = {.run = adopt};
+	struct weft_message answer = {.run = grown};
 	const struct weft_segment *segment = NULL;
-	size_t len_bytes = message->with.numbers[1];
+	size_t best_bytes = message->with.numbers[1], least_bytes = message->with.numbers[2];
+	int rc = weft__station_memory(station, best_bytes, &segment);
 
 	(void)runner;
-	if (weft__station_memory(station, len_bytes, &segment) == 0)
+	if (rc == -WEFT_EQUOTA && least_bytes < best_bytes)
+		rc = weft__station_memory(station, least_bytes, &segment);
+	if (rc == 0)
 		answer.with.pointers[0] = (void *)(uintptr_t)segment;
+	else if (rc == -WEFT_EQUOTA)
+		answer.with.numbers[1] = least_bytes; /* for good: nothing is ever taken from the limit */
 	while (weft_worker_post(station->worker, &answer) < 0)
 		sched_yield(); /* its mailbox is full for a moment; only the runner waits */
 }
 
-void weft__station_grow(struct weft__station *station)
+int weft__station_grow(struct weft__station *station, size_t len_bytes)
 {
 	struct weft_message message = {.run = runner_grow};
 	size_t wanted;
 
+	if (len_bytes > station->largest_bytes && len_bytes >= station->refused_bytes)
+		return weft_set_error(WEFT_ENOMEM, "no memory for a message of %zu bytes: memory_max_bytes %zu of node \"%s\" "
+				      "does not allow for it beside what is there already", len_bytes,
+				      station->node->opts.memory_max_bytes, station->node->name);
 	if (station->grow_asked)
-		return;
+		return -WEFT_EAGAIN;
 	wanted = weft_pool_wants(station->pool);
+	if (wanted >= station->refused_bytes)
+		return -WEFT_EAGAIN; /* it has to wait for what is out */
+	message.with.pointers[0] = station;
+	message.with.numbers[2] = wanted;
 	/* Doubling: a small program stays small, a busy one soon has whole segments. */
 	if (wanted < station->next_grow_bytes)
 		wanted = station->next_grow_bytes;
 	if (station->next_grow_bytes < (size_t)32 << 20)
 		station->next_grow_bytes *= 2;
-	message.with.pointers[0] = station;
 	message.with.numbers[1] = wanted;
 	if (weft_worker_post(station->node->runner, &message) == 0)
 		station->grow_asked = true;
+	return -WEFT_EAGAIN;
 }
 
 /* ---- calls from other threads ---- */
@@ -295,7 +348,7 @@ static int open_pool(struct weft__station *station)
 	if (rc == 0)
 		rc = weft__station_memory(station, FIRST_MEMORY_BYTES, &segment);
 	if (rc == 0)
-		rc = weft_pool_adopt(station->pool, segment);
+		rc = adopt(station, segment);
 	station->next_grow_bytes = FIRST_MEMORY_BYTES * 4;
 	return rc;
 }
@@ -325,6 +378,7 @@ int weft__station_open(struct weft_node *node, const char *name, int numa, const
 	station->numa = numa;
 	strcpy(station->name, name);
 	station->unblock_ns = UNBLOCK_FIRST_NS;
+	station->refused_bytes = SIZE_MAX;
 	init_lists(station);
 	weft_timer_init(&station->unblock, unblock, station);
 	weft_timer_init(&station->sweep, weft__requests_sweep, station);

@@ -99,7 +99,7 @@ bool weft__name_valid(const char *text)
 	return len_bytes >= 1 && len_bytes <= WEFT_NAME_MAX && text[0] != '.' && strspn(text, allowed) == len_bytes;
 }
 
-_Static_assert(8 + 3 * (WEFT_NAME_MAX + 1) <= WEFT_HELLO_MAX, "a hello fits");
+_Static_assert(9 + 3 * (WEFT_NAME_MAX + 1) <= WEFT_HELLO_MAX, "a hello fits");
 
 void weft__hello_encode(const struct weft__hello *hello, struct weft_hello *out)
 {
@@ -107,6 +107,7 @@ void weft__hello_encode(const struct weft__hello *hello, struct weft_hello *out)
 
 	at = put_u32(at, WEFT__PROTOCOL_VERSION);
 	at = put_u32(at, hello->spread);
+	*at++ = hello->role;
 	at = put_name(at, hello->node);
 	at = put_name(at, hello->worker);
 	at = put_name(at, hello->target);
@@ -124,10 +125,11 @@ int weft__hello_decode(const struct weft_hello *bytes, struct weft__hello *out)
 		return weft_set_error(WEFT_EVERSION, "the peer speaks protocol version %u, this is version %u",
 				      version, WEFT__PROTOCOL_VERSION);
 	hello.spread = read_u32(&reader);
+	hello.role = read_u8(&reader);
 	read_name(&reader, hello.node, false);
 	read_name(&reader, hello.worker, true);
 	read_name(&reader, hello.target, true);
-	if (!reader.ok || reader.at != reader.end)
+	if (!reader.ok || reader.at != reader.end || !hello.role || hello.role > (WEFT_NODE_LEAF | WEFT_NODE_MEMBER))
 		return weft_set_error(WEFT_EPROTO, "malformed hello of %u bytes", bytes->len_bytes);
 	*out = hello;
 	return 0;

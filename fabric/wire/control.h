@@ -19,6 +19,7 @@ struct weft__hello {
 	char worker[WEFT_NAME_MAX + 1]; /* which of our workers speaks; "" the node's own */
 	char target[WEFT_NAME_MAX + 1]; /* which of yours we want; "" any */
 	uint32_t spread;                /* picks one of "any" */
+	uint8_t role;                   /* enum weft_node_role: one bit or both */
 };
 
 struct weft__lane_terms {

@@ -79,6 +79,15 @@ void pair_open_limited(struct pair *pair, unsigned int links_max, unsigned int c
 	open_with(pair, NULL, &node_opts);
 }
 
+void pair_open_memory(struct pair *pair, const struct weft_channel_opts *opts, size_t memory_max_bytes)
+{
+	struct weft_node_opts node_opts;
+
+	weft_node_opts_init(&node_opts, sizeof node_opts);
+	node_opts.memory_max_bytes = memory_max_bytes;
+	open_with(pair, opts, &node_opts);
+}
+
 static void on_event(struct weft_sender *sender, enum weft_sender_event event, int cause, void *user)
 {
 	struct pair *pair = user;

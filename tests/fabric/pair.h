@@ -25,6 +25,8 @@ void pair_open_limited(struct pair *pair, unsigned int links_max, unsigned int c
 /* The same over fault+shm, with faults on either side (NULL: none). */
 void pair_open_faults(struct pair *pair, const struct weft_channel_opts *opts, const char *near_faults,
 		      const char *far_faults);
+/* The same with nodes that may have so much memory. */
+void pair_open_memory(struct pair *pair, const struct weft_channel_opts *opts, size_t memory_max_bytes);
 /* Opens the sender and waits until it is ready; far must have somewhere to deliver to. */
 void pair_connect(struct pair *pair);
 void pair_close(struct pair *pair);

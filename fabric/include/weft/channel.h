@@ -39,7 +39,9 @@ struct weft_channel_opts {
 	enum weft_delivery delivery;
 	enum weft_priority priority;
 	unsigned int lanes;        /* 1 to 8; a message goes to lane (partition key modulo lanes). Default 1: all in order */
-	size_t max_message_bytes;  /* default 1 MiB; longer ones are refused by -WEFT_EMSGSIZE. Up to 1 GiB */
+	size_t max_message_bytes;  /* default 1 MiB; longer ones are refused by -WEFT_EMSGSIZE. Up to 1 GiB; a message is
+				    * one buffer of the sender's memory, so that memory_max_bytes of its node must allow
+				    * for it, or it is refused by -WEFT_ENOMEM */
 	unsigned int window_messages; /* what a lane may have unconsumed at the receiver; default 1024 */
 	size_t window_bytes;       /* default 4 MiB; a single message may exceed it when the lane is empty */
 	unsigned int request_window; /* requests in flight on one sender; default 1024, a power of two */

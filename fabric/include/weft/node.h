@@ -51,14 +51,16 @@ enum weft_require {
 struct weft_node_opts {
 	size_t size;
 	const char *name;         /* [A-Za-z0-9._-], at most 64; default PROGRAM-PID. Copied */
-	unsigned int role;        /* weft_node_role bits; default both */
+	unsigned int role;        /* weft_node_role bits; default both, a process on its own. Peers are told (weft_peer); on
+				   * one machine nodes reach each other whatever they are */
 	unsigned int worker_count; /* own workers; 0: the application polls weft_node_worker(node, 0). Default 1 */
 	const char *cores;        /* "2-3,8" or "package:1.core:0-3"; default: the core plan within the inherited mask */
 	enum weft_idle idle;      /* of the workers; default adaptive */
 	const char *runtime_dir;  /* directory for the rendezvous socket; default $WEFT_RUNTIME_DIR, else an abstract
 				   * socket, which leaves nothing behind and reaches as far as the network namespace */
 	enum weft_pages pages;
-	size_t memory_max_bytes;  /* shareable memory altogether; default 1 GiB */
+	size_t memory_max_bytes;  /* shareable memory altogether; default 1 GiB, at least 8 MiB. A peer may hold a quarter of
+				   * it on loan, or one message of any size */
 	uint64_t link_idle_ns;    /* a link without traffic for this long, and without anything pending on it, is closed;
 				   * the next send opens it again. 0: never. Default 5 minutes */
 	unsigned int links_max;   /* open links of one worker, default 256; beyond it the least used idle one is closed */
@@ -85,8 +87,10 @@ WEFT_API void weft_node_opts_init(struct weft_node_opts *opts, size_t size);
 WEFT_API int weft_node_open(const struct weft_node_opts *opts, struct weft_node **out);
 /*
  * Leaves in good order: what was accepted is sent (for at most one second), pending operations end with
- * -WEFT_ECLOSED, peers are told, memory goes. Closes what is still open on it. Sets *node to NULL. A worker that the
- * application polls must be called from its thread. Thread: the opener, or the polling thread.
+ * -WEFT_ECLOSED, peers are told, memory goes. Closes what is still open on it: channels, senders and loans are gone.
+ * Callbacks of what ends by that come before it returns, on the calling thread. Threads with attached workers must have
+ * ended their use of them. Sets *node to NULL. Not inside a callback. Thread: the opener; with worker_count 0 the thread
+ * that polls.
  */
 WEFT_API void weft_node_close(struct weft_node **node);
 
@@ -105,7 +109,8 @@ WEFT_API struct weft_worker *weft_node_worker(struct weft_node *node, unsigned i
  * "NODE/NAME". Gives; end it with weft_detach. -WEFT_EADDRINUSE, -WEFT_ENOMEM, -WEFT_EINVAL. Thread: any.
  */
 WEFT_API int weft_attach(struct weft_node *node, const char *name, struct weft_worker **out);
-/* Ends an attached worker and what is open on it; sets *worker to NULL. Thread: its thread. */
+/* Ends an attached worker and what is open on it; sets *worker to NULL. Callbacks of what ends by that come before it
+ * returns, and may run on the node's runner, for which the caller waits. Not inside a callback. Thread: its thread. */
 WEFT_API void weft_detach(struct weft_node *node, struct weft_worker **worker);
 
 /* Borrowed until close. Thread: any. */
@@ -126,7 +131,7 @@ struct weft_node_stats {
 	uint64_t sent_messages, sent_bytes, received_messages, received_bytes;
 	uint64_t copied_messages, copied_bytes;   /* payload copies made by weft */
 	uint64_t lent_messages, lent_bytes;       /* handed over without a copy */
-	uint64_t inlined_messages, inlined_bytes; /* carried in ring slots */
+	uint64_t inlined_messages, inlined_bytes; /* carried in the ring */
 	uint64_t again;                           /* sends refused for back-pressure */
 	uint64_t dropped;                         /* messages taken and not sent: best effort without room, latest replaced */
 	uint64_t violations;                      /* what peers did wrong */
@@ -134,7 +139,7 @@ struct weft_node_stats {
 	uint64_t loans_out;                       /* lent by us, now */
 	uint64_t buffers_out;                     /* pool buffers that are not home, now */
 	uint64_t memory_bytes;                    /* of segments */
-	uint32_t links, hot_links;
+	uint32_t links, hot_links;                /* that stand; those with traffic of late, looked at each turn */
 };
 /* Thread: any; counters may be some turns old. */
 WEFT_API void weft_node_describe(struct weft_node *node, struct weft_node_stats *out);

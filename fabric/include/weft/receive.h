@@ -88,6 +88,7 @@ struct weft_peer {
 	uint64_t incarnation;
 	int64_t pid;          /* in our PID namespace; 0 if not visible from here */
 	uint32_t uid;
+	unsigned int role;    /* weft_node_role bits, as it opened its node */
 	int cause;
 	struct weft_channel *channel;
 	struct weft_worker *worker; /* ours, which its messages come to */

@@ -14,7 +14,7 @@ WEFT_BEGIN_DECLS
 struct weft_call;
 
 /*
- * status 0: reply holds the answer, borrowed for the callback (weft_rx_keep works). Else reply is NULL:
+ * Ends a request, once. status 0: reply holds the answer, borrowed for the callback (weft_rx_keep works). Else reply is NULL:
  * -WEFT_ETIMEDOUT, -WEFT_ECANCELED, -WEFT_ECLOSED, -WEFT_EPEERRESET (outcome unknown), or what weft_reply_error said.
  */
 typedef void weft_reply_fn(struct weft_rx *reply, int status, void *user);
@@ -28,7 +28,8 @@ WEFT_API int weft_request(struct weft_sender *sender, const void *data, size_t l
 			  weft_reply_fn *on_reply, void *user, struct weft_op **op);
 
 /* Answers the request rx, once: copies data. Never waits for room in the ring. -WEFT_EINVAL if rx is no request or was
- * answered; -WEFT_EPEERRESET when the requester is gone; -WEFT_EAGAIN when no memory is free: defer it and answer later.
+ * answered; -WEFT_EPEERRESET when the requester is gone; -WEFT_EAGAIN when no memory is free: defer it and answer later;
+ * -WEFT_ENOMEM when the node's memory_max_bytes does not allow for so long an answer.
  * Thread: owner, inside the callback. */
 WEFT_API int weft_reply(struct weft_rx *rx, const void *data, size_t len_bytes);
 /* Answers with a loan: takes it unless it fails. Errors as weft_reply. Thread: owner, inside the callback. */

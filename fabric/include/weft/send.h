@@ -4,7 +4,11 @@
  * away from the ring. All calls belong to the worker's thread. Callbacks come only from the worker's turn, never from
  * inside a send.
  *
- * Back-pressure is -WEFT_EAGAIN: nothing was taken, and a WEFT_SENDER_WRITABLE event says when to try again.
+ * Back-pressure is -WEFT_EAGAIN: nothing was taken, and a WEFT_SENDER_WRITABLE event says when to try again (after
+ * WEFT_SENDER_READY, if the sender was not ready yet).
+ *
+ * A struct weft_op stands for something pending. It is weft's, and valid until its callback returns; then it may stand
+ * for something else at once, so it must not be used any more, not even to cancel it.
  */
 #ifndef WEFT_SEND_H
 #define WEFT_SEND_H
@@ -51,7 +55,8 @@ WEFT_API void weft_sender_opts_init(struct weft_sender_opts *opts, size_t size);
  */
 WEFT_API int weft_sender_open(struct weft_worker *worker, struct weft_channel *channel, const char *peer,
 			      const struct weft_sender_opts *opts, struct weft_sender **out);
-/* What was accepted is still sent; pending operations end with -WEFT_ECLOSED. Sets *sender to NULL. Thread: owner. */
+/* What was accepted is still sent, except messages of WEFT_LATEST that wait for room; pending operations end with
+ * -WEFT_ECLOSED, in the turns to come. Sets *sender to NULL. Also inside its own callbacks. Thread: owner. */
 WEFT_API void weft_sender_close(struct weft_sender **sender);
 /*
  * Turns the worker until the sender is ready: for programs whose next line needs it. 0, -WEFT_ETIMEDOUT (with
@@ -72,7 +77,11 @@ enum weft_completion {
 	WEFT_DELIVERED, /* done when the receiver has consumed it (its handler returned, or its loan came home) */
 };
 
-/* Ends an operation once: 0, or -WEFT_ECANCELED (not sent; also dropped, or replaced by a later one), -WEFT_ECLOSED (not sent), -WEFT_EPEERRESET (unknown). */
+/*
+ * Ends an operation, once. status: 0; not sent: -WEFT_ECANCELED (also dropped, or replaced by a later one), -WEFT_ENOMEM;
+ * unknown whether it was delivered: -WEFT_ECLOSED (the sender was closed, or the peer left), -WEFT_EPEERRESET (it died, or
+ * closed the channel), -WEFT_EPROTO.
+ */
 typedef void weft_done_fn(struct weft_op *op, int status, void *user);
 
 enum weft_send_flags {
@@ -96,7 +105,8 @@ struct weft_send_opts {
 #define WEFT_SEND_OPTS_INIT {.size = sizeof(struct weft_send_opts)}
 
 /* Sends a copy of len_bytes (0 is allowed) on lane 0 without header. The quickest form. Borrows data. -WEFT_EAGAIN,
- * -WEFT_EMSGSIZE, or why the sender is lost. Thread: owner. */
+ * -WEFT_EMSGSIZE (longer than max_message_bytes), -WEFT_ENOMEM (longer than the node's memory_max_bytes allows for beside
+ * the memory that is there already), or why the sender is lost. Thread: owner. */
 WEFT_API int weft_send(struct weft_sender *sender, const void *data, size_t len_bytes);
 /* The same, with more to follow at once (WEFT_MORE): bursts are committed as one. Thread: owner. */
 WEFT_API int weft_send_more(struct weft_sender *sender, const void *data, size_t len_bytes);
@@ -107,21 +117,25 @@ WEFT_API int weft_send_with(struct weft_sender *sender, const void *data, size_t
 			    const struct weft_send_opts *how);
 /*
  * Sends foreign memory as one message: keeps the memory (not the iovec array) until how->done says that it is free;
- * done is required. Copied in pieces of 64 KiB between other work. Errors as weft_send. Thread: owner.
+ * done is required. Copied in pieces of at most 64 KiB between other work, into one buffer; where there can be none of
+ * that size, done says -WEFT_ENOMEM. Errors as weft_send. Thread: owner.
  */
 WEFT_API int weft_sendv(struct weft_sender *sender, const struct iovec *iov, unsigned int iov_count,
 			const struct weft_send_opts *how);
-/* The largest inject on this sender, header counted out. Thread: owner. */
+/* The largest inject on this sender, header counted out; 0 until it was ready for the first time. Thread: owner. */
 WEFT_API size_t weft_inject_max(const struct weft_sender *sender);
 
-/* Ends a pending operation early if that is still possible; its callback still comes, once. Thread: owner. */
+/* Ends a pending operation early if that is still possible; its callback still comes, once, and not from in here.
+ * Thread: owner. */
 WEFT_API void weft_op_cancel(struct weft_op *op);
 
 /* ---- loans: filled in place, handed over without a copy ---- */
 
 /*
  * A buffer of len_bytes to fill. Gives; it ends by weft_send_loan or weft_loan_release. -WEFT_EAGAIN while memory of
- * that size is being made or is all in use, -WEFT_EMSGSIZE beyond 1 GiB. Any sender of the worker may send it. Thread: owner.
+ * that size is being made or is all in use (try again after a turn), -WEFT_ENOMEM when the node's memory_max_bytes does
+ * not allow for it beside the memory that is there already, -WEFT_EMSGSIZE beyond 1 GiB. Any sender of the worker may
+ * send it. Thread: owner.
  */
 WEFT_API int weft_loan_get(struct weft_worker *worker, size_t len_bytes, struct weft_loan **out);
 /* Where the bytes are; writable if the loan came from weft_loan_get and has not been sent. Borrowed. Thread: owner. */
@@ -129,13 +143,15 @@ WEFT_API void *weft_loan_data(struct weft_loan *loan);
 WEFT_API size_t weft_loan_len(const struct weft_loan *loan);
 /* Shortens what will be sent. Thread: owner. */
 WEFT_API void weft_loan_trim(struct weft_loan *loan, size_t len_bytes);
-/* One more holder: send it once more (fan-out stores it once), or release. Nobody may write it any more. Thread: owner. */
+/* One more holder: each hold ends by weft_send_loan (fan-out stores it once) or weft_loan_release. Nobody may write it any
+ * more. Thread: owner. */
 WEFT_API void weft_loan_share(struct weft_loan *loan);
-/* One holder less. Thread: owner. */
+/* One holder less; the loan is gone with the last. Thread: owner. */
 WEFT_API void weft_loan_release(struct weft_loan *loan);
 /*
  * Sends a loan; how may be NULL. Takes one hold of it, whatever it returns except -WEFT_EAGAIN. A received loan that was
- * kept can be sent on: it is copied, since it belongs to another process. Thread: owner.
+ * kept can be sent on: it is copied, since it belongs to another process. Errors as weft_send; with WEFT_ZERO_COPY also
+ * -WEFT_EDEGRADED. Thread: owner.
  */
 WEFT_API int weft_send_loan(struct weft_sender *sender, struct weft_loan *loan, const struct weft_send_opts *how);
 

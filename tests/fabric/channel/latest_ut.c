@@ -79,6 +79,28 @@ static void what_is_sent_before_the_peer_is_there_waits_for_it(void)
 	pair_close(&pair);
 }
 
+static void what_both_sides_send_before_they_are_there_survives_that_they_connect_at_once(void)
+{
+	struct inbox near_inbox, far_inbox;
+	struct weft_sender *back;
+	struct pair pair;
+
+	for (uint64_t round = 1; round <= 20; round++) {
+		open_as(&pair, &far_inbox, WEFT_LATEST, 8);
+		near_inbox = (struct inbox){.rising = true};
+		weft_channel_handle(pair.near_channel, take, &near_inbox);
+		CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL,
+						       &pair.sender), 0);
+		CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.far_worker, pair.far_channel, weft_node_name(pair.near), NULL,
+						       &back), 0);
+		CU_ASSERT_EQUAL(weft_send(pair.sender, &round, sizeof round), 0);
+		CU_ASSERT_EQUAL(weft_send(back, &round, sizeof round), 0);
+		CU_ASSERT_TRUE(PAIR_UNTIL(&pair, near_inbox.last == round && far_inbox.last == round));
+		CU_ASSERT_EQUAL(dropped_by(pair.near) + dropped_by(pair.far), 0);
+		pair_close(&pair);
+	}
+}
+
 static void an_older_message_never_follows_a_newer_one(void)
 {
 	struct weft_random random;
@@ -227,6 +249,7 @@ int main(int argc, char **argv)
 	static const struct suite_case cases[] = {
 		SUITE_CASE(only_the_newest_of_those_that_waited_arrives),
 		SUITE_CASE(what_is_sent_before_the_peer_is_there_waits_for_it),
+		SUITE_CASE(what_both_sides_send_before_they_are_there_survives_that_they_connect_at_once),
 		SUITE_CASE(an_older_message_never_follows_a_newer_one),
 		SUITE_CASE(a_replaced_message_is_reported_and_the_header_of_the_newest_travels),
 		SUITE_CASE(a_message_that_waits_can_be_cancelled),

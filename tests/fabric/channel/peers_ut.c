@@ -19,6 +19,7 @@ struct watch {
 	unsigned int messages, messages_at_end;
 	uint64_t incarnation;
 	int64_t pid;
+	unsigned int role;
 	int cause;
 	char name[65];
 };
@@ -30,6 +31,7 @@ static void on_peer(enum weft_peer_event event, const struct weft_peer *peer, vo
 	watch->events[event]++;
 	watch->incarnation = peer->incarnation;
 	watch->pid = peer->pid;
+	watch->role = peer->role;
 	watch->cause = peer->cause;
 	snprintf(watch->name, sizeof watch->name, "%s", peer->name);
 	if (event != WEFT_PEER_CAME)
@@ -211,6 +213,35 @@ static void a_killed_peer_is_lost(void)
 	pair_close(&pair);
 }
 
+static void a_receiver_hears_as_what_its_peer_opened_its_node(void)
+{
+	static const unsigned int roles[] = {WEFT_NODE_LEAF, WEFT_NODE_MEMBER, WEFT_NODE_LEAF | WEFT_NODE_MEMBER};
+	struct weft_node_opts opts;
+	struct weft_sender *sender;
+	struct watch watch;
+	struct pair pair;
+	char name[48];
+
+	for (unsigned int i = 0; i < 3; i++) {
+		memset(&watch, 0, sizeof watch);
+		pair_open(&pair, NULL);
+		weft_channel_on_peer(pair.far_channel, on_peer, &watch);
+		weft_node_close(&pair.near);
+		snprintf(name, sizeof name, "test-%d-role", (int)getpid());
+		weft_node_opts_init(&opts, sizeof opts);
+		opts.name = name;
+		opts.worker_count = 0;
+		opts.role = roles[i];
+		CU_ASSERT_EQUAL_FATAL(weft_node_open(&opts, &pair.near), 0);
+		pair.near_worker = weft_node_worker(pair.near, 0);
+		CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair.near, "test", NULL, &pair.near_channel), 0);
+		CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL, &sender), 0);
+		CU_ASSERT_TRUE(PAIR_UNTIL(&pair, watch.events[WEFT_PEER_CAME] == 1));
+		CU_ASSERT_EQUAL(watch.role, roles[i]);
+		pair_close(&pair);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -220,6 +251,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_closed_node_has_left),
 		SUITE_CASE(who_was_there_before_the_watch_is_told_as_having_come),
 		SUITE_CASE(the_link_of_a_watched_peer_is_not_closed_for_being_idle),
+		SUITE_CASE(a_receiver_hears_as_what_its_peer_opened_its_node),
 	};
 
 	return suite_main("peers", cases, SUITE_COUNT(cases), argc, argv);

@@ -255,6 +255,48 @@ static void a_worker_that_is_attached_later_has_the_handlers_set_before(void)
 	pair_close(&pair);
 }
 
+static struct weft_channel *other;
+
+static void close_other(struct weft_rx *rx, void *user)
+{
+	(void)rx;
+	++*(unsigned int *)user;
+	weft_channel_close(&other);
+}
+
+static void a_handler_may_close_another_channel_whose_messages_wait_too(void)
+{
+	struct weft_channel *near_other;
+	struct weft_sender *second;
+	unsigned int handled = 0;
+	char buffer[8];
+	struct got got;
+	struct pair pair;
+
+	pair_open(&pair, NULL);
+	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair.near, "other", NULL, &near_other), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair.far, "other", NULL, &other), 0);
+	/* A receive that nothing fits: so messages come, and wait. */
+	post(&pair, buffer, sizeof buffer, 99, UINT64_MAX, &got, NULL);
+	CU_ASSERT_EQUAL(weft_recv_post(pair.far_worker, other, buffer, sizeof buffer, 99, UINT64_MAX, on_received, &got, NULL), 0);
+	pair_connect(&pair);
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, near_other, weft_node_name(pair.far), NULL, &second), 0);
+	CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(&pair, weft_sender_status(second) == 0));
+	CU_ASSERT_EQUAL(weft_send(pair.sender, "1", 1), 0);
+	CU_ASSERT_EQUAL(weft_send(second, "2", 1), 0);
+	for (unsigned int i = 0; i < 100; i++)
+		pair_turn(&pair);
+	/* Whichever comes first closes the other, or is the other's last. */
+	weft_channel_handle(pair.far_channel, close_other, &handled);
+	weft_channel_handle(other, close_other, &handled);
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, handled == 1));
+	CU_ASSERT_PTR_NULL(other);
+	/* The lane to it was reset, the link stands. */
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, weft_sender_status(second) == -WEFT_EAGAIN));
+	CU_ASSERT_EQUAL(weft_sender_status(pair.sender), 0);
+	pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -267,6 +309,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_place_hook_chooses_passes_on_or_refuses),
 		SUITE_CASE(a_channel_that_opens_later_gets_what_waits_for_it),
 		SUITE_CASE(a_worker_that_is_attached_later_has_the_handlers_set_before),
+		SUITE_CASE(a_handler_may_close_another_channel_whose_messages_wait_too),
 	};
 
 	return suite_main("receive", cases, SUITE_COUNT(cases), argc, argv);

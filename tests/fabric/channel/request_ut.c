@@ -222,6 +222,43 @@ static void large_requests_and_replies_are_lent(void)
 	free(data);
 }
 
+static void echo(struct weft_rx *rx, void *user)
+{
+	(void)user;
+	CU_ASSERT_EQUAL(weft_reply(rx, rx->data, rx->len_bytes), 0);
+}
+
+static void keep_reply(struct weft_rx *reply, int status, void *user)
+{
+	CU_ASSERT_EQUAL_FATAL(status, 0);
+	CU_ASSERT_EQUAL(weft_rx_keep(reply, user), 0);
+}
+
+static void replies_small_and_large_can_be_kept(void)
+{
+	static const size_t lens_bytes[] = {1, 100000};
+	char *data = malloc(lens_bytes[1]);
+	struct weft_loan *kept;
+	struct pair pair;
+
+	memset(data, 'r', lens_bytes[1]);
+	pair_open(&pair, NULL);
+	weft_channel_handle(pair.far_channel, echo, NULL);
+	pair_connect(&pair);
+	for (unsigned int i = 0; i < 2; i++) {
+		kept = NULL;
+		CU_ASSERT_TRUE(PAIR_UNTIL(&pair, weft_request(pair.sender, data, lens_bytes[i], WEFT_NEVER, keep_reply,
+							      &kept, NULL) == 0));
+		CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(&pair, kept != NULL));
+		pair_turn(&pair);
+		CU_ASSERT_EQUAL_FATAL(weft_loan_len(kept), lens_bytes[i]);
+		CU_ASSERT_EQUAL(memcmp(weft_loan_data(kept), data, lens_bytes[i]), 0);
+		weft_loan_release(kept);
+	}
+	pair_close(&pair);
+	free(data);
+}
+
 static void a_lost_peer_ends_its_requests(void)
 {
 	unsigned int count = 0;
@@ -250,6 +287,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_cancelled_request_ends_once),
 		SUITE_CASE(an_error_can_be_the_answer),
 		SUITE_CASE(large_requests_and_replies_are_lent),
+		SUITE_CASE(replies_small_and_large_can_be_kept),
 		SUITE_CASE(a_lost_peer_ends_its_requests),
 	};
 

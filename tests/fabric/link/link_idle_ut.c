@@ -224,6 +224,21 @@ static void a_peer_that_came_back_as_another_is_told_as_a_loss(void)
 	pair_close(&pair);
 }
 
+static void a_sender_that_tried_before_it_was_ready_keeps_no_link_open(void)
+{
+	struct weft_sender *eager;
+	unsigned int got = 0;
+	struct pair pair;
+
+	open_idle(&pair, &got);
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL, &eager), 0);
+	CU_ASSERT_EQUAL(weft_send(eager, "", 0), -WEFT_EAGAIN);
+	CU_ASSERT_TRUE(send_when_taken(&pair, eager, "", 0));
+	CU_ASSERT_TRUE(both_closed(&pair));
+	CU_ASSERT_EQUAL(got, 1);
+	pair_close(&pair);
+}
+
 static void beyond_its_links_a_worker_closes_the_least_used_or_refuses(void)
 {
 	struct weft_sender *senders[2] = {NULL};
@@ -278,6 +293,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_link_with_a_request_in_flight_stays),
 		SUITE_CASE(a_peer_that_went_while_the_link_was_closed_is_found_out_by_the_next_send),
 		SUITE_CASE(a_peer_that_came_back_as_another_is_told_as_a_loss),
+		SUITE_CASE(a_sender_that_tried_before_it_was_ready_keeps_no_link_open),
 		SUITE_CASE(beyond_its_links_a_worker_closes_the_least_used_or_refuses),
 		SUITE_CASE(a_node_has_no_more_channels_than_it_may),
 	};
