@@ -64,7 +64,8 @@ static int ask_count(struct perf_side *side, uint64_t *out)
 	return rc < 0 ? rc : asked.status;
 }
 
-static int send_burst(struct perf_side *side)
+/* Sends as much of a burst as there is room for; adds to *sent. */
+static int send_burst(struct perf_side *side, uint64_t *sent)
 {
 	unsigned int window = side->opts->window;
 	int rc = 0;
@@ -73,13 +74,14 @@ static int send_burst(struct perf_side *side)
 		perf_write(side, side->payload, (unsigned char)i);
 		rc = i + 1 < window ? weft_send_more(side->peer, side->payload, side->opts->len_bytes)
 				    : weft_send(side->peer, side->payload, side->opts->len_bytes);
+		*sent += rc == 0;
 	}
 	if (rc == -WEFT_EAGAIN)
 		weft_sender_flush(side->peer);
 	return rc;
 }
 
-static int send_loan(struct perf_side *side)
+static int send_loan(struct perf_side *side, uint64_t *sent)
 {
 	struct weft_loan *loan;
 	int rc = weft_loan_get(side->worker, side->opts->len_bytes, &loan);
@@ -88,12 +90,14 @@ static int send_loan(struct perf_side *side)
 		return rc;
 	perf_write(side, weft_loan_data(loan), 1);
 	rc = weft_send_loan(side->peer, loan, NULL);
+	*sent += rc == 0;
 	if (rc == -WEFT_EAGAIN)
 		weft_loan_release(loan);
 	return rc;
 }
 
-static int measure_with(struct perf_side *side, struct perf_result *result, int (*send_some)(struct perf_side *side))
+static int measure_with(struct perf_side *side, struct perf_result *result,
+			int (*send_some)(struct perf_side *side, uint64_t *sent))
 {
 	uint64_t start_ns, end_ns, now_ns, sent = 0, first = 0, last = 0;
 	unsigned int sends = side->opts->len_bytes > 1 << 20 ? 1 : 64; /* between two looks at the clock */
@@ -107,8 +111,7 @@ static int measure_with(struct perf_side *side, struct perf_result *result, int 
 	/* However short the time and busy the machine, something is measured. */
 	do {
 		for (unsigned int i = 0; i < sends && (rc == 0 || rc == -WEFT_EAGAIN); i++) {
-			rc = send_some(side);
-			sent += rc == 0;
+			rc = send_some(side, &sent);
 			if (rc == -WEFT_EAGAIN)
 				weft_worker_poll(side->worker);
 		}

@@ -76,7 +76,9 @@ static int on_share(struct shm_path *path, const struct shm_wire *wire, int fd)
 				  .rings.segment_id = wire->rings.segment_id};
 	int rc = shm_shares_add(path, wire->rings.segment_id, fd);
 
-	return rc < 0 ? rc : shm_wire_send(path->control_fd, &answer, NULL, 0);
+	if (rc == 0)
+		rc = shm_wire_send(path->control_fd, &answer, NULL, 0);
+	return rc == -WEFT_EPIPE ? 0 : rc; /* it has closed; what it said before, its farewell perhaps, is still to be read */
 }
 
 /* The peer has mapped a segment of ours. */
@@ -106,8 +108,8 @@ void shm_control_share(struct shm_path *path, uint32_t segment_id)
 	wire.segment_len_bytes[0] = segment->len_bytes;
 	rc = shm_wire_send(path->control_fd, &wire, &segment->fd, 1);
 	if (rc == -WEFT_EPIPE)
-		socket_ended(path);
-	else if (rc < 0)
+		return; /* as above */
+	if (rc < 0)
 		lost(path, WEFT_DOWN_BROKEN, false);
 	else
 		path->share_sent[segment_id / 64] |= UINT64_C(1) << segment_id % 64;
@@ -138,10 +140,6 @@ static void fail(struct shm_path *path, int error)
 {
 	bool is_violation = error != -WEFT_ENOMEM && error != -WEFT_EMFILE;
 
-	if (error == -WEFT_EPIPE) {
-		socket_ended(path);
-		return;
-	}
 	weft_log(WEFT_LOG_WARN, "shm", "peer pid %lld error %s action closed", (long long)path->base.peer.pid,
 		 weft_error_name(error));
 	path->condemned = true;

@@ -116,12 +116,14 @@ int shm_wire_receive(int fd, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigne
 	struct iovec iov = {bytes, sizeof bytes};
 	struct msghdr message = {
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+	bool was_reset = false;
 	ssize_t got;
 	int rc;
 
+	/* A peer that closes without having read everything resets the connection: that is told before what it had sent. */
 	do
 		got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	while (got < 0 && errno == EINTR);
+	while (got < 0 && (errno == EINTR || (errno == ECONNRESET && !was_reset && (was_reset = true))));
 	*fd_count = 0;
 	if (got < 0)
 		return errno == EAGAIN ? -WEFT_EAGAIN : 0;

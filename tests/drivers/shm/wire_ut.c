@@ -161,6 +161,22 @@ static void descriptors_arrive_or_are_closed(void)
 	close(ends[1]);
 }
 
+static void a_farewell_is_heard_from_a_peer_that_did_not_read_everything(void)
+{
+	struct shm_wire share = sample(SHM_SHARED), bye = sample(SHM_BYE), got;
+	int ends[2], fds[SHM_FDS_MAX];
+	unsigned int count;
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	CU_ASSERT_EQUAL(shm_wire_send(ends[1], &share, NULL, 0), 0);
+	CU_ASSERT_EQUAL(shm_wire_send(ends[0], &bye, NULL, 0), 0);
+	close(ends[0]);
+	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], &got, fds, &count), 1);
+	CU_ASSERT_EQUAL(got.type, SHM_BYE);
+	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], &got, fds, &count), 0);
+	close(ends[1]);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -168,6 +184,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(what_was_pinned_is_understood),
 		SUITE_CASE(the_version_before_and_the_next_are_refused),
 		SUITE_CASE(descriptors_arrive_or_are_closed),
+		SUITE_CASE(a_farewell_is_heard_from_a_peer_that_did_not_read_everything),
 	};
 
 	if (argc == 3 && strcmp(argv[1], "--update") == 0)
