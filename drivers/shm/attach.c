@@ -64,8 +64,7 @@ static int make_own_half(struct shm_path *path, struct shm_wire *wire, int fds[S
 	at = (char *)path->carving.base + skip;
 	memset(at, 0, shm_rings_bytes(slots));
 	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++) {
-		path->tx[i].units = (struct shm_unit *)(void *)at;
-		path->tx[i].mask = slots[i] * SHM_LINE_UNITS - 1;
+		shm_tx_ring(&path->tx[i], (struct shm_unit *)(void *)at, slots[i]);
 		at += (size_t)slots[i] * SHM_SLOT_BYTES;
 		wire->slots[i] = slots[i];
 	}

@@ -103,6 +103,7 @@ static int port_open(struct weft_device *base, const struct weft_port_opts *opts
 	port->pool = opts->pool;
 	port->loan_quota_bytes = opts->loan_quota_bytes;
 	port->slots = opts->cold_slots;
+	port->hot_slots = opts->hot_slots;
 	weft_list_init(&port->busy);
 	weft_list_init(&port->quiet);
 	weft_list_init(&port->dirty);

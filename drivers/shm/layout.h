@@ -26,13 +26,15 @@ enum shm_kind {
 	SHM_INLINE = 1, /* small data: len_bytes of it */
 	SHM_LOAN,       /* a struct shm_loan, then small data: len_bytes of both */
 	SHM_RELEASE,    /* len_bytes / 4 loan ids that go home */
+	SHM_MOVE,       /* a struct shm_move: what follows stands in another ring, at the positions that come next */
 };
 
 /*
  * In the producer's segment, an array of a power of two. A message is a header and units of data behind it:
  *
  *   start   bits 0..31 the header's position in the stream plus one, stored last; 32..39 kind; 40..47 units of the message
- *           with its header and with those that are left empty at its end; 48..63 len_bytes
+ *           with its header and with those that are left empty at its end; 48..55 len_bytes; 56..63 lines that
+ *           follow the header's and were published with it, for fetching them ahead: as good as it may be, 0 is never wrong
  *   meta    the layer above's
  */
 struct shm_unit {
@@ -45,6 +47,12 @@ struct shm_loan {
 	uint32_t loan_id;
 	uint64_t offset_bytes;
 	uint64_t len_bytes;
+};
+
+struct shm_move {
+	uint32_t segment_id; /* shared before */
+	uint32_t slots;
+	uint64_t offset_bytes;
 };
 
 /* In the consumer's segment: how far it has read. A line of its own. */

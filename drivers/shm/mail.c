@@ -14,7 +14,7 @@
 
 /* ---- to the runner; on the worker ---- */
 
-static weft_message_fn *const run_on_runner[] = {shm_path_bye_on_runner, shm_path_end_on_runner, shm_path_free_on_runner};
+static weft_message_fn *const run_on_runner[] = {shm_hot_make_on_runner, shm_path_bye_on_runner, shm_path_end_on_runner, shm_path_free_on_runner};
 
 /* False when the mailbox is full. The path may be gone at return when all was told. */
 static bool tell_runner(struct shm_path *path)
@@ -86,6 +86,9 @@ static bool tell_one(struct shm_path *path, unsigned int bit)
 	switch (bit) {
 	case SHM_TELL_START:
 		message.run = shm_path_start_on_worker;
+		break;
+	case SHM_TELL_HOT:
+		message.run = shm_hot_made_on_worker;
 		break;
 	case SHM_TELL_SHARED:
 		return tell_shared(path);

@@ -52,6 +52,7 @@ void shm_path_free(struct shm_path *path)
 	shm_shares_free(path);
 	if (path->carving.base)
 		weft_arena_uncarve(path->device->opts.arena, &path->carving);
+	shm_hot_free(path);
 	if (path->control_fd >= 0)
 		close(path->control_fd);
 	if (path->bell_fd >= 0)

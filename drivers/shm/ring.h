@@ -25,7 +25,8 @@
 #endif
 
 #define SHM_STAGE_UNITS 256u
-#define SHM_PREFETCH_UNITS 32u
+#define SHM_AHEAD_MAX 128u
+#define SHM_FETCH_UNITS 64u
 
 struct shm_tx;
 
@@ -42,6 +43,7 @@ struct shm_tx {
 	struct shm_unit *units;
 	const struct shm_head *peer_head;
 	uint32_t mask;
+	uint32_t ahead; /* how many units before they are written lines are fetched */
 	uint32_t tail;  /* next position to write: where a line begins; what is staged comes there */
 	uint32_t head;  /* the consumer's position as last read */
 	uint32_t limit; /* messages may go up to here without a look at anything else; see shm_tx_relimit */
@@ -54,7 +56,16 @@ struct shm_rx {
 	uint32_t mask;
 	uint32_t head;      /* next position to read */
 	uint32_t published; /* as the producer may see it */
+	uint32_t fetched, fetch_end; /* lines up to fetched are on their way, and those up to the end are there to be fetched */
 };
+
+/* The ring of a producer: an eighth of it is fetched before it is written, of a large one a little less. */
+static inline void shm_tx_ring(struct shm_tx *tx, struct shm_unit *units, uint32_t slots)
+{
+	tx->units = units;
+	tx->mask = slots * SHM_LINE_UNITS - 1;
+	tx->ahead = slots * SHM_LINE_UNITS / 8 < SHM_AHEAD_MAX ? slots * SHM_LINE_UNITS / 8 : SHM_AHEAD_MAX;
+}
 
 /* Units of a message of len_bytes of data, without what fills its last line. */
 static inline uint32_t shm_units_for(uint32_t len_bytes)
@@ -85,7 +96,12 @@ static inline uint32_t shm_start_units(uint64_t start)
 
 static inline uint32_t shm_start_len(uint64_t start)
 {
-	return (uint32_t)(start >> 48);
+	return start >> 48 & 0xff;
+}
+
+static inline uint32_t shm_start_lines(uint64_t start)
+{
+	return (uint32_t)(start >> 56);
 }
 
 /* 16 bytes by two loads and one store: what was written just now as words of 8 bytes is forwarded from the store buffer
@@ -204,12 +220,11 @@ static inline void shm_prefetch_own(const void *line)
 #endif
 }
 
-/* The lines of a later message are made ours while nobody polls them: a stream gains nothing by it, it is bound by the
- * store buffer all the same, but a message that comes after a pause finds them there. */
+/* The lines of a later message are made ours while nobody polls them: the next one finds them there. */
 static inline void shm_tx_prefetch(const struct shm_tx *tx, uint32_t begin, uint32_t end)
 {
-	for (uint32_t at = begin; at != end; at += SHM_LINE_UNITS)
-		shm_prefetch_own(&tx->units[(at + SHM_PREFETCH_UNITS) & tx->mask]);
+	for (uint32_t at = begin + tx->ahead; at != end + tx->ahead; at += SHM_LINE_UNITS)
+		shm_prefetch_own(&tx->units[at & tx->mask]);
 }
 
 /* Publishes it. */
@@ -293,9 +308,10 @@ static inline void shm_stage_publish(struct shm_stage *stage)
 	for (uint32_t i = 1; i < SHM_LINE_UNITS && i < first_part; i++)
 		shm_copy_16((unsigned char *)(unit + i), (const unsigned char *)(stage->units + i));
 	unit->meta = stage->units[0].meta;
+	start = atomic_load_explicit(&stage->units[0].start, memory_order_relaxed) |
+		(uint64_t)((end - begin) / SHM_LINE_UNITS - 1) << 56;
 	/* release: pairs with the acquire in shm_rx_start(); everything written before is visible with it. */
-	atomic_store_explicit(&unit->start, atomic_load_explicit(&stage->units[0].start, memory_order_relaxed),
-			      memory_order_release);
+	atomic_store_explicit(&unit->start, start, memory_order_release);
 	stage->count = 0;
 	if ((begin ^ end) & ~(tx->mask >> 2))
 		shm_tx_look(tx);
@@ -333,6 +349,29 @@ static inline __attribute__((always_inline)) void shm_rx_read(const struct shm_r
 	}
 	for (uint32_t i = 0; i < count; i++)
 		memcpy(to + (size_t)i * SHM_UNIT_BYTES, &units[(index + 1 + i) & mask], SHM_UNIT_BYTES);
+}
+
+/* Notes the lines that were published with the message at the head, whose header is start. They are not fetched all at once,
+ * for they would be in each other's way. */
+static inline void shm_rx_together(struct shm_rx *rx, uint64_t start)
+{
+	uint32_t lines = shm_start_lines(start);
+
+	if (__builtin_expect(lines != 0, 0)) {
+		rx->fetched = (rx->head & ~(SHM_LINE_UNITS - 1)) + SHM_LINE_UNITS;
+		rx->fetch_end = rx->fetched + lines * SHM_LINE_UNITS;
+	}
+}
+
+/* Fetches a little more of them: without it each line is asked for only when the one before has been dealt with. */
+static inline void shm_rx_fetch(struct shm_rx *rx)
+{
+	uint32_t until = rx->head + SHM_FETCH_UNITS;
+
+	if ((int32_t)(until - rx->fetch_end) > 0)
+		until = rx->fetch_end;
+	for (; (int32_t)(until - rx->fetched) > 0; rx->fetched += SHM_LINE_UNITS)
+		__builtin_prefetch(&rx->units[rx->fetched & rx->mask], 0, 3);
 }
 
 static inline void shm_rx_publish(struct shm_rx *rx)

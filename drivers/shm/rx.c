@@ -5,8 +5,9 @@
 #include "shm/shm.h"
 
 /* What is not small data, now in scratch: 1 a frame for the layer above, 0 a message for this driver, -1 nonsense. */
-static __attribute__((noinline)) int take_other(struct shm_path *path, enum shm_kind kind, uint32_t len_bytes,
-						 const unsigned char *scratch, struct weft_rx_frame *frame)
+static __attribute__((noinline)) int take_other(struct shm_path *path, struct shm_rx *rx, enum shm_kind kind,
+						 uint32_t len_bytes, const unsigned char *scratch,
+						 struct weft_rx_frame *frame)
 {
 	struct shm_loan loan;
 	uint32_t ids[SHM_RELEASES_MAX];
@@ -25,6 +26,8 @@ static __attribute__((noinline)) int take_other(struct shm_path *path, enum shm_
 		memcpy(ids, scratch, len_bytes);
 		shm_loan_released(path, ids, len_bytes / 4);
 		return 0;
+	case SHM_MOVE:
+		return shm_hot_follow(path, rx, scratch, len_bytes) ? 0 : -1;
 	default:
 		return -1;
 	}
@@ -50,7 +53,7 @@ static inline __attribute__((always_inline)) int take(struct shm_path *path, str
 	shm_rx_read(rx, index, scratch, data_units);
 	rx->head += units;
 	if (__builtin_expect(shm_start_kind(start) != SHM_INLINE, 0))
-		return take_other(path, shm_start_kind(start), len, scratch, frame);
+		return take_other(path, rx, shm_start_kind(start), len, scratch, frame);
 	path->port->stats.rx_inline_bytes += len;
 	return 1;
 }
@@ -71,8 +74,11 @@ static __attribute__((noinline)) unsigned int drain(struct shm_path *path, struc
 
 	/* Bounded by messages, not by frames: releases make none, and a peer could send them for ever. */
 	for (unsigned int looks = 0; looks < SHM_DRAIN_MAX && frame - frames != max; looks++) {
-		int taken = take(path, rx, start, *scratch, frame);
+		int taken;
 
+		shm_rx_together(rx, start);
+		shm_rx_fetch(rx);
+		taken = take(path, rx, start, *scratch, frame);
 		if (__builtin_expect(taken < 0, 0)) {
 			shm_path_down(path, WEFT_DOWN_VIOLATION);
 			break;
@@ -107,7 +113,7 @@ static inline __attribute__((always_inline)) unsigned int drain_normal(struct sh
 	struct shm_rx *rx = &path->rx[WEFT_CLASS_NORMAL];
 	struct shm_port *port = path->port;
 
-	if (__builtin_expect(shm_start_kind(start) != SHM_INLINE || !max, 0))
+	if (__builtin_expect(shm_start_kind(start) != SHM_INLINE || shm_start_lines(start) || !max, 0))
 		return drain(path, rx, start, frames, max);
 	/* The second line of the message comes while the first is looked at. */
 	if (shm_start_units(start) > SHM_LINE_UNITS)

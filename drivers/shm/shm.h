@@ -12,6 +12,8 @@
 #include <weft/driver.h>
 
 #define SHM_EXPRESS_SLOTS 64u
+#define SHM_HOT_FULLS 64u   /* times full, until a larger ring is asked for */
+#define SHM_HOT_RINGS_MAX 64u /* of a device; 64 KiB each */
 #define SHM_DRAIN_MAX 64u   /* messages taken from one ring in one turn */
 #define SHM_LOANS 1024u     /* what one peer may hold of ours, and we of one peer's */
 #define SHM_SEGMENTS 1024u  /* ids of segments are below this */
@@ -46,6 +48,14 @@ struct shm_shares {
 	/* the worker's */
 	uint32_t held[SHM_LOANS];    /* by the index in the loan's id: the id plus 1, or 0 when we do not hold it */
 	uint32_t pending[SHM_LOANS]; /* releases that are not sent yet */
+};
+
+/* A larger ring for a path whose reader falls behind; see hot.c. */
+struct shm_hot {
+	enum { SHM_COLD, SHM_HOT_ASKED, SHM_HOT_MADE, SHM_HOT, SHM_HOT_REFUSED } state; /* the worker's */
+	unsigned int full_count;      /* times that the ring was full */
+	struct weft_carving carving;  /* the runner's until it is made; base NULL: refused */
+	uint32_t skip_bytes;          /* the ring begins so far into it */
 };
 
 enum shm_path_state {
@@ -89,6 +99,8 @@ struct shm_path {
 	struct shm_shares *books;  /* shares, as the worker has seen it; NULL before the first loan */
 	unsigned char shared[SHM_SEGMENTS]; /* of ours: enum shm_share */
 
+	struct shm_hot hot;        /* of what we send */
+
 	/* the runner's writes, the worker reads: made with the peer's first share */
 	_Atomic(struct shm_shares *) shares;
 
@@ -118,8 +130,14 @@ struct shm_path {
 };
 
 /* What one of a path's two owners tells the other, in this order. */
-enum shm_to_runner { SHM_TELL_BYE = 1 << 0, SHM_TELL_END = 1 << 1, SHM_TELL_FREE = 1 << 2 };
-enum shm_to_worker { SHM_TELL_START = 1 << 0, SHM_TELL_SHARED = 1 << 1, SHM_TELL_DOWN = 1 << 2, SHM_TELL_LAST = 1 << 3 };
+enum shm_to_runner { SHM_TELL_HEAT = 1 << 0, SHM_TELL_BYE = 1 << 1, SHM_TELL_END = 1 << 2, SHM_TELL_FREE = 1 << 3 };
+enum shm_to_worker {
+	SHM_TELL_START = 1 << 0,
+	SHM_TELL_HOT = 1 << 1,
+	SHM_TELL_SHARED = 1 << 2,
+	SHM_TELL_DOWN = 1 << 3,
+	SHM_TELL_LAST = 1 << 4,
+};
 
 enum shm_share { SHM_SHARE_NONE, SHM_SHARE_ASKED, SHM_SHARE_DONE };
 
@@ -131,7 +149,7 @@ struct shm_port {
 	struct weft_carving armed_carving;
 	struct shm_armed *armed;
 	uint64_t loan_quota_bytes;
-	uint32_t slots;
+	uint32_t slots, hot_slots;
 	bool look_at_all;             /* the next rx looks at every quiet path */
 	uint32_t quiet_count;
 	uint32_t passed_over;         /* turns without a look at quiet paths */
@@ -163,6 +181,7 @@ struct shm_device {
 	bool listen_paused, listen_said; /* out of descriptors; and that was logged */
 	struct weft_timer listen_timer;
 	struct weft_list ports, paths;
+	unsigned int hot_rings;          /* made */
 	struct weft_list mail;           /* paths with something to tell their workers */
 	struct weft_list failures;       /* connects whose failure is to be told */
 	struct weft_timer mail_timer;
@@ -200,6 +219,18 @@ int shm_stage_reserve(struct shm_path *path, struct shm_tx *tx, uint32_t len_byt
 void shm_port_publish(struct shm_port *port);
 /* Forgets what is staged of a path that is down, and lets nothing more into its rings. */
 void shm_stage_drop(struct shm_path *path);
+
+/* ---- hot.c: larger rings for paths whose readers fall behind ---- */
+
+/* The normal ring was full once more. */
+void shm_hot_full(struct shm_path *path);
+/* Moves to the larger ring, if there is one and nothing is staged. */
+void shm_hot_move(struct shm_path *path);
+/* The peer moves a ring: false when it cannot be as it says. */
+bool shm_hot_follow(struct shm_path *path, struct shm_rx *rx, const unsigned char *message, uint32_t len_bytes);
+void shm_hot_make_on_runner(struct weft_worker *runner, const struct weft_message *message);
+void shm_hot_made_on_worker(struct weft_worker *worker, const struct weft_message *message);
+void shm_hot_free(struct shm_path *path);
 
 /* ---- path.c: a path between runner and worker ---- */
 struct shm_path *shm_path_new(struct shm_port *port);

@@ -84,6 +84,8 @@ static __attribute__((noinline)) int reserve_slow(struct shm_path *path, struct 
 		return 0;
 	/* What is held back goes out now, so that the reader can make room. */
 	shm_port_publish(port);
+	if (tx == &path->tx[WEFT_CLASS_NORMAL])
+		shm_hot_full(path);
 	return room < 0 ? -WEFT_EPROTO : -WEFT_EAGAIN;
 }
 
@@ -200,8 +202,11 @@ static __attribute__((noinline)) int send_slow(struct shm_path *path, enum weft_
 						uint32_t len_bytes, unsigned int flags)
 {
 	struct shm_tx *tx = &path->tx[class_];
-	uint32_t end = shm_tx_end(tx->tail, len_bytes);
+	uint32_t end;
 
+	if (__builtin_expect(path->hot.state == SHM_HOT_MADE, 0))
+		shm_hot_move(path);
+	end = shm_tx_end(tx->tail, len_bytes);
 	if (flags & WEFT_TX_MORE || len_bytes > SHM_INLINE_MAX || !may_go_further(path, tx, end))
 		return send_staged(path, tx, meta, data, len_bytes, flags);
 	return send_direct(path, tx, end, meta, data, len_bytes);
@@ -288,6 +293,8 @@ unsigned int shm_port_tx(struct weft_path *base, enum weft_class class_, const s
 	unsigned int taken = 0;
 	int rc = path->state == SHM_PATH_UP ? 0 : -WEFT_EAGAIN;
 
+	if (__builtin_expect(path->hot.state == SHM_HOT_MADE, 0))
+		shm_hot_move(path);
 	if (count == 1 && rc == 0 && !(flags & WEFT_TX_MORE)) {
 		rc = tx_direct(path, &path->tx[class_], frames);
 		if (__builtin_expect(rc > 0, 1))

@@ -185,8 +185,8 @@ struct weft_port_opts {
 	struct weft_worker *worker; /* whose thread calls the hot functions */
 	struct weft_pool *pool;     /* for the driver's own copies; owned by the worker */
 	uint64_t loan_quota_bytes;  /* what one peer may hold of ours; 0: no limit */
-	unsigned int cold_slots;    /* ring slots of a path at first, and when busy: powers of two; 64 and 1024 */
-	unsigned int hot_slots;
+	unsigned int cold_slots;    /* slots of a path's normal ring at first: a power of two; default 64 */
+	unsigned int hot_slots;     /* and once the peer has fallen behind often; default 1024, no more than cold_slots: never */
 	void *user;
 };
 
@@ -200,6 +200,7 @@ struct weft_driver_stats {
 	uint64_t violations, bad_releases;       /* what peers did wrong */
 	uint64_t bells_rung, wakes;
 	uint32_t paths, hot_paths;               /* hot: had traffic of late, and is looked at each turn */
+	uint32_t hot_rings;                      /* paths that moved to a ring of hot_slots, since open */
 };
 
 struct weft_driver {

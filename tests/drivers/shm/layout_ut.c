@@ -15,7 +15,7 @@ static void the_layout_of_rings_is_version_3(void)
 	CU_ASSERT_EQUAL(sizeof(struct shm_unit), 16);
 	CU_ASSERT_EQUAL(offsetof(struct shm_unit, start), 0);
 	CU_ASSERT_EQUAL(offsetof(struct shm_unit, meta), 8);
-	CU_ASSERT_EQUAL(shm_start(0x11223344, SHM_LOAN, 0x55, 0x6677), 0x6677550211223345);
+	CU_ASSERT_EQUAL(shm_start(0x11223344, SHM_LOAN, 0x55, 0x66), 0x0066550211223345);
 	CU_ASSERT_EQUAL(sizeof(struct shm_loan), 24);
 	CU_ASSERT_EQUAL(offsetof(struct shm_loan, segment_id), 0);
 	CU_ASSERT_EQUAL(offsetof(struct shm_loan, loan_id), 4);

@@ -41,7 +41,7 @@ static void behaves(struct hostile *h)
 	}
 
 MESSAGE(kind_zero, 0, 4)
-MESSAGE(kind_unknown, SHM_RELEASE + 1, 4)
+MESSAGE(kind_unknown, SHM_MOVE + 1, 4)
 MESSAGE(kind_largest, 255, 4)
 MESSAGE(data_too_long, SHM_INLINE, SHM_INLINE_MAX + 1)
 MESSAGE(data_far_too_long, SHM_INLINE, 0xffff)
@@ -136,6 +136,32 @@ static void releases_of_nothing(struct hostile *h)
 	for (unsigned int i = 0; i < 500; i++)
 		hostile_put(h, i % WEFT_CLASS_COUNT, SHM_RELEASE, 0, "", 0);
 }
+
+/* MOVE(name, segment, slots, offset): the next messages shall stand where they cannot. */
+#define MOVE(name, segment, slots_, offset)                                       \
+	static void name(struct hostile *h)                                       \
+	{                                                                         \
+		struct shm_move move = {segment, slots_, offset};                 \
+                                                                                  \
+		hostile_attach(h);                                                \
+		hostile_share(h, SHARED_ID);                                      \
+		hostile_put(h, NORMAL, SHM_MOVE, sizeof move, &move, sizeof move); \
+	}
+
+MOVE(move_to_memory_that_is_not_shared, SHARED_ID + 1, 64, 4096)
+MOVE(move_to_a_segment_beyond, 1u << 20, 64, 4096)
+MOVE(move_to_no_slots, SHARED_ID, 0, 4096)
+MOVE(move_to_few_slots, SHARED_ID, 8, 4096)
+MOVE(move_to_an_odd_number_of_slots, SHARED_ID, 100, 4096)
+MOVE(move_to_too_many_slots, SHARED_ID, 1u << 17, 4096)
+MOVE(move_between_two_lines, SHARED_ID, 64, 4104)
+MOVE(move_over_the_end, SHARED_ID, 1024, 64)
+MOVE(move_beyond_the_end, SHARED_ID, 64, HOSTILE_MEMORY_BYTES)
+MOVE(move_that_wraps, SHARED_ID, 64, UINT64_MAX - 63)
+MESSAGE(move_cut_short, SHM_MOVE, sizeof(struct shm_move) - 1)
+
+/* All as it may be, but nothing comes there. */
+MOVE(move_to_silence, SHARED_ID, 64, 4096)
 
 /* HEAD(name, class, position): a reader that cannot stand there. */
 #define HEAD(name, class_, position)                    \
@@ -290,6 +316,18 @@ const struct hostile_attack hostile_messages[] = {
 	HOSTILE_ATTACK(loan_of_an_index_beyond, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(forged_releases, HOSTILE_FORGED),
 	HOSTILE_ATTACK(releases_of_nothing, HOSTILE_STAYS),
+	HOSTILE_ATTACK(move_to_memory_that_is_not_shared, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(move_to_a_segment_beyond, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(move_to_no_slots, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(move_to_few_slots, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(move_to_an_odd_number_of_slots, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(move_to_too_many_slots, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(move_between_two_lines, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(move_over_the_end, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(move_beyond_the_end, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(move_that_wraps, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(move_cut_short, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(move_to_silence, HOSTILE_STAYS),
 	HOSTILE_ATTACK(head_far_ahead, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(head_before_the_beginning, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(head_that_goes_back, HOSTILE_ANY), /* noticed if the ring is full by then */
