@@ -71,10 +71,12 @@ static int fill_window(struct perf_side *side, struct flight *flight)
 
 	while (rc == 0 && flight->out < side->opts->window) {
 		struct ticket *ticket = free_tickets;
+		bool is_last = flight->out + 1 == side->opts->window;
 
 		perf_write(side, side->payload, (unsigned char)flight->answered);
 		ticket->sent_ticks = sent_now(side, flight);
-		rc = weft_request(side->peer, side->payload, side->opts->len_bytes, WEFT_NEVER, on_reply, ticket, NULL);
+		rc = (is_last ? weft_request : weft_request_more)(side->peer, side->payload, side->opts->len_bytes, WEFT_NEVER,
+								  on_reply, ticket, NULL);
 		if (rc == 0) {
 			free_tickets = ticket->next;
 			flight->out++;

@@ -70,7 +70,7 @@ static void finish(struct weft_op *op, int status)
 }
 
 static int send_request(struct weft_sender *sender, struct weft__tx_lane *lane, struct weft_op *op, const void *data,
-			size_t len_bytes)
+			size_t len_bytes, unsigned int tx_flags)
 {
 	uint64_t id = (uint64_t)op->as.request.generation << 32 | op->as.request.slot;
 	struct weft__station *station = sender->station;
@@ -86,7 +86,7 @@ static int send_request(struct weft_sender *sender, struct weft__tx_lane *lane, 
 			.data_len_bytes = (uint32_t)len_bytes,
 		};
 
-		if (!weft__tx_one(sender->path, (enum weft_class)sender->class_, &frame, 0, NULL))
+		if (!weft__tx_one(sender->path, (enum weft_class)sender->class_, &frame, tx_flags, NULL))
 			return weft__sender_again(sender, true);
 		lane->next_sequence++;
 		lane->sent_bytes += len_bytes;
@@ -106,8 +106,9 @@ static int send_request(struct weft_sender *sender, struct weft__tx_lane *lane, 
 	return rc;
 }
 
-int weft_request(struct weft_sender *sender, const void *data, size_t len_bytes, uint64_t deadline_ns,
-		 weft_reply_fn *on_reply, void *user, struct weft_op **out)
+static inline __attribute__((always_inline)) int request(struct weft_sender *sender, const void *data, size_t len_bytes,
+							  uint64_t deadline_ns, weft_reply_fn *on_reply, void *user,
+							  struct weft_op **out, unsigned int tx_flags)
 {
 	struct weft__station *station = sender->station;
 	struct weft__tx_lane *lane = sender->lane0;
@@ -128,7 +129,7 @@ int weft_request(struct weft_sender *sender, const void *data, size_t len_bytes,
 	op->user = user;
 	op->as.request.on_reply = on_reply;
 	op->as.request.deadline_ns = deadline_ns;
-	rc = send_request(sender, lane, op, data, len_bytes);
+	rc = send_request(sender, lane, op, data, len_bytes, tx_flags);
 	if (rc < 0) {
 		free_slot(op);
 		weft__op_put(op);
@@ -139,6 +140,18 @@ int weft_request(struct weft_sender *sender, const void *data, size_t len_bytes,
 	if (out)
 		*out = op;
 	return 0;
+}
+
+int weft_request(struct weft_sender *sender, const void *data, size_t len_bytes, uint64_t deadline_ns,
+		 weft_reply_fn *on_reply, void *user, struct weft_op **out)
+{
+	return request(sender, data, len_bytes, deadline_ns, on_reply, user, out, 0);
+}
+
+int weft_request_more(struct weft_sender *sender, const void *data, size_t len_bytes, uint64_t deadline_ns,
+		      weft_reply_fn *on_reply, void *user, struct weft_op **out)
+{
+	return request(sender, data, len_bytes, deadline_ns, on_reply, user, out, WEFT_TX_MORE);
 }
 
 /* ---- how requests end ---- */

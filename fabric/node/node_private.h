@@ -62,6 +62,8 @@ struct weft__station {
 	struct weft_call *calls;
 
 	struct weft_node_stats stats; /* one writer: this worker */
+	unsigned int frames_left; /* of the burst that is being handled, after this one */
+	unsigned int replies_held; /* since something was committed */
 	struct weft_rx_frame frames[WEFT__RX_BURST];
 };
 

@@ -128,9 +128,14 @@ static unsigned int station_poll(void *user)
 		const struct weft_rx_frame *frame = &station->frames[i];
 		struct weft__link *link = frame->path->user;
 
+		station->frames_left = count - i - 1;
 		/* A frame before this one may have ended the link. */
 		if (link && link->state == WEFT__LINK_UP)
 			weft__link_receive(link, frame);
+	}
+	if (__builtin_expect(station->replies_held, 0)) {
+		station->replies_held = 0;
+		station->port->flush(station->port);
 	}
 	if (__builtin_expect(station->cookies_out | station->reap_due | station->views_due |
 				     !weft_list_empty(&station->finished) | !weft_list_empty(&station->events),

@@ -276,10 +276,42 @@ static void a_lost_peer_ends_its_requests(void)
 	pair_close(&pair);
 }
 
+/* The numbers of the requests in the order in which they were answered. */
+static uint64_t answered[64];
+static unsigned int answered_count;
+
+static void note(struct weft_rx *reply, int status, void *user)
+{
+	CU_ASSERT_EQUAL(status, 0);
+	(void)user;
+	if (reply)
+		memcpy(&answered[answered_count++ % 64], reply->data, 8);
+}
+
+static void requests_that_go_together_are_answered_in_order(void)
+{
+	struct pair pair;
+
+	pair_open(&pair, NULL);
+	weft_channel_handle(pair.far_channel, add_one, NULL);
+	pair_connect(&pair);
+	for (unsigned int together = 1; together <= 20; together++) {
+		answered_count = 0;
+		for (uint64_t i = 0; i < together; i++)
+			CU_ASSERT_EQUAL(weft_request_more(pair.sender, &i, sizeof i, WEFT_NEVER, note, NULL, NULL), 0);
+		/* The end of the turn commits what is still held back. */
+		CU_ASSERT_TRUE(PAIR_UNTIL(&pair, answered_count == together));
+		for (uint64_t i = 0; i < together; i++)
+			CU_ASSERT_EQUAL(answered[i], i + 1);
+	}
+	pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(a_request_is_answered),
+		SUITE_CASE(requests_that_go_together_are_answered_in_order),
 		SUITE_CASE(a_window_of_requests_is_answered_each_with_its_own),
 		SUITE_CASE(more_than_the_window_is_back_pressure),
 		SUITE_CASE(a_request_can_be_answered_later),
