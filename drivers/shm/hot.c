@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Paths begin with small rings, so that many idle ones cost little. Where the reader falls behind, a small ring makes the
- * two wait for each other: lines go to and fro, and few of them can be on their way. So a producer whose ring has been full
+ * two wait for each other: lines go back and forth, and few of them can be on their way. So a producer whose ring has been full
  * often moves to a larger one: the runner makes it, the peer maps its segment as it does for loans, and a message in the old
  * ring, the last one there, says where the next ones stand. Positions go on as if nothing had happened. It stays until the
  * path is closed, for being idle at the latest; a device has a limited number of them.

@@ -47,7 +47,6 @@ static bool flush_opens(struct weft__link *link)
 		if (!send_open(link, lane))
 			return false;
 		lane->told = true;
-		weft__station_share(link->station, link->path);
 		weft_list_remove(at);
 	}
 	return true;

@@ -33,8 +33,6 @@ struct weft__station {
 	size_t next_grow_bytes;
 	size_t largest_bytes;        /* what the largest of its segments holds */
 	size_t refused_bytes;        /* a segment for so much is beyond the node's limit; SIZE_MAX: none was yet */
-	uint32_t recent_segments[4]; /* the last that it adopted; 0: none */
-	unsigned int segment_count;
 	int numa;                    /* where its memory is wanted; -1: anywhere */
 
 	struct weft_list links;
@@ -121,8 +119,6 @@ int weft__station_call(struct weft__station *station, weft__station_fn *fn, void
  * be one: the node's limit does not allow for it, and no segment that there is could hold it.
  */
 int weft__station_grow(struct weft__station *station, size_t len_bytes);
-/* Begins to share the memory that loans come from, so that the first does not wait for it. */
-void weft__station_share(struct weft__station *station, struct weft_path *path);
 /* Senders that the driver refused are tried again soon. */
 void weft__station_retry_soon(struct weft__station *station);
 

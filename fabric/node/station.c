@@ -19,7 +19,6 @@
 #define CALM_TURNS 256
 #define FIRST_MEMORY_BYTES ((size_t)1 << 20)
 #define SEGMENT_HEAD_BYTES ((size_t)1 << 20) /* before its payload */
-#define RECENT_SEGMENTS (sizeof((struct weft__station *)0)->recent_segments / sizeof(uint32_t))
 
 struct weft__station *weft__station_of(struct weft_worker *worker)
 {
@@ -205,15 +204,7 @@ static int adopt(struct weft__station *station, const struct weft_segment *segme
 	if (rc < 0)
 		return rc;
 	station->largest_bytes = len_bytes > station->largest_bytes ? len_bytes : station->largest_bytes;
-	station->recent_segments[station->segment_count++ % RECENT_SEGMENTS] = segment->segment_id;
 	return 0;
-}
-
-void weft__station_share(struct weft__station *station, struct weft_path *path)
-{
-	for (unsigned int i = 0; i < RECENT_SEGMENTS; i++)
-		if (station->recent_segments[i])
-			station->node->driver->share(path, station->recent_segments[i]);
 }
 
 static void grown(struct weft_worker *worker, const struct weft_message *message)

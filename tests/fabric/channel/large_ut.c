@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Proves that a message is either sent, however long it is, or refused by a code that says why: none is told to try again
- * for ever. And that the first loan does not wait for its memory to be shared.
+ * for ever.
  */
 #include "fabric/pair.h"
 #include "suite.h"
@@ -132,23 +132,6 @@ static void foreign_memory_beyond_the_limit_ends_once_with_why(void)
 	free(iov.iov_base);
 }
 
-static void the_first_loan_finds_its_memory_shared(void)
-{
-	uint64_t until_ns = weft_clock_now(weft_clock_real()) + 200000000;
-	struct weft_loan *loan = NULL;
-	struct pair pair;
-	size_t got;
-
-	open_limited(&pair, LIMIT_BYTES, &got);
-	CU_ASSERT_EQUAL_FATAL(get_loan(&pair, 100000, &loan), 0);
-	fill(loan);
-	while (weft_clock_now(weft_clock_real()) < until_ns)
-		pair_turn(&pair);
-	CU_ASSERT_EQUAL(weft_send_loan(pair.sender, loan, NULL), 0);
-	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, got == 100000));
-	pair_close(&pair);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -156,7 +139,6 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_loan_beyond_the_limit_is_refused_for_good),
 		SUITE_CASE(a_copy_beyond_the_limit_is_refused_for_good),
 		SUITE_CASE(foreign_memory_beyond_the_limit_ends_once_with_why),
-		SUITE_CASE(the_first_loan_finds_its_memory_shared),
 	};
 
 	return suite_main("large", cases, SUITE_COUNT(cases), argc, argv);
