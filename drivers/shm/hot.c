@@ -14,7 +14,12 @@
 
 void shm_hot_full(struct shm_path *path)
 {
-	if (path->hot.state != SHM_COLD || ++path->hot.full_count < SHM_HOT_FULLS || path->state != SHM_PATH_UP)
+	uint32_t tail = path->tx[WEFT_CLASS_NORMAL].tail;
+
+	if (path->hot.state != SHM_COLD || tail == path->hot.full_tail)
+		return;
+	path->hot.full_tail = tail;
+	if (++path->hot.full_count < SHM_HOT_FULLS || path->state != SHM_PATH_UP)
 		return;
 	path->hot.state = SHM_HOT_ASKED;
 	shm_tell_runner(path, SHM_TELL_HEAT);
@@ -29,6 +34,9 @@ void shm_hot_make_on_runner(struct weft_worker *runner, const struct weft_messag
 	(void)runner;
 	if (len_bytes <= (size_t)path->port->slots * SHM_SLOT_BYTES || device->hot_rings >= SHM_HOT_RINGS_MAX ||
 	    weft_arena_carve(device->opts.arena, len_bytes + SHM_SLOT_BYTES, &path->hot.carving) < 0) {
+		path->hot.carving.base = NULL;
+	} else if (path->hot.carving.segment_id >= SHM_SEGMENTS) {
+		weft_arena_uncarve(device->opts.arena, &path->hot.carving); /* it cannot be shared */
 		path->hot.carving.base = NULL;
 	} else {
 		path->hot.skip_bytes = path->hot.carving.offset_bytes % (2 * SHM_SLOT_BYTES); /* pairs of lines, as ever */
@@ -59,7 +67,7 @@ void shm_hot_move(struct shm_path *path)
 	uint32_t segment_id = path->hot.carving.segment_id, end = tx->tail + SHM_LINE_UNITS;
 	struct shm_move move = {segment_id, path->port->hot_slots, path->hot.carving.offset_bytes + path->hot.skip_bytes};
 
-	if (segment_id >= SHM_SEGMENTS || path->shared[segment_id] != SHM_SHARE_DONE) {
+	if (path->shared[segment_id] != SHM_SHARE_DONE) {
 		shm_path_share(&path->base, segment_id);
 		return;
 	}

@@ -194,10 +194,13 @@ void shm_tell_failure(struct shm_failure *failure, int error, const char *why)
 static void again(struct weft_timer *timer, void *user)
 {
 	struct shm_device *device = user;
+	unsigned int waiting = 0;
 
 	(void)timer;
-	WEFT_LIST_FOR_EACH(at, &device->mail)
-		tell_worker(WEFT_CONTAINER_OF(at, struct shm_path, in_mail));
+	WEFT_LIST_FOR_EACH(each, &device->mail)
+		waiting++;
+	while (waiting--) /* who finds no room again stands at the end again */
+		tell_worker(WEFT_CONTAINER_OF(weft_list_pop_front(&device->mail), struct shm_path, in_mail));
 	WEFT_LIST_FOR_EACH(other, &device->failures) {
 		struct shm_failure *failure = WEFT_CONTAINER_OF(other, struct shm_failure, link);
 

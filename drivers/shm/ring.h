@@ -242,10 +242,19 @@ static inline void shm_tx_finish(struct shm_tx *tx, uint32_t end, enum shm_kind 
 		shm_tx_relimit(tx, end + 1);
 }
 
-/* Where a message of len_bytes that begins at a line ends. */
+/* Where a message of len_bytes that begins at a line ends. One of several lines leaves the next one a pair of lines, which
+ * processors fetch together. */
 static inline uint32_t shm_tx_end(uint32_t tail, uint32_t len_bytes)
 {
-	return shm_line_end(tail + shm_units_for(len_bytes));
+	uint32_t end = shm_line_end(tail + shm_units_for(len_bytes));
+
+	return end - tail > SHM_LINE_UNITS ? (end + 2 * SHM_LINE_UNITS - 1) & ~(2 * SHM_LINE_UNITS - 1) : end;
+}
+
+/* Whether a message may take so many units for its data: it leaves no more empty than the end of a line, or of a pair. */
+static inline bool shm_units_fit(uint32_t units, uint32_t data_units)
+{
+	return units - data_units - 1 < (data_units < SHM_LINE_UNITS ? SHM_LINE_UNITS : 2 * SHM_LINE_UNITS);
 }
 
 static inline bool shm_tx_within(const struct shm_tx *tx, uint32_t end)
@@ -297,6 +306,7 @@ static inline void shm_stage_publish(struct shm_stage *stage)
 	start = atomic_load_explicit(&last->start, memory_order_relaxed);
 	atomic_store_explicit(&last->start, start + ((uint64_t)(end - begin - count) << 40), memory_order_relaxed);
 	tx->tail = end;
+	shm_tx_bar(tx); /* left where it was, the limit would come to lie ahead once more, half a lap of the count later */
 	index = begin & tx->mask;
 	unit = &tx->units[index];
 	first_part = tx->mask + 1 - index < count ? tx->mask + 1 - index : count;

@@ -48,7 +48,7 @@ static inline __attribute__((always_inline)) int take(struct shm_path *path, str
 	frame->len_bytes = len;
 	frame->data = scratch;
 	frame->loan_data = NULL;
-	if (__builtin_expect(len > SHM_INLINE_MAX || units - data_units - 1 >= SHM_LINE_UNITS, 0))
+	if (__builtin_expect(len > SHM_INLINE_MAX || !shm_units_fit(units, data_units), 0))
 		return -1;
 	shm_rx_read(rx, index, scratch, data_units);
 	rx->head += units;

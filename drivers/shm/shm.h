@@ -53,7 +53,8 @@ struct shm_shares {
 /* A larger ring for a path whose reader falls behind; see hot.c. */
 struct shm_hot {
 	enum { SHM_COLD, SHM_HOT_ASKED, SHM_HOT_MADE, SHM_HOT, SHM_HOT_REFUSED } state; /* the worker's */
-	unsigned int full_count;      /* times that the ring was full */
+	unsigned int full_count;      /* times that the ring was full, each with something sent since the last */
+	uint32_t full_tail;           /* where the producer was then */
 	struct weft_carving carving;  /* the runner's until it is made; base NULL: refused */
 	uint32_t skip_bytes;          /* the ring begins so far into it */
 };

@@ -16,16 +16,29 @@ struct reply_to {
 	uint8_t class_; /* of the request's channel: an answer is as urgent as its question */
 };
 
-/* Whether more requests of the same burst are to be handled, so that an answer may wait for the next: what goes out
- * together takes fewer lines and trips. */
-static unsigned int tx_flags(struct weft__station *station)
+/* Whether what is handled next is another request over the same path. */
+static bool another_request_is_here(const struct weft__station *station, const struct weft_path *path)
 {
-	if (station->frames_left && station->replies_held < REPLIES_HELD_MAX) {
-		station->replies_held++;
-		return WEFT_TX_MORE;
+	const struct weft_rx_frame *next = &station->frames[station->frame_next];
+
+	return station->frame_next < station->frame_count && next->path == path &&
+	       weft__meta_kind(next->meta) == WEFT__REQUEST;
+}
+
+/* An answer that is not urgent waits for the next, if that is certain to come at once: what goes out together takes fewer
+ * lines and trips. */
+static unsigned int tx_flags(const struct reply_to *to)
+{
+	struct weft__station *station = to->link->station;
+
+	if (to->class_ == WEFT_CLASS_EXPRESS || station->replies_held == REPLIES_HELD_MAX ||
+	    !another_request_is_here(station, to->link->path)) {
+		station->replies_held = 0;
+		return 0;
 	}
-	station->replies_held = 0;
-	return 0;
+	station->replies_held++;
+	station->replies_staged = true;
+	return WEFT_TX_MORE;
 }
 
 static bool tx_small(const struct reply_to *to, bool is_error, const void *data, size_t len_bytes)
@@ -38,7 +51,7 @@ static bool tx_small(const struct reply_to *to, bool is_error, const void *data,
 		.data_len_bytes = (uint32_t)len_bytes,
 	};
 
-	return weft__tx_one(to->link->path, (enum weft_class)to->class_, &frame, tx_flags(to->link->station), NULL);
+	return weft__tx_one(to->link->path, (enum weft_class)to->class_, &frame, tx_flags(to), NULL);
 }
 
 static bool tx_lent(const struct reply_to *to, struct weft_buf *buf, size_t offset_bytes, size_t len_bytes)

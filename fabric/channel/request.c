@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The requester's side: a table of requests in flight for each sender. A request's id is its slot and a generation
- * that is never used twice by a station, so that a late reply finds nobody.
+ * that its station uses again only 2^32 requests later, so that a late reply finds nobody.
  */
 #include "channel/channel_private.h"
 

@@ -60,8 +60,9 @@ struct weft__station {
 	struct weft_call *calls;
 
 	struct weft_node_stats stats; /* one writer: this worker */
-	unsigned int frames_left; /* of the burst that is being handled, after this one */
-	unsigned int replies_held; /* since something was committed */
+	unsigned int frame_count, frame_next; /* of the burst that is being handled: the one after this */
+	unsigned int replies_held; /* one after the other */
+	bool replies_staged;       /* some are to be committed when the burst has been handled */
 	struct weft_rx_frame frames[WEFT__RX_BURST];
 };
 

@@ -123,16 +123,19 @@ static unsigned int station_poll(void *user)
 	struct weft__station *station = user;
 	unsigned int count = station->port->rx(station->port, station->frames, WEFT__RX_BURST);
 
+	station->frame_count = count;
 	for (unsigned int i = 0; i < count; i++) {
 		const struct weft_rx_frame *frame = &station->frames[i];
 		struct weft__link *link = frame->path->user;
 
-		station->frames_left = count - i - 1;
+		station->frame_next = i + 1;
 		/* A frame before this one may have ended the link. */
 		if (link && link->state == WEFT__LINK_UP)
 			weft__link_receive(link, frame);
 	}
-	if (__builtin_expect(station->replies_held, 0)) {
+	station->frame_count = 0;
+	if (__builtin_expect(station->replies_staged, 0)) {
+		station->replies_staged = false;
 		station->replies_held = 0;
 		station->port->flush(station->port);
 	}

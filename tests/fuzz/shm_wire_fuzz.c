@@ -10,9 +10,9 @@
 #include <string.h>
 #include <weft/errors.h>
 
-static void check_piece(uint64_t offset_bytes, uint64_t len_bytes, uint64_t segment_len_bytes)
+static void check_piece(uint64_t offset_bytes, uint64_t align_bytes, uint64_t len_bytes, uint64_t segment_len_bytes)
 {
-	if (offset_bytes % WEFT_CACHE_LINE || offset_bytes > segment_len_bytes ||
+	if (offset_bytes % align_bytes || offset_bytes > segment_len_bytes ||
 	    len_bytes > segment_len_bytes - offset_bytes)
 		abort();
 }
@@ -41,10 +41,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 		if (wire.slots[i] < SHM_SLOTS_MIN || wire.slots[i] > SHM_SLOTS_MAX || wire.slots[i] & (wire.slots[i] - 1))
 			abort();
 	if (shm_wire_fits(&wire, lengths[0], lengths[1], lengths[2])) {
-		check_piece(wire.rings.offset_bytes, shm_rings_bytes(wire.slots), lengths[0]);
-		check_piece(wire.armed.offset_bytes, sizeof(struct shm_armed), lengths[1]);
+		check_piece(wire.rings.offset_bytes, WEFT_CACHE_LINE, shm_rings_bytes(wire.slots), lengths[0]);
+		check_piece(wire.armed.offset_bytes, WEFT_CACHE_LINE, sizeof(struct shm_armed), lengths[1]);
 		if (wire.life.offset_bytes)
-			check_piece(wire.life.offset_bytes, sizeof(struct shm_life), lengths[2]);
+			check_piece(wire.life.offset_bytes, sizeof(struct shm_life), sizeof(struct shm_life), lengths[2]);
 	}
 	return 0;
 }

@@ -27,13 +27,13 @@ typedef void weft_reply_fn(struct weft_rx *reply, int status, void *user);
 WEFT_API int weft_request(struct weft_sender *sender, const void *data, size_t len_bytes, uint64_t deadline_ns,
 			  weft_reply_fn *on_reply, void *user, struct weft_op **op);
 
-/* The same, with more to follow at once: committed with the next request or send without it, by weft_sender_flush, or at the
- * end of the turn. Thread: owner. */
+/* The same, with more to follow at once: committed with the sender's next request or message without it, by
+ * weft_sender_flush, or at the end of the turn. Thread: owner. */
 WEFT_API int weft_request_more(struct weft_sender *sender, const void *data, size_t len_bytes, uint64_t deadline_ns,
 			       weft_reply_fn *on_reply, void *user, struct weft_op **op);
 
-/* Answers the request rx, once: copies data. Where several requests have come together, answers go out together too: at most 8,
- * and at the latest when the last of those requests has been handled. Never waits for room in the ring. -WEFT_EINVAL if rx is no request or was
+/* Answers the request rx, once: copies data. While the next request of the same peer is here already, the answer goes out
+ * with that one's, at most 8 together; urgent and high ones go out at once. Never waits for room in the ring. -WEFT_EINVAL if rx is no request or was
  * answered; -WEFT_EPEERRESET when the requester is gone; -WEFT_EAGAIN when no memory is free: defer it and answer later;
  * -WEFT_ENOMEM when the node's memory_max_bytes does not allow for so long an answer.
  * Thread: owner, inside the callback. */

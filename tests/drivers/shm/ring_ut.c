@@ -173,12 +173,29 @@ static void a_head_that_cannot_be_is_found_out(void)
 	CU_ASSERT_EQUAL(shm_tx_room(&tx, 1), -1);
 }
 
+/* A limit that stayed where it was would lie ahead again once 2^31 units were published together. */
+static void after_a_burst_nothing_goes_straight_into_the_ring_without_a_look(void)
+{
+	unsigned char data[16] = {0};
+
+	set_up(0);
+	CU_ASSERT_TRUE(send_one(data, sizeof data, 0, ALONE));
+	CU_ASSERT_TRUE(shm_tx_within(&tx, tx.tail + SHM_LINE_UNITS));
+	stage.tx = &tx;
+	memcpy(shm_stage_data(&stage), data, sizeof data);
+	shm_stage_add(&stage, &tx, SHM_INLINE, 1, sizeof data);
+	shm_stage_publish(&stage);
+	CU_ASSERT_EQUAL(tx.limit, tx.tail);
+	CU_ASSERT_FALSE(shm_tx_within(&tx, tx.tail + SHM_LINE_UNITS));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(zeros_of_mixed_sizes_cross_the_end_of_the_count),
 		SUITE_CASE(payloads_that_imitate_sequences_are_never_taken_for_messages),
 		SUITE_CASE(nothing_is_seen_of_what_is_staged_until_all_of_it_is),
+		SUITE_CASE(after_a_burst_nothing_goes_straight_into_the_ring_without_a_look),
 		SUITE_CASE(a_head_that_cannot_be_is_found_out),
 	};
 

@@ -49,6 +49,14 @@ static uint64_t dropped_by(struct weft_node *node)
 	return stats.dropped;
 }
 
+static uint64_t sent_by(struct weft_node *node)
+{
+	struct weft_node_stats stats;
+
+	weft_node_describe(node, &stats);
+	return stats.sent_messages;
+}
+
 static void only_the_newest_of_those_that_waited_arrives(void)
 {
 	struct inbox inbox;
@@ -136,28 +144,42 @@ static void on_done(struct weft_op *op, int status, void *user)
 	*(int *)user = status;
 }
 
+/* A window of one that message 1 uses. Faults may refuse it; then it is tried with others. */
+static void open_full(struct pair *pair, struct inbox *inbox)
+{
+	uint64_t first = 1;
+
+	for (;;) {
+		open_as(pair, inbox, WEFT_LATEST, 1);
+		pair_connect(pair);
+		CU_ASSERT_EQUAL(weft_send(pair->sender, &first, sizeof first), 0);
+		if (sent_by(pair->near) == 1)
+			return;
+		pair_close(pair);
+	}
+}
+
 static void a_replaced_message_is_reported_and_the_header_of_the_newest_travels(void)
 {
 	struct weft_send_opts how = WEFT_SEND_OPTS_INIT;
-	int results[3] = {1, 1, 1};
+	int results[2] = {1, 1};
 	struct inbox inbox;
 	struct pair pair;
 
-	open_as(&pair, &inbox, WEFT_LATEST, 1);
-	pair_connect(&pair);
+	open_full(&pair, &inbox);
 	how.has_header = true;
 	how.completion = WEFT_DELIVERED;
 	how.done = on_done;
-	for (uint64_t i = 1; i <= 3; i++) {
+	for (uint64_t i = 2; i <= 3; i++) {
 		how.tag = 10 + i;
 		how.immediate = 20 + i;
-		how.user = &results[i - 1];
+		how.user = &results[i - 2];
 		CU_ASSERT_EQUAL(weft_send_with(pair.sender, &i, sizeof i, &how), 0);
 	}
-	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, results[0] != 1 && results[1] != 1 && results[2] != 1));
-	CU_ASSERT_EQUAL(results[0], 0);
-	CU_ASSERT_EQUAL(results[1], -WEFT_ECANCELED);
-	CU_ASSERT_EQUAL(results[2], 0);
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, results[0] != 1 && results[1] != 1));
+	CU_ASSERT_EQUAL(results[0], -WEFT_ECANCELED);
+	CU_ASSERT_EQUAL(results[1], 0);
+	CU_ASSERT_EQUAL(inbox.count, 2);
 	CU_ASSERT_EQUAL(inbox.last, 3);
 	CU_ASSERT_EQUAL(inbox.tag, 13);
 	CU_ASSERT_EQUAL(inbox.immediate, 23);
@@ -167,19 +189,17 @@ static void a_replaced_message_is_reported_and_the_header_of_the_newest_travels(
 static void a_message_that_waits_can_be_cancelled(void)
 {
 	struct weft_send_opts how = WEFT_SEND_OPTS_INIT;
-	uint64_t first = 1, second = 2;
+	uint64_t second = 2;
 	struct inbox inbox;
 	struct weft_op *op;
 	struct pair pair;
 	int result = 1;
 
-	open_as(&pair, &inbox, WEFT_LATEST, 1);
-	pair_connect(&pair);
+	open_full(&pair, &inbox);
 	how.completion = WEFT_SENT;
 	how.done = on_done;
 	how.user = &result;
 	how.op = &op;
-	CU_ASSERT_EQUAL(weft_send(pair.sender, &first, sizeof first), 0);
 	CU_ASSERT_EQUAL(weft_send_with(pair.sender, &second, sizeof second, &how), 0);
 	weft_op_cancel(op);
 	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, result == -WEFT_ECANCELED && inbox.count == 1));
