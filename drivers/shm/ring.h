@@ -142,6 +142,21 @@ static inline __attribute__((always_inline)) void shm_copy(unsigned char *to, co
 	}
 }
 
+/* Data of a message, the polled line last: written before the others, it would be taken back by who polls it while they are
+ * still on their way, and fetched once more for the header. */
+static inline __attribute__((always_inline)) void shm_copy_lines(unsigned char *to, const unsigned char *from,
+								 uint32_t len_bytes)
+{
+	if (len_bytes <= SHM_LINE_DATA) {
+		shm_copy(to, from, len_bytes);
+		return;
+	}
+	shm_copy(to + SHM_LINE_DATA, from + SHM_LINE_DATA, len_bytes - SHM_LINE_DATA);
+	atomic_signal_fence(memory_order_acq_rel); /* pairs with nothing: the compiler keeps the order of lines */
+	for (uint32_t at = 0; at < SHM_LINE_DATA; at += SHM_UNIT_BYTES)
+		shm_copy_16(to + at, from + at);
+}
+
 /* ---- the producer ---- */
 
 /* Room for count more units: 1 yes, 0 no, -1 the consumer claims what cannot be. */

@@ -191,7 +191,7 @@ static inline bool may_go(struct shm_path *path, struct shm_tx *tx, uint32_t end
 static inline __attribute__((always_inline)) int send_direct(struct shm_path *path, struct shm_tx *tx, uint32_t end,
 							      uint64_t meta, const void *data, uint32_t len_bytes)
 {
-	shm_copy(shm_tx_begin(tx, end), data, len_bytes);
+	shm_copy_lines(shm_tx_begin(tx, end), data, len_bytes);
 	shm_tx_finish(tx, end, SHM_INLINE, meta, len_bytes);
 	count_inline(path->port, len_bytes);
 	return wake_peer(path);
