@@ -109,6 +109,7 @@ static int port_open(struct weft_device *base, const struct weft_port_opts *opts
 	weft_list_init(&port->dirty);
 	weft_list_init(&port->paths);
 	weft_list_init(&port->outbox);
+	weft_list_init(&port->doomed);
 	weft_list_push_back(&device->ports, &port->in_device);
 	port->home = malloc(SHM_HOME_MAX * sizeof *port->home);
 	rc = port->home ? weft_arena_carve(device->opts.arena, sizeof(struct shm_armed), &port->armed_carving)

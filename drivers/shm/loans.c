@@ -164,7 +164,7 @@ bool shm_releases_flush(struct shm_path *path)
 
 		if (rc == -WEFT_EPROTO) {
 			path->pending_count = 0;
-			shm_path_down(path, WEFT_DOWN_VIOLATION);
+			shm_path_doom(path);
 			break;
 		}
 		if (rc < 0)

@@ -27,6 +27,7 @@ struct shm_path *shm_path_new(struct shm_port *port)
 	weft_list_init(&path->in_polled);
 	weft_list_init(&path->in_dirty);
 	weft_list_init(&path->in_port);
+	weft_list_init(&path->in_doomed);
 	weft_list_init(&path->in_outbox);
 	weft_list_init(&path->in_mail);
 	weft_list_push_back(&port->device->paths, &path->in_device);
@@ -38,6 +39,7 @@ void shm_path_leave_port(struct shm_path *path)
 	weft_list_remove(&path->in_polled);
 	weft_list_remove(&path->in_dirty);
 	weft_list_remove(&path->in_port);
+	weft_list_remove(&path->in_doomed);
 	weft_list_remove(&path->in_outbox);
 	weft_list_remove(&path->in_mail);
 }
@@ -130,11 +132,24 @@ static bool forsakes(enum weft_down_reason reason)
 	return reason == WEFT_DOWN_VIOLATION || reason == WEFT_DOWN_BROKEN;
 }
 
+void shm_path_doom(struct shm_path *path)
+{
+	if (path->state != SHM_PATH_UP)
+		return;
+	path->state = SHM_PATH_DOOMED;
+	path->forsaken = true;
+	shm_stage_drop(path);
+	weft_list_push_back(&path->port->doomed, &path->in_doomed);
+	path->port->any_doomed = true;
+}
+
 void shm_path_down(struct shm_path *path, enum weft_down_reason reason)
 {
 	struct shm_port *port = path->port;
 
-	if (path->state != SHM_PATH_UP)
+	if (path->state == SHM_PATH_DOOMED)
+		weft_list_remove(&path->in_doomed);
+	else if (path->state != SHM_PATH_UP)
 		return;
 	path->state = SHM_PATH_DOWN;
 	leave_polling(path);
@@ -249,6 +264,7 @@ void shm_path_disconnect(struct weft_path *base)
 		weft_list_remove(&path->in_dirty);
 	path->dirty = false;
 	weft_list_remove(&path->in_port);
+	weft_list_remove(&path->in_doomed);
 	port->stats.paths--;
 	path->state = SHM_PATH_LIMBO;
 	finish_limbo(path);

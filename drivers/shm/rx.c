@@ -222,6 +222,13 @@ static inline unsigned int poll_busy(struct shm_port *port, struct weft_rx_frame
 	return count;
 }
 
+static __attribute__((noinline)) void take_down_doomed(struct shm_port *port)
+{
+	port->any_doomed = false;
+	while (!weft_list_empty(&port->doomed))
+		shm_path_down(WEFT_CONTAINER_OF(port->doomed.next, struct shm_path, in_doomed), WEFT_DOWN_VIOLATION);
+}
+
 unsigned int shm_port_rx(struct weft_port *base, struct weft_rx_frame *frames, unsigned int max)
 {
 	struct shm_port *port = WEFT_CONTAINER_OF(base, struct shm_port, base);
@@ -229,6 +236,8 @@ unsigned int shm_port_rx(struct weft_port *base, struct weft_rx_frame *frames, u
 
 	max = max < SHM_BURST ? max : SHM_BURST;
 	port->burst = 0;
+	if (__builtin_expect(port->any_doomed, 0))
+		take_down_doomed(port);
 	/* An answer that is on its way is met sooner here than after another whole turn. */
 	for (unsigned int looks = 0; looks < SHM_LOOKS && !count; looks++)
 		count = poll_busy(port, frames, max);

@@ -62,6 +62,7 @@ struct shm_hot {
 enum shm_path_state {
 	SHM_PATH_MADE,  /* by the runner; the worker does not know it yet */
 	SHM_PATH_UP,
+	SHM_PATH_DOOMED, /* the peer broke the protocol, as a send has found; it goes down with the next rx */
 	SHM_PATH_DOWN,  /* the worker has been told */
 	SHM_PATH_LIMBO, /* disconnected; lent buffers wait for the peer's proven end */
 };
@@ -88,6 +89,7 @@ struct shm_path {
 	struct weft_list in_polled;
 	struct weft_list in_dirty;
 	struct weft_list in_port;
+	struct weft_list in_doomed;
 	struct weft_list in_outbox; /* of the port: something to tell the runner, whose mailbox is full */
 	unsigned int to_runner;     /* bits of enum shm_to_runner */
 	struct weft_fd_watch bell_watch;
@@ -158,6 +160,8 @@ struct shm_port {
 	struct weft_list dirty;
 	struct weft_list paths;       /* all that the worker knows */
 	struct weft_list outbox;      /* paths with something to tell the runner */
+	struct weft_list doomed;
+	bool any_doomed;
 	uint64_t *home;               /* cookies of loans that came home: a ring */
 	uint32_t home_head, home_tail;
 	uint32_t cookies_out;         /* lent or home, and not reaped: no more than home has room for */
@@ -246,6 +250,9 @@ void shm_path_free_on_runner(struct weft_worker *runner, const struct weft_messa
 void shm_path_report_down(struct shm_path *path, enum weft_down_reason reason, bool proven);
 /* On the worker: what the peer has sent is still delivered, then the path goes down. */
 void shm_path_ending(struct shm_path *path, enum weft_down_reason reason);
+/* On the worker, from inside a send: nothing more is sent, and the next rx takes it down. Not at once, for whoever is sending
+ * has the path's lanes and operations in hand, which end with it. */
+void shm_path_doom(struct shm_path *path);
 /* On the worker: down, once. */
 void shm_path_down(struct shm_path *path, enum weft_down_reason reason);
 void shm_path_dirty(struct shm_path *path);

@@ -142,12 +142,12 @@ static int stage_loan(struct shm_path *path, struct shm_tx *tx, const struct wef
 	return 0;
 }
 
-/* The peer lies about where it is: the path ends. */
+/* The peer lies about where it is: the path is to end. */
 static int tx_failed(struct shm_path *path, int rc)
 {
 	path->port->stats.full += rc == -WEFT_EAGAIN;
 	if (rc == -WEFT_EPROTO)
-		shm_path_down(path, WEFT_DOWN_VIOLATION);
+		shm_path_doom(path);
 	return rc;
 }
 

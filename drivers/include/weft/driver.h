@@ -99,7 +99,8 @@ enum weft_tx_flags {
 struct weft_port {
 	/*
 	 * Sends one frame of small data: 0; -WEFT_EAGAIN when the ring is full, -WEFT_EMSGSIZE beyond inline_max,
-	 * -WEFT_EPROTO when the peer broke the protocol (path_down has come). With WEFT_TX_MORE it may be held back.
+	 * -WEFT_EPROTO when the peer broke the protocol (path_down comes out of the next rx, never out of a send). With
+	 * WEFT_TX_MORE it may be held back.
 	 * The quickest way for a message on its own. Thread: owner.
 	 */
 	int (*send)(struct weft_path *path, enum weft_class class_, uint64_t meta, const void *data, uint32_t len_bytes,
