@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <weft/nearest.h>
+
+#define OPTIONS_MAX 32
 
 /* What is being read; name is the command's. */
 struct reading {
@@ -34,13 +37,15 @@ static const struct argp_option *find_short(const struct reading *reading, char 
 /* The option whose name begins so, if no other one's does; or the one whose name it is. */
 static const struct argp_option *find_long(const struct reading *reading, const char *name, size_t len)
 {
-	const struct argp_option *found = NULL, *nearest = NULL;
+	const struct argp_option *found = NULL;
+	const char *names[OPTIONS_MAX];
+	unsigned int count = 0;
 	char word[32] = "";
 
 	strncpy(word, name, len < sizeof word ? len : sizeof word - 1);
 	for (const struct argp_option *option = reading->options; option && !is_last(option); option++) {
-		if (!nearest || edit_distance(word, option->name) < edit_distance(word, nearest->name))
-			nearest = option;
+		if (count < OPTIONS_MAX)
+			names[count++] = option->name;
 		if (!len || strncmp(option->name, name, len) != 0)
 			continue;
 		if (strlen(option->name) == len)
@@ -52,9 +57,9 @@ static const struct argp_option *find_long(const struct reading *reading, const 
 	}
 	if (found)
 		return found;
-	if (nearest && edit_distance(word, nearest->name) < strlen(word))
+	if (count)
 		usage_error("%s: unknown option '--%.40s'; the nearest known one is '--%s'", reading->name, name,
-			    nearest->name);
+			    weft_nearest(word, names, count));
 	usage_error("%s: unknown option '--%.40s'; `weft %s --help` lists them", reading->name, name, reading->name);
 }
 
@@ -113,28 +118,4 @@ void parse_arguments(const struct argp *argp, int argc, char **argv, void *input
 	}
 	if (argp_parse(argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, input) != 0)
 		usage_error("%s: bad arguments; `weft %s --help` tells which there are", reading.name, reading.name);
-}
-
-/* One row of the table (Levenshtein 1966); words longer than the row count as far. */
-unsigned int edit_distance(const char *a, const char *b)
-{
-	unsigned int row[32], len = (unsigned int)strlen(b), diagonal, above;
-
-	if (len >= 32 || strlen(a) >= 32)
-		return 32;
-	for (unsigned int j = 0; j <= len; j++)
-		row[j] = j;
-	for (unsigned int i = 1; a[i - 1]; i++) {
-		diagonal = row[0];
-		row[0] = i;
-		for (unsigned int j = 1; j <= len; j++) {
-			unsigned int shortest = (row[j - 1] < row[j] ? row[j - 1] : row[j]) + 1;
-
-			above = row[j];
-			diagonal += a[i - 1] != b[j - 1];
-			row[j] = shortest < diagonal ? shortest : diagonal;
-			diagonal = above;
-		}
-	}
-	return row[len];
 }

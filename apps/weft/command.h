@@ -22,8 +22,6 @@ int command_send(int argc, char **argv);
 int command_recv(int argc, char **argv);
 int command_perf(int argc, char **argv);
 
-/* How many letters have to be changed to make one word of the other; 32 for long ones. */
-unsigned int edit_distance(const char *a, const char *b);
 /* argp_parse, but what is wrong is one line (and STATUS_USAGE). */
 void parse_arguments(const struct argp *argp, int argc, char **argv, void *input);
 /* Prints one line "weft: ..." and exits with STATUS_USAGE. */

@@ -31,8 +31,8 @@ struct weft_rx {
 
 /*
  * Keeps the message beyond the callback, as a loan to be released: without a copy if it was lent, else copied into a
- * pool buffer. Gives. While it is kept the sender's window stays used. -WEFT_EAGAIN when no buffer is free, -WEFT_EQUOTA
- * when too much of this sender's memory is kept already. Thread: owner, inside the callback.
+ * pool buffer. Gives. While it is kept the sender's window stays used. -WEFT_EAGAIN when no buffer is free or
+ * too many messages are kept already. Thread: owner, inside the callback.
  */
 WEFT_API int weft_rx_keep(struct weft_rx *rx, struct weft_loan **out);
 
