@@ -167,7 +167,9 @@ void weft__rx_of_loan(struct weft__view *view, struct weft_loan *loan, struct we
 bool weft__is_large(size_t len_bytes);
 /* Begins to copy loan to op's buffer; op->as.posted is filled in. Takes the loan and op. */
 void weft__placing_begin(struct weft_op *op, struct weft_loan *loan);
-/* Copies at most budget_bytes. Returns whether anything was. */
+/* Hands all of a message to stream at once. */
+void weft__stream_now(const struct weft_rx *rx, weft_stream_fn *stream, void *user);
+/* Copies or streams at most budget_bytes. Returns whether anything was. */
 unsigned int weft__placing_run(struct weft__station *station, size_t budget_bytes);
 /* Ends those of a view that is being closed. */
 void weft__placing_drop(struct weft__view *view);

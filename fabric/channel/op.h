@@ -20,7 +20,7 @@ enum weft__op_kind {
 	WEFT__OP_STAGED,   /* foreign memory being copied, in its link's list */
 	WEFT__OP_FINISHED, /* waits for its callback in the next turn */
 	WEFT__OP_POSTED,   /* a posted receive, in its view's list */
-	WEFT__OP_PLACING,  /* a large message being copied to where it belongs, in the station's list */
+	WEFT__OP_PLACING,  /* a large message on its way to where it belongs, in the station's list */
 	WEFT__OP_REQUEST,  /* in its sender's table */
 	WEFT__OP_REPLY,    /* found the ring full, in its link's list */
 };
@@ -50,12 +50,13 @@ struct weft_op {
 		} staged;
 		struct {
 			struct weft__view *view;
-			void *buffer;
+			void *buffer;           /* NULL with stream */
 			size_t len_bytes;
 			uint64_t tag, mask;
 			weft_recv_fn *done;
-			struct weft_loan *loan; /* the message that was there already, or is being copied */
-			size_t copied_bytes;
+			weft_stream_fn *stream; /* takes the pieces instead of buffer; or NULL */
+			struct weft_loan *loan; /* the message that was there already, or is being copied or streamed */
+			size_t taken_bytes;
 			bool by_hook;           /* placed, not posted */
 		} posted;
 		struct {

@@ -187,7 +187,7 @@ static int choose(const struct weft_rx *rx, size_t total_len_bytes, struct weft_
 	if (rx->tag == 2)
 		return -WEFT_EMSGSIZE;
 	placer->asked_len = total_len_bytes;
-	*out = (struct weft_placement){placer->buffer, on_received, &placer->got};
+	*out = (struct weft_placement){.buffer = placer->buffer, .done = on_received, .user = &placer->got};
 	return 0;
 }
 
