@@ -131,7 +131,7 @@ static void look_later(struct weft__station *station)
 {
 	uint64_t wait_ns = station->node->opts.link_idle_ns / 4;
 
-	if (!wait_ns || weft_timer_is_set(&station->idle_look))
+	if (!station->node->opts.link_idle_ns || weft_timer_is_set(&station->idle_look))
 		return;
 	wait_ns = wait_ns < LOOK_MIN_NS ? LOOK_MIN_NS : wait_ns > LOOK_MAX_NS ? LOOK_MAX_NS : wait_ns;
 	weft_timer_set(station->worker, &station->idle_look, weft_worker_now(station->worker) + wait_ns);

@@ -383,7 +383,9 @@ void weft__link_path_down(void *port_user, struct weft_path *path, enum weft_dow
 		station->node->driver->disconnect(path);
 		return;
 	}
-	if (reason == WEFT_DOWN_CLOSED && link->idle == WEFT__IDLE_CLOSING && weft__idle_may_rest(link)) {
+	/* It may have ended in this very turn, before the path did. */
+	if (reason == WEFT_DOWN_CLOSED && link->state == WEFT__LINK_UP && link->idle == WEFT__IDLE_CLOSING &&
+	    weft__idle_may_rest(link)) {
 		weft__link_rest(link);
 		return;
 	}

@@ -87,20 +87,29 @@ static size_t copy_piece(struct weft_op *op, size_t max_bytes)
 	return len_bytes;
 }
 
-/* The copy is whole: lends it. False when it has to wait. */
+/* Lends the copy; what is small, or nothing at all, goes as it is. */
+static int send_copy(struct weft_op *op, unsigned int flags)
+{
+	struct weft__tx_lane *lane = op->lane;
+	size_t len_bytes = op->as.staged.len_bytes;
+	unsigned char head[WEFT__HEAD_MAX];
+	uint32_t head_len = weft__head_make(head, op->as.staged.has_header, op->as.staged.tag, op->as.staged.immediate);
+
+	if (head_len + len_bytes <= lane->sender->inline_max)
+		return weft__send_inline(lane->sender, lane, flags, head, head_len, op->as.staged.buf->data, len_bytes, 0);
+	return weft__send_buf(lane->sender, lane, WEFT__DATA, flags, head, head_len, op->as.staged.buf, 0, len_bytes, NULL);
+}
+
+/* The copy is whole: sends it. False when it has to wait. */
 static bool send_whole(struct weft_op *op)
 {
 	struct weft__tx_lane *lane = op->lane;
 	struct weft__station *station = op->station;
 	bool ack = op->as.staged.completion == WEFT_DELIVERED;
 	unsigned int flags = (op->as.staged.has_header ? WEFT__HAS_HEADER : 0) | (ack ? WEFT__ACK_NOW : 0);
-	unsigned char head[WEFT__HEAD_MAX];
-	uint32_t head_len = weft__head_make(head, op->as.staged.has_header, op->as.staged.tag, op->as.staged.immediate);
 	uint32_t sequence = lane->next_sequence;
 
-	if (!weft__lane_has_credit(lane, op->as.staged.len_bytes) ||
-	    weft__send_buf(lane->sender, lane, WEFT__DATA, flags, head, head_len, op->as.staged.buf, 0,
-			   op->as.staged.len_bytes, NULL) < 0)
+	if (!weft__lane_has_credit(lane, op->as.staged.len_bytes) || send_copy(op, flags) < 0)
 		return false;
 	station->stats.copied_messages++;
 	station->stats.copied_bytes += op->as.staged.len_bytes;

@@ -102,7 +102,7 @@ struct weft_send_opts {
 	void *user;
 	struct weft_op **op;    /* where to put the pending operation, for weft_op_cancel; NULL: not wanted */
 };
-#define WEFT_SEND_OPTS_INIT {.size = sizeof(struct weft_send_opts)}
+#define WEFT_SEND_OPTS_INIT {sizeof(struct weft_send_opts), 0, false, 0, 0, 0, WEFT_ACCEPTED, NULL, NULL, NULL}
 
 /* Sends a copy of len_bytes (0 is allowed) on lane 0 without header. The quickest form. Borrows data. -WEFT_EAGAIN,
  * -WEFT_EMSGSIZE (longer than max_message_bytes), -WEFT_ENOMEM (longer than the node's memory_max_bytes allows for beside
