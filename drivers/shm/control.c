@@ -11,6 +11,7 @@
 #include <weft/log.h>
 
 #define OUTLIVED_NS UINT64_C(200000000)
+#define CONTROL_BURST 16u /* messages of one path that are read at once */
 
 static void close_all(int *fds, unsigned int count)
 {
@@ -148,12 +149,46 @@ static void fail(struct shm_path *path, int error)
 	shm_path_report_down(path, is_violation ? WEFT_DOWN_VIOLATION : WEFT_DOWN_BROKEN, false);
 }
 
+static void linger_over(struct shm_path *path)
+{
+	shm_control_stop(path);
+	shm_path_free(path);
+}
+
+/* One message, or what came instead of it. Whether more is to be read; else the path may be gone. */
+static bool take(struct shm_path *path, int rc, const struct shm_wire *wire, int *fds, unsigned int fd_count)
+{
+	if (rc == 0) {
+		socket_ended(path);
+		return false;
+	}
+	if (path->condemned)
+		return path->control_open;
+	if (rc == 1)
+		rc = handle(path, wire, fds, fd_count);
+	if (rc < 0)
+		fail(path, rc);
+	else if (path->bye_received)
+		lost(path, WEFT_DOWN_CLOSED, true);
+	return path->control_open;
+}
+
+/* The same after the port, when only the peer's leave is of interest. */
+static bool take_lingering(struct shm_path *path, int rc, const struct shm_wire *wire)
+{
+	if (rc == 1 && wire->type != SHM_BYE)
+		return true;
+	linger_over(path);
+	return false;
+}
+
 static void control_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
 	struct shm_path *path = user;
+	bool more = true;
 
 	(void)events;
-	for (unsigned int i = 0; i < 16 && path->control_open; i++) {
+	for (unsigned int i = 0; i < CONTROL_BURST && more; i++) {
 		unsigned int fd_count;
 		struct shm_wire wire;
 		int fds[SHM_FDS_MAX];
@@ -161,19 +196,8 @@ static void control_ready(struct weft_fd_watch *watch, uint32_t events, void *us
 
 		if (rc == -WEFT_EAGAIN)
 			return;
-		if (rc == 0) {
-			socket_ended(path);
-			return;
-		}
-		if (rc == 1 && !path->condemned)
-			rc = handle(path, &wire, fds, fd_count);
+		more = path->port ? take(path, rc, &wire, fds, fd_count) : take_lingering(path, rc, &wire);
 		close_all(fds, fd_count);
-		if (path->condemned)
-			continue;
-		if (rc < 0)
-			fail(path, rc);
-		else if (path->bye_received)
-			lost(path, WEFT_DOWN_CLOSED, true);
 	}
 }
 
@@ -240,31 +264,6 @@ void shm_control_stop(struct shm_path *path)
 
 /* ---- after the port: only the rings' memory is left, which the peer may still be reading ---- */
 
-static void linger_over(struct shm_path *path)
-{
-	shm_control_stop(path);
-	shm_path_free(path);
-}
-
-static void linger_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
-{
-	(void)events;
-	for (unsigned int i = 0; i < 16; i++) {
-		unsigned int fd_count;
-		struct shm_wire wire;
-		int fds[SHM_FDS_MAX];
-		int rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
-
-		if (rc == -WEFT_EAGAIN)
-			return;
-		close_all(fds, fd_count);
-		if (rc != 1 || wire.type == SHM_BYE) {
-			linger_over(user);
-			return;
-		}
-	}
-}
-
 static void linger_process(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
 	(void)watch;
@@ -278,7 +277,6 @@ void shm_control_linger(struct shm_path *path)
 	shm_watch_leave(path);
 	cancel_end(path);
 	path->port = NULL;
-	path->control_watch.ready = linger_ready;
 	path->pid_watch.ready = linger_process;
 	if (path->bye_received || path->proven || !path->control_open)
 		linger_over(path);
