@@ -186,7 +186,7 @@ static void attach_free(struct shm_attach *attach)
 	weft_list_remove(&attach->link);
 	attach->device->accepted_count -= attach->accepted;
 	if (attach->fd >= 0)
-		close(attach->fd);
+		shm_foreign_hang_up(attach->fd, attach->peer.pid);
 	if (attach->path)
 		shm_path_free(attach->path);
 	free(attach->failure);
@@ -201,16 +201,17 @@ static void lingered(struct weft_timer *timer, void *user)
 
 static void linger_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
+	struct shm_attach *attach = user;
 	struct shm_wire wire;
 	int fds[SHM_FDS_MAX];
 	unsigned int fd_count;
-	int rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
+	int rc = shm_wire_receive(watch->fd, attach->peer.pid, &wire, fds, &fd_count);
 
 	(void)events;
 	while (fd_count)
-		shm_foreign_close(fds[--fd_count]);
+		shm_foreign_close(fds[--fd_count], attach->peer.pid);
 	if (rc == 0 || (rc < 0 && rc != -WEFT_EAGAIN))
-		attach_free(user);
+		attach_free(attach);
 }
 
 /*
@@ -285,7 +286,7 @@ static void answer_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	struct shm_wire wire;
 
 	(void)events;
-	rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
+	rc = shm_wire_receive(watch->fd, attach->peer.pid, &wire, fds, &fd_count);
 	if (rc == -WEFT_EAGAIN)
 		return;
 	if (rc == 1 && wire.type == SHM_REFUSE) {
@@ -306,7 +307,7 @@ static void answer_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 		rc = rc == 0 ? -WEFT_ECONNREFUSED : rc < 0 ? rc : -WEFT_EPROTO;
 	}
 	while (fd_count)
-		shm_foreign_close(fds[--fd_count]);
+		shm_foreign_close(fds[--fd_count], attach->peer.pid);
 	attach_fail(attach, rc, rc < 0 ? weft_error_text(rc) : "");
 }
 
@@ -342,7 +343,7 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 	rc = shm_rendezvous_peer(device, fd, &peer);
 	attach = rc < 0 ? NULL : attach_new(device, fd, answer_ready);
 	if (!attach) {
-		close(fd);
+		shm_foreign_hang_up(fd, rc < 0 ? 0 : peer.pid);
 		return rc < 0 ? rc : weft_set_error(WEFT_ENOMEM, "no memory to connect to \"%s\"", to);
 	}
 	attach->peer = peer;
@@ -415,7 +416,7 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	struct shm_wire wire;
 
 	(void)events;
-	rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
+	rc = shm_wire_receive(watch->fd, attach->peer.pid, &wire, fds, &fd_count);
 	if (rc == -WEFT_EAGAIN)
 		return;
 	if (rc == 1 && wire.type == SHM_ATTACH && fd_count == SHM_FDS_MAX && shm_foreign_is_bell(fds[SHM_SEGMENT_FDS])) {
@@ -430,7 +431,7 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 		refuse(attach, rc < 0 ? rc : -WEFT_EPROTO);
 	}
 	while (fd_count)
-		shm_foreign_close(fds[--fd_count]);
+		shm_foreign_close(fds[--fd_count], attach->peer.pid);
 	attach_free(attach);
 }
 
@@ -450,7 +451,7 @@ void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
 	struct shm_device *device = user;
 	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct weft_peer_identity peer;
+	struct weft_peer_identity peer = {0};
 	struct shm_attach *attach = NULL;
 
 	(void)events;
@@ -462,7 +463,7 @@ void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user)
 	if (shm_rendezvous_peer(device, fd, &peer) == 0 && !too_many(device, &peer))
 		attach = attach_new(device, fd, attach_ready);
 	if (!attach) {
-		close(fd);
+		shm_foreign_hang_up(fd, peer.pid);
 		return;
 	}
 	attach->peer = peer;

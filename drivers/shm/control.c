@@ -13,10 +13,10 @@
 #define OUTLIVED_NS UINT64_C(200000000)
 #define CONTROL_BURST 16u /* messages of one path that are read at once */
 
-static void close_all(int *fds, unsigned int count)
+static void close_all(int *fds, unsigned int count, int64_t pid)
 {
 	for (unsigned int i = 0; i < count; i++)
-		shm_foreign_close(fds[i]);
+		shm_foreign_close(fds[i], pid);
 }
 
 static void stop_listening(struct shm_path *path)
@@ -185,6 +185,7 @@ static bool take_lingering(struct shm_path *path, int rc, const struct shm_wire 
 static void control_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
 	struct shm_path *path = user;
+	int64_t pid = path->base.peer.pid;
 	bool more = true;
 
 	(void)events;
@@ -192,12 +193,12 @@ static void control_ready(struct weft_fd_watch *watch, uint32_t events, void *us
 		unsigned int fd_count;
 		struct shm_wire wire;
 		int fds[SHM_FDS_MAX];
-		int rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
+		int rc = shm_wire_receive(watch->fd, pid, &wire, fds, &fd_count);
 
 		if (rc == -WEFT_EAGAIN)
 			return;
 		more = path->port ? take(path, rc, &wire, fds, fd_count) : take_lingering(path, rc, &wire);
-		close_all(fds, fd_count);
+		close_all(fds, fd_count, pid);
 	}
 }
 
@@ -258,7 +259,7 @@ void shm_control_stop(struct shm_path *path)
 		path->pid_fd = -1;
 	}
 	if (path->control_fd >= 0)
-		close(path->control_fd);
+		shm_foreign_hang_up(path->control_fd, path->base.peer.pid);
 	path->control_fd = -1;
 }
 

@@ -56,9 +56,9 @@ void shm_path_free(struct shm_path *path)
 		weft_arena_uncarve(path->device->opts.arena, &path->carving);
 	shm_hot_free(path);
 	if (path->control_fd >= 0)
-		close(path->control_fd);
+		shm_foreign_hang_up(path->control_fd, path->base.peer.pid);
 	if (path->bell_fd >= 0)
-		close(path->bell_fd);
+		shm_foreign_close(path->bell_fd, path->base.peer.pid);
 	if (path->pid_fd >= 0)
 		close(path->pid_fd);
 	free(path->lent);

@@ -5,6 +5,7 @@
 #ifndef SHM_H
 #define SHM_H
 
+#include "shm/foreign.h"
 #include "shm/ring.h"
 #include "shm/wire.h"
 

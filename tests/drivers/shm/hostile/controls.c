@@ -111,6 +111,40 @@ static void shares_all_that_it_may(struct hostile *h)
 		hostile_share(h, i);
 }
 
+/* ---- what cannot be closed without waiting ---- */
+
+static void surplus_that_lingers(struct hostile *h)
+{
+	struct shm_wire wire = hostile_control(SHM_SHARE, 0);
+
+	hostile_attach(h);
+	hostile_hold_victim(h);
+	HOSTILE_EXPECT(hostile_send_lingering(h->control_fd, &wire, sizeof wire, 20));
+	hostile_let_victim_go(h);
+}
+
+/* Nobody reads what comes behind a message that ends the path. */
+static void unread_things_that_linger(struct hostile *h)
+{
+	struct shm_wire wire = hostile_control((enum shm_message_type)77, 0);
+
+	hostile_attach(h);
+	hostile_hold_victim(h);
+	HOSTILE_EXPECT(hostile_send(h->control_fd, &wire, sizeof wire, NULL, 0));
+	for (unsigned int i = 0; i < 20; i++)
+		HOSTILE_EXPECT(hostile_send_lingering(h->control_fd, "", 0, 1));
+	hostile_let_victim_go(h);
+}
+
+/* The same in connections, some of which are too many to be accepted. */
+static void things_that_linger_in_the_queue(struct hostile *h)
+{
+	hostile_hold_victim(h);
+	for (unsigned int i = 0; i < 50; i++)
+		HOSTILE_EXPECT(hostile_send_lingering(hostile_connect(h), "", 0, 1));
+	hostile_let_victim_go(h);
+}
+
 /* ---- bells ---- */
 
 static void attach_with_bell(struct hostile *h, int fd)
@@ -211,6 +245,9 @@ const struct hostile_attack hostile_controls[] = {
 	HOSTILE_ATTACK(shares_unsealed_memory, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(mapped_twice, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(shares_all_that_it_may, HOSTILE_STAYS),
+	HOSTILE_ATTACK(surplus_that_lingers, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(unread_things_that_linger, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(things_that_linger_in_the_queue, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(bell_that_is_a_file, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(bell_that_is_a_full_pipe, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(bell_that_is_an_eventfd, HOSTILE_REFUSED),

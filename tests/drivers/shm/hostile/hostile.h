@@ -74,6 +74,13 @@ void hostile_wake_life(struct hostile *h);
 int hostile_connect(const struct hostile *h);
 /* Sends any bytes with any descriptors; false when the other end is gone. */
 bool hostile_send(int fd, const void *bytes, size_t len_bytes, const int *fds, unsigned int fd_count);
+/* From now on the victim's process looks at nothing; until it is told to. */
+void hostile_hold_victim(struct hostile *h);
+void hostile_let_victim_go(struct hostile *h);
+/* A socket whose last closing takes twelve seconds, or as long as this process lives: nobody reads what is in it. */
+int hostile_lingering(void);
+/* Sends one message of len_bytes with that many of these, and lets go of them. False when the other end is gone. */
+bool hostile_send_lingering(int fd, const void *bytes, size_t len_bytes, unsigned int count);
 /* Waits for a message: its type, 0 at the end of file. */
 int hostile_receive(struct hostile *h, struct shm_wire *wire, int fds[SHM_FDS_MAX]);
 /* Sends what is prepared. */
