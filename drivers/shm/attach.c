@@ -47,8 +47,8 @@ static void init_wire(struct shm_wire *wire, const struct shm_device *device, en
 	wire->incarnation = device->opts.incarnation;
 }
 
-/* Carves our rings and describes them. */
-static int make_own_half(struct shm_path *path, struct shm_wire *wire, int fds[SHM_SEGMENT_FDS])
+/* Carves our rings and describes them. Of fds the last is for the peer alone: whoever sends it closes it here. */
+static int make_own_half(struct shm_path *path, struct shm_wire *wire, int fds[SHM_FDS_MAX])
 {
 	struct shm_port *port = path->port;
 	const uint32_t slots[WEFT_CLASS_COUNT] = {SHM_EXPRESS_SLOTS, port->slots};
@@ -82,7 +82,7 @@ static int make_own_half(struct shm_path *path, struct shm_wire *wire, int fds[S
 	fds[0] = rings->fd;
 	fds[1] = armed->fd;
 	fds[2] = life->fd;
-	return 0;
+	return shm_bell_make(&path->bell, &fds[SHM_SEGMENT_FDS]);
 }
 
 static int map_segment(struct shm_path *path, const struct shm_wire *wire, uint32_t segment_id, int fd,
@@ -98,8 +98,8 @@ static int map_segment(struct shm_path *path, const struct shm_wire *wire, uint3
 	return 0;
 }
 
-/* Maps the peer's rings and joins them to ours. */
-static int join_peer_half(struct shm_path *path, const struct shm_wire *wire, const int *fds)
+/* Maps the peer's rings and joins them to ours. Takes the last descriptor, its bell. */
+static int join_peer_half(struct shm_path *path, const struct shm_wire *wire, const int *fds, unsigned int *fd_count)
 {
 	const struct weft_mapping *rings, *armed, *life;
 	const char *at;
@@ -127,7 +127,22 @@ static int join_peer_half(struct shm_path *path, const struct shm_wire *wire, co
 	path->peer_armed = (const struct shm_armed *)(const void *)(armed->base + wire->armed.offset_bytes);
 	if (wire->life.offset_bytes)
 		path->peer_life = &((const struct shm_life *)(const void *)(life->base + wire->life.offset_bytes))->word;
+	path->ring_fd = fds[--*fd_count];
 	return 0;
+}
+
+/* What one half says of the other's must come with these. */
+static bool is_half(const struct shm_wire *wire, enum shm_message_type type, const int *fds, unsigned int fd_count)
+{
+	return wire->type == type && fd_count == SHM_FDS_MAX && shm_foreign_is_bell(fds[SHM_SEGMENT_FDS]);
+}
+
+static int send_half(int fd, const struct shm_wire *wire, const int fds[SHM_FDS_MAX])
+{
+	int rc = shm_wire_send(fd, wire, fds, SHM_FDS_MAX);
+
+	close(fds[SHM_SEGMENT_FDS]);
+	return rc;
 }
 
 static void take_hello(struct weft_hello *hello, const struct shm_wire *wire)
@@ -291,8 +306,8 @@ static void answer_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 		return;
 	if (rc == 1 && wire.type == SHM_REFUSE) {
 		rc = wire.error < 0 ? wire.error : -WEFT_EPROTO;
-	} else if (rc == 1 && wire.type == SHM_ACCEPT && fd_count == SHM_SEGMENT_FDS) {
-		rc = join_peer_half(path, &wire, fds);
+	} else if (rc == 1 && is_half(&wire, SHM_ACCEPT, fds, fd_count)) {
+		rc = join_peer_half(path, &wire, fds, &fd_count);
 		if (rc == 0) {
 			stop_watching(attach);
 			rc = take_socket(path, attach->fd, &attach->peer, &wire);
@@ -314,20 +329,12 @@ static void answer_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 static int send_attach(struct shm_attach *attach, const struct weft_hello *mine)
 {
 	struct shm_wire wire;
-	int fds[SHM_FDS_MAX], bells[2], rc;
+	int fds[SHM_FDS_MAX], rc;
 
 	init_wire(&wire, attach->device, SHM_ATTACH);
 	put_hello(&wire, mine);
 	rc = make_own_half(attach->path, &wire, fds);
-	if (rc < 0)
-		return rc;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, bells) < 0)
-		return weft_set_error(weft_error_from_errno(errno), "no socket pair: %s", strerror(errno));
-	attach->path->bell_fd = bells[0];
-	fds[SHM_SEGMENT_FDS] = bells[1];
-	rc = shm_wire_send(attach->fd, &wire, fds, SHM_FDS_MAX);
-	close(bells[1]);
-	return rc;
+	return rc < 0 ? rc : send_half(attach->fd, &wire, fds);
 }
 
 int shm_attach_connect(struct weft_port *base, const char *to, const struct weft_hello *mine, void *request)
@@ -367,7 +374,7 @@ static int build_accepted(struct shm_attach *attach, const struct shm_wire *thei
 	struct weft_port *port = NULL;
 	struct weft_hello hello, mine = {0};
 	struct shm_wire answer;
-	int own_fds[SHM_SEGMENT_FDS], rc;
+	int own_fds[SHM_FDS_MAX] = {[SHM_SEGMENT_FDS] = -1}, rc;
 
 	take_hello(&hello, theirs);
 	attach->peer.incarnation = theirs->incarnation;
@@ -381,17 +388,19 @@ static int build_accepted(struct shm_attach *attach, const struct shm_wire *thei
 	put_hello(&answer, &mine);
 	rc = make_own_half(attach->path, &answer, own_fds);
 	if (rc == 0)
-		rc = join_peer_half(attach->path, theirs, fds);
-	if (rc < 0)
+		rc = join_peer_half(attach->path, theirs, fds, fd_count);
+	if (rc == 0) {
+		stop_watching(attach);
+		rc = take_socket(attach->path, attach->fd, &attach->peer, theirs);
+	}
+	if (rc < 0) {
+		if (own_fds[SHM_SEGMENT_FDS] >= 0)
+			close(own_fds[SHM_SEGMENT_FDS]);
 		return rc;
-	attach->path->bell_fd = fds[--*fd_count];
-	stop_watching(attach);
-	rc = take_socket(attach->path, attach->fd, &attach->peer, theirs);
-	if (rc < 0)
-		return rc;
+	}
 	/* Last: once it is accepted nothing may fail any more. */
 	attach->fd = -1;
-	rc = shm_wire_send(attach->path->control_fd, &answer, own_fds, SHM_SEGMENT_FDS);
+	rc = send_half(attach->path->control_fd, &answer, own_fds);
 	if (rc < 0)
 		shm_control_stop(attach->path);
 	return rc;
@@ -419,7 +428,7 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	rc = shm_wire_receive(watch->fd, attach->peer.pid, &wire, fds, &fd_count);
 	if (rc == -WEFT_EAGAIN)
 		return;
-	if (rc == 1 && wire.type == SHM_ATTACH && fd_count == SHM_FDS_MAX && shm_foreign_is_bell(fds[SHM_SEGMENT_FDS])) {
+	if (rc == 1 && is_half(&wire, SHM_ATTACH, fds, fd_count)) {
 		rc = build_accepted(attach, &wire, fds, &fd_count);
 		if (rc == 0) {
 			start(attach->path, &wire, NULL);

@@ -42,7 +42,7 @@ static bool has_option(int fd, int option, int wanted)
 
 bool shm_foreign_is_bell(int fd)
 {
-	return has_option(fd, SO_DOMAIN, AF_UNIX) && has_option(fd, SO_TYPE, SOCK_STREAM);
+	return has_option(fd, SO_DOMAIN, AF_UNIX) && has_option(fd, SO_TYPE, SOCK_SEQPACKET);
 }
 
 /* ---- closers ---- */

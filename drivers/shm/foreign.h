@@ -13,7 +13,7 @@ void shm_foreign_close(int fd, int64_t pid);
 /* Ends a connection with process pid, into which it may have sent descriptors that nobody read. It sees the end at once.
  * Takes. Thread: any but workers. */
 void shm_foreign_hang_up(int fd, int64_t pid);
-/* Whether it is a Unix stream socket: what a bell is, and what can be watched without waiting for anybody. */
+/* Whether it is a Unix socket for packets, as a bell is: sending into it never waits. */
 bool shm_foreign_is_bell(int fd);
 
 #endif

@@ -60,6 +60,12 @@ struct shm_hot {
 	uint32_t skip_bytes;          /* the ring begins so far into it */
 };
 
+/* What the peer rings to wake us; the other end of it is the peer's. */
+struct shm_bell {
+	int fd;    /* -1: none */
+	bool bare; /* nothing but bytes can come */
+};
+
 enum shm_path_state {
 	SHM_PATH_MADE,  /* by the runner; the worker does not know it yet */
 	SHM_PATH_UP,
@@ -111,7 +117,9 @@ struct shm_path {
 
 	/* the runner's */
 	struct shm_device *device;
-	int control_fd, bell_fd, pid_fd;
+	int control_fd, pid_fd;
+	int ring_fd;               /* by which the peer is woken */
+	struct shm_bell bell;
 	struct weft_fd_watch control_watch, pid_watch;
 	struct weft_timer end_timer; /* the socket has ended: has the process? */
 	struct weft_hello theirs;    /* for the worker's start */
@@ -308,6 +316,17 @@ bool shm_watch_join(struct shm_path *path, struct shm_place *out);
 void shm_watch_start(struct shm_path *path, const _Atomic uint32_t *word);
 /* This end is closed, or was never opened. No notice comes after it. */
 void shm_watch_leave(struct shm_path *path);
+
+/* ---- bell.c: how a sleeping worker is woken ---- */
+/* Gives both: ours, and the end that is for the peer. -WEFT_EMFILE. */
+int shm_bell_make(struct shm_bell *bell, int *theirs);
+/* Harmless when there is none. */
+void shm_bell_close(struct shm_bell *bell, int64_t pid);
+/* Takes one ring, if there is one. False when the peer has none to ring any more, or tries to send something along: it is
+ * not to be listened to again. */
+bool shm_bell_hear(const struct shm_bell *bell);
+/* False when the peer need not or cannot be woken so. Never waits. */
+bool shm_bell_ring(int fd);
 
 /* ---- attach.c: how a path is made; on the runner ---- */
 int shm_attach_connect(struct weft_port *port, const char *to, const struct weft_hello *mine, void *request);

@@ -11,8 +11,8 @@
 #include <weft/driver.h>
 
 enum shm_message_type {
-	SHM_ATTACH = 1, /* connector: where my rings, armed line and word of life are, with descriptors of their segments and of the bell */
-	SHM_ACCEPT,     /* listener: the same, without a bell */
+	SHM_ATTACH = 1, /* connector: where my rings, armed line and word of life are, with their segments and an end of my bell */
+	SHM_ACCEPT,     /* listener: the same */
 	SHM_REFUSE,     /* listener: error and why */
 	SHM_SHARE,      /* a segment, with its descriptor */
 	SHM_SHARED,     /* the segment is mapped */

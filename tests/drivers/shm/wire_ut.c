@@ -141,6 +141,7 @@ static void the_version_before_and_the_next_are_refused(void)
 static void descriptors_arrive_or_are_closed(void)
 {
 	struct shm_wire wire = sample(SHM_ATTACH), got;
+	unsigned long kept = fault_count_kept();
 	int ends[2], fds[SHM_FDS_MAX], most[SHM_FDS_MAX] = {0, 1, 2, 0};
 	unsigned int count;
 
@@ -160,6 +161,7 @@ static void descriptors_arrive_or_are_closed(void)
 	close(ends[0]);
 	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], 0, &got, fds, &count), 0);
 	close(ends[1]);
+	CU_ASSERT_TRUE(fault_keeps_only(kept));
 }
 
 /* A message with that many descriptors, of which none stays open. */

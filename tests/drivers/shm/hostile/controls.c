@@ -191,12 +191,17 @@ static void bell_that_is_an_epoll(struct hostile *h)
 	be_refused_with_bell(h, fd);
 }
 
+static void bell_that_is_a_stream(struct hostile *h)
+{
+	be_refused_with_bell(h, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
 static void bell_that_listens(struct hostile *h)
 {
 	struct sockaddr name = {.sa_family = AF_UNIX};
 	struct sockaddr_storage bound;
 	socklen_t len = sizeof bound;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), caller = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), caller = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	HOSTILE_EXPECT(bind(fd, &name, sizeof name.sa_family) == 0 && listen(fd, 1) == 0);
 	HOSTILE_EXPECT(getsockname(fd, (struct sockaddr *)&bound, &len) == 0);
@@ -213,13 +218,34 @@ static void bell_that_is_shut(struct hostile *h)
 		hostile_put(h, WEFT_CLASS_NORMAL, SHM_INLINE, 4, "fine", 4);
 }
 
+/* What we ring may refuse them. */
+static void rings_with_descriptors(struct hostile *h)
+{
+	hostile_attach(h);
+	hostile_hold_victim(h);
+	for (unsigned int i = 0; i < 20; i++)
+		(void)hostile_send_lingering(h->their_fds[HOSTILE_BELL], "x", 1, 1);
+	(void)hostile_send_lingering(h->their_fds[HOSTILE_BELL], "", 0, 1);
+	hostile_let_victim_go(h);
+}
+
+/* What the victim rings has them in it when its path ends: it is the last to let go. */
 static void bell_with_descriptors_in_it(struct hostile *h)
 {
-	int fds[3] = {h->memory_fd, h->bell_fd, h->attach_fds[HOSTILE_BELL]};
+	struct shm_wire bye = hostile_control(SHM_BYE, 0);
 
 	hostile_attach(h);
+	close(h->attach_fds[HOSTILE_BELL]);
 	for (unsigned int i = 0; i < 20; i++)
-		HOSTILE_EXPECT(hostile_send(h->bell_fd, "x", 1, fds, 3));
+		HOSTILE_EXPECT(hostile_send_lingering(h->bell_fd, "x", 1, 1));
+	HOSTILE_EXPECT(hostile_send(h->control_fd, &bye, sizeof bye, NULL, 0));
+}
+
+static void rings_without_end(struct hostile *h)
+{
+	hostile_attach(h);
+	for (unsigned int i = 0; i < 20000; i++)
+		(void)send(h->their_fds[HOSTILE_BELL], "xx", i % 3, MSG_DONTWAIT);
 }
 
 const struct hostile_attack hostile_controls[] = {
@@ -252,8 +278,11 @@ const struct hostile_attack hostile_controls[] = {
 	HOSTILE_ATTACK(bell_that_is_a_full_pipe, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(bell_that_is_an_eventfd, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(bell_that_is_an_epoll, HOSTILE_REFUSED),
+	HOSTILE_ATTACK(bell_that_is_a_stream, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(bell_that_listens, HOSTILE_STAYS),
 	HOSTILE_ATTACK(bell_that_is_shut, HOSTILE_STAYS),
-	HOSTILE_ATTACK(bell_with_descriptors_in_it, HOSTILE_STAYS),
+	HOSTILE_ATTACK(bell_with_descriptors_in_it, HOSTILE_CLOSED),
+	HOSTILE_ATTACK(rings_with_descriptors, HOSTILE_STAYS),
+	HOSTILE_ATTACK(rings_without_end, HOSTILE_STAYS),
 	{0},
 };

@@ -79,7 +79,7 @@ void hostile_prepare(struct hostile *h)
 	int bells[2];
 
 	h->memory_fd = hostile_memfd(HOSTILE_MEMORY_BYTES, &header, HOSTILE_ALL_SEALS, &h->memory);
-	HOSTILE_EXPECT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, bells) == 0);
+	HOSTILE_EXPECT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, bells) == 0);
 	h->bell_fd = bells[0];
 	h->attach = hostile_control(SHM_ATTACH, 0);
 	h->attach.incarnation = INCARNATION;

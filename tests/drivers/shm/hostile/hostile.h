@@ -20,7 +20,7 @@
 struct hostile {
 	const char *victim; /* the name it listens under */
 	int say_fd, hear_fd;
-	int control_fd, bell_fd;
+	int control_fd, bell_fd; /* the one that we would hear */
 	/* our half of the path */
 	int memory_fd;
 	unsigned char *memory;
@@ -32,7 +32,7 @@ struct hostile {
 	unsigned int attach_fd_count;
 	/* the victim's half */
 	struct shm_wire accept;
-	int their_fds[SHM_FDS_MAX];
+	int their_fds[SHM_FDS_MAX]; /* the last one is what we ring */
 	const unsigned char *theirs;
 };
 
