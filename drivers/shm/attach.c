@@ -208,6 +208,17 @@ static void attach_free(struct shm_attach *attach)
 	free(attach);
 }
 
+/* Of what came with a message: honest peers send a bell, also where nothing comes of it. */
+static void let_go(struct shm_attach *attach, const int *fds, unsigned int fd_count)
+{
+	for (unsigned int i = 0; i < fd_count; i++)
+		if (shm_foreign_is_bell(fds[i]))
+			shm_foreign_hang_up(fds[i], attach->peer.pid);
+		else
+			shm_foreign_close(fds[i], attach->peer.pid);
+	shm_control_shun(attach->device, attach->peer.pid);
+}
+
 static void lingered(struct weft_timer *timer, void *user)
 {
 	(void)timer;
@@ -223,8 +234,7 @@ static void linger_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	int rc = shm_wire_receive(watch->fd, attach->peer.pid, &wire, fds, &fd_count);
 
 	(void)events;
-	while (fd_count)
-		shm_foreign_close(fds[--fd_count], attach->peer.pid);
+	let_go(attach, fds, fd_count);
 	if (rc == 0 || (rc < 0 && rc != -WEFT_EAGAIN))
 		attach_free(attach);
 }
@@ -321,8 +331,7 @@ static void answer_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	} else {
 		rc = rc == 0 ? -WEFT_ECONNREFUSED : rc < 0 ? rc : -WEFT_EPROTO;
 	}
-	while (fd_count)
-		shm_foreign_close(fds[--fd_count], attach->peer.pid);
+	let_go(attach, fds, fd_count);
 	attach_fail(attach, rc, rc < 0 ? weft_error_text(rc) : "");
 }
 
@@ -425,6 +434,11 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	struct shm_wire wire;
 
 	(void)events;
+	if (shm_foreign_is_shunned(attach->peer.pid)) {
+		refuse(attach, -WEFT_EQUOTA);
+		attach_free(attach);
+		return;
+	}
 	rc = shm_wire_receive(watch->fd, attach->peer.pid, &wire, fds, &fd_count);
 	if (rc == -WEFT_EAGAIN)
 		return;
@@ -439,8 +453,7 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	} else if (rc != 0) {
 		refuse(attach, rc < 0 ? rc : -WEFT_EPROTO);
 	}
-	while (fd_count)
-		shm_foreign_close(fds[--fd_count], attach->peer.pid);
+	let_go(attach, fds, fd_count);
 	attach_free(attach);
 }
 

@@ -144,9 +144,28 @@ static void fail(struct shm_path *path, int error)
 	weft_log(WEFT_LOG_WARN, "shm", "peer pid %lld error %s action closed", (long long)path->base.peer.pid,
 		 weft_error_name(error));
 	path->condemned = true;
-	if (path->pid_fd >= 0)
+	if (path->pid_fd >= 0 || weft_worker_change_fd(path->device->opts.runner, &path->control_watch, EPOLLRDHUP) < 0)
 		stop_listening(path);
 	shm_path_report_down(path, is_violation ? WEFT_DOWN_VIOLATION : WEFT_DOWN_BROKEN, false);
+}
+
+void shm_control_shun(struct shm_device *device, int64_t pid)
+{
+	unsigned int count = 0;
+
+	if (!shm_foreign_is_shunned(pid))
+		return;
+	WEFT_LIST_FOR_EACH(at, &device->paths) {
+		struct shm_path *path = WEFT_CONTAINER_OF(at, struct shm_path, in_device);
+
+		if (path->base.peer.pid != pid || !path->port || !path->control_open || path->condemned)
+			continue;
+		fail(path, -WEFT_EQUOTA);
+		count++;
+	}
+	if (count)
+		weft_log(WEFT_LOG_WARN, "shm", "pid %lld sends what cannot be closed paths %u action closed, and none is made until "
+			 "it can be: end it", (long long)pid, count);
 }
 
 static void linger_over(struct shm_path *path)
@@ -162,21 +181,19 @@ static bool take(struct shm_path *path, int rc, const struct shm_wire *wire, int
 		socket_ended(path);
 		return false;
 	}
-	if (path->condemned)
-		return path->control_open;
 	if (rc == 1)
 		rc = handle(path, wire, fds, fd_count);
 	if (rc < 0)
 		fail(path, rc);
 	else if (path->bye_received)
 		lost(path, WEFT_DOWN_CLOSED, true);
-	return path->control_open;
+	return path->control_open && !path->condemned;
 }
 
 /* The same after the port, when only the peer's leave is of interest. */
 static bool take_lingering(struct shm_path *path, int rc, const struct shm_wire *wire)
 {
-	if (rc == 1 && wire->type != SHM_BYE)
+	if (rc == 1 && wire->type != SHM_BYE && !shm_foreign_is_shunned(path->base.peer.pid))
 		return true;
 	linger_over(path);
 	return false;
@@ -185,10 +202,14 @@ static bool take_lingering(struct shm_path *path, int rc, const struct shm_wire 
 static void control_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
 	struct shm_path *path = user;
+	struct shm_device *device = path->device;
 	int64_t pid = path->base.peer.pid;
 	bool more = true;
 
-	(void)events;
+	if (path->condemned && path->port && events & (EPOLLRDHUP | EPOLLHUP)) {
+		socket_ended(path);
+		return;
+	}
 	for (unsigned int i = 0; i < CONTROL_BURST && more; i++) {
 		unsigned int fd_count;
 		struct shm_wire wire;
@@ -196,10 +217,11 @@ static void control_ready(struct weft_fd_watch *watch, uint32_t events, void *us
 		int rc = shm_wire_receive(watch->fd, pid, &wire, fds, &fd_count);
 
 		if (rc == -WEFT_EAGAIN)
-			return;
+			break;
 		more = path->port ? take(path, rc, &wire, fds, fd_count) : take_lingering(path, rc, &wire);
 		close_all(fds, fd_count, pid);
 	}
+	shm_control_shun(device, pid);
 }
 
 static void process_ready(struct weft_fd_watch *watch, uint32_t events, void *user)

@@ -17,19 +17,25 @@
 
 #define CLOSERS_MAX 16u
 #define CLOSERS_OF_ONE_MAX 4u
-#define WAITING_MAX 1024u
+#define WAITING_MAX 4096u
+/* What may be left to close of one process before it is shunned: what it should not have sent, and with its connections,
+ * of which all that it may have can end at once. */
+#define ODD_OF_ONE_MAX 8u
+#define ALL_OF_ONE_MAX 512u
 #define STACK_BYTES ((size_t)256 << 10)
 
 /* Of the whole process, under the lock: descriptors are the process's. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+struct foreign {
+	int fd;
+	bool odd;    /* it should not have come */
+	int64_t pid; /* whose */
+};
 static struct closer {
 	bool runs, closes;
-	int64_t pid; /* whose */
+	struct foreign one;
 } closers[CLOSERS_MAX];
-static struct waiting {
-	int fd;
-	int64_t pid;
-} waiting[WAITING_MAX]; /* in no order */
+static struct foreign waiting[WAITING_MAX]; /* in no order */
 static unsigned int waiting_count;
 
 static bool has_option(int fd, int option, int wanted)
@@ -52,12 +58,12 @@ static unsigned int closing_of(int64_t pid)
 	unsigned int count = 0;
 
 	for (unsigned int i = 0; i < CLOSERS_MAX; i++)
-		count += closers[i].closes && closers[i].pid == pid;
+		count += closers[i].closes && closers[i].one.pid == pid;
 	return count;
 }
 
 /* Takes one out that may be closed now; false when there is none. */
-static bool take_one(struct waiting *out)
+static bool take_one(struct foreign *out)
 {
 	for (unsigned int i = 0; i < waiting_count; i++) {
 		if (closing_of(waiting[i].pid) >= CLOSERS_OF_ONE_MAX)
@@ -72,15 +78,15 @@ static bool take_one(struct waiting *out)
 static void *close_them(void *argument)
 {
 	struct closer *self = argument;
-	struct waiting one;
 
 	pthread_setname_np(pthread_self(), "weft-close");
 	pthread_mutex_lock(&lock);
-	while (take_one(&one)) {
+	while (take_one(&self->one)) {
+		int fd = self->one.fd;
+
 		self->closes = true;
-		self->pid = one.pid;
 		pthread_mutex_unlock(&lock);
-		close(one.fd);
+		close(fd);
 		pthread_mutex_lock(&lock);
 		self->closes = false;
 	}
@@ -119,7 +125,7 @@ static struct closer *reserve_closer(void)
 }
 
 /* Where no thread can be had, the next one that is started finds it. */
-static void close_aside(int fd, int64_t pid)
+static void close_aside(int fd, int64_t pid, bool odd)
 {
 	struct closer *closer;
 	bool has_room;
@@ -127,7 +133,7 @@ static void close_aside(int fd, int64_t pid)
 	pthread_mutex_lock(&lock);
 	has_room = waiting_count < WAITING_MAX;
 	if (has_room)
-		waiting[waiting_count++] = (struct waiting){fd, pid};
+		waiting[waiting_count++] = (struct foreign){fd, odd, pid};
 	closer = reserve_closer();
 	pthread_mutex_unlock(&lock);
 	if (closer && !start(closer)) {
@@ -145,11 +151,35 @@ void shm_foreign_close(int fd, int64_t pid)
 	if (fcntl(fd, F_GET_SEALS) >= 0)
 		close(fd);
 	else
-		close_aside(fd, pid);
+		close_aside(fd, pid, true);
 }
 
 void shm_foreign_hang_up(int fd, int64_t pid)
 {
 	shutdown(fd, SHUT_RDWR);
-	close_aside(fd, pid);
+	close_aside(fd, pid, false);
+}
+
+/* ---- those who send too much of it ---- */
+
+static void count(const struct foreign *one, int64_t pid, unsigned int *all, unsigned int *odd)
+{
+	*all += one->pid == pid;
+	*odd += one->pid == pid && one->odd;
+}
+
+bool shm_foreign_is_shunned(int64_t pid)
+{
+	unsigned int all = 0, odd = 0;
+
+	if (pid == getpid())
+		return false; /* nothing protects us from ourselves */
+	pthread_mutex_lock(&lock);
+	for (unsigned int i = 0; i < waiting_count; i++)
+		count(&waiting[i], pid, &all, &odd);
+	for (unsigned int i = 0; i < CLOSERS_MAX; i++)
+		if (closers[i].closes)
+			count(&closers[i].one, pid, &all, &odd);
+	pthread_mutex_unlock(&lock);
+	return odd > ODD_OF_ONE_MAX || all > ALL_OF_ONE_MAX;
 }

@@ -303,6 +303,8 @@ int shm_control_start(struct shm_path *path);
 void shm_control_stop(struct shm_path *path);
 void shm_control_share(struct shm_path *path, uint32_t segment_id);
 void shm_control_bye(struct shm_path *path);
+/* Ends all paths of a process that is shunned, if it is: see foreign.h. */
+void shm_control_shun(struct shm_device *device, int64_t pid);
 /* The path's port closes: takes leave, and frees the path once the peer has done so too, or has ended. */
 void shm_control_linger(struct shm_path *path);
 

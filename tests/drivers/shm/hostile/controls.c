@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <weft/errors.h>
 #include <weft/segment.h>
 
 /* CONTROL(name, type, segment, descriptor count): one message that may not be said. */
@@ -119,8 +120,27 @@ static void surplus_that_lingers(struct hostile *h)
 
 	hostile_attach(h);
 	hostile_hold_victim(h);
+	HOSTILE_EXPECT(hostile_send_lingering(h->control_fd, &wire, sizeof wire, 8));
+	hostile_let_victim_go(h);
+}
+
+/* Whoever makes work that does not end has no paths, and gets none. */
+static void many_things_that_linger(struct hostile *h)
+{
+	struct shm_wire wire = hostile_control(SHM_SHARE, 0);
+	struct hostile second = *h;
+
+	hostile_attach(h);
+	hostile_prepare(&second);
+	hostile_attach(&second);
+	hostile_hold_victim(h);
 	HOSTILE_EXPECT(hostile_send_lingering(h->control_fd, &wire, sizeof wire, 20));
 	hostile_let_victim_go(h);
+	while (!hostile_over(&second))
+		;
+	hostile_prepare(&second);
+	hostile_say_attach(&second);
+	HOSTILE_EXPECT(hostile_receive(&second, &wire, NULL) == SHM_REFUSE && wire.error == -WEFT_EQUOTA);
 }
 
 /* Nobody reads what comes behind a message that ends the path. */
@@ -272,6 +292,7 @@ const struct hostile_attack hostile_controls[] = {
 	HOSTILE_ATTACK(mapped_twice, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(shares_all_that_it_may, HOSTILE_STAYS),
 	HOSTILE_ATTACK(surplus_that_lingers, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(many_things_that_linger, HOSTILE_SHUNNED),
 	HOSTILE_ATTACK(unread_things_that_linger, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(things_that_linger_in_the_queue, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(bell_that_is_a_file, HOSTILE_REFUSED),

@@ -141,7 +141,7 @@ void hostile_let_victim_go(struct hostile *h)
 	HOSTILE_EXPECT(write(h->say_fd, "g", 1) == 1);
 }
 
-int hostile_lingering(void)
+int hostile_lingering(int *reader)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct linger linger = {.l_onoff = 1, .l_linger = 12};
@@ -152,7 +152,7 @@ int hostile_lingering(void)
 
 	HOSTILE_EXPECT(bind(listener, (struct sockaddr *)&address, len) == 0 && listen(listener, 1) == 0);
 	HOSTILE_EXPECT(getsockname(listener, (struct sockaddr *)&address, &len) == 0);
-	HOSTILE_EXPECT(connect(fd, (struct sockaddr *)&address, len) == 0 && accept(listener, NULL, NULL) >= 0);
+	HOSTILE_EXPECT(connect(fd, (struct sockaddr *)&address, len) == 0 && (*reader = accept(listener, NULL, NULL)) >= 0);
 	close(listener);
 	while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
 		;
@@ -162,11 +162,11 @@ int hostile_lingering(void)
 
 bool hostile_send_lingering(int fd, const void *bytes, size_t len_bytes, unsigned int count)
 {
-	int fds[64] = {0};
+	int fds[64] = {0}, reader; /* stays open until this process ends */
 	bool sent;
 
 	for (unsigned int i = 0; i < count; i++)
-		fds[i] = hostile_lingering();
+		fds[i] = hostile_lingering(&reader);
 	sent = hostile_send(fd, bytes, len_bytes, fds, count);
 	for (unsigned int i = 0; sent && i < count; i++)
 		close(fds[i]);

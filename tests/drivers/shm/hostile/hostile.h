@@ -44,6 +44,7 @@ enum hostile_outcome {
 	HOSTILE_HUNG_UP,   /* ended by an attacker that lives on */
 	HOSTILE_CLOSED,    /* ended in good order */
 	HOSTILE_STAYS,     /* nothing that could do harm: it goes on */
+	HOSTILE_SHUNNED,   /* closed by the victim, with another one of the same attacker */
 	HOSTILE_FORGED,    /* the same, but releases of nothing are counted */
 	HOSTILE_ANY,       /* stays, or ends for whichever reason */
 	HOSTILE_GONE,      /* was never made, or ended with the attacker */
@@ -77,8 +78,8 @@ bool hostile_send(int fd, const void *bytes, size_t len_bytes, const int *fds, u
 /* From now on the victim's process looks at nothing; until it is told to. */
 void hostile_hold_victim(struct hostile *h);
 void hostile_let_victim_go(struct hostile *h);
-/* A socket whose last closing takes twelve seconds, or as long as this process lives: nobody reads what is in it. */
-int hostile_lingering(void);
+/* A socket whose last closing takes twelve seconds, or until the reader is closed, which reads nothing. Gives both. */
+int hostile_lingering(int *reader);
 /* Sends one message of len_bytes with that many of these, and lets go of them. False when the other end is gone. */
 bool hostile_send_lingering(int fd, const void *bytes, size_t len_bytes, unsigned int count);
 /* Waits for a message: its type, 0 at the end of file. */

@@ -203,6 +203,8 @@ static bool outcome_holds(const struct hostile_attack *attack)
 		return ended && victim->reason == WEFT_DOWN_CLOSED;
 	case HOSTILE_STAYS:
 		return victim->ups == 2 && victim->downs == 0;
+	case HOSTILE_SHUNNED:
+		return victim->ups == 3 && victim->downs == 2 && stats.violations == 2;
 	case HOSTILE_FORGED:
 		return victim->ups == 2 && victim->downs == 0 && stats.bad_releases > 0;
 	case HOSTILE_ANY:
