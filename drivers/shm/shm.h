@@ -18,6 +18,9 @@
 #define SHM_DRAIN_MAX 64u   /* messages taken from one ring in one turn */
 #define SHM_LOANS 1024u     /* what one peer may hold of ours, and we of one peer's */
 #define SHM_SEGMENTS 1024u  /* ids of segments are below this */
+#define SHM_PATH_BYTES (UINT64_C(64) << 30)     /* of the peer's segments that one path maps for loans */
+#define SHM_MAPPED_MAX 16384u                    /* segments of peers that a process maps: a quarter of what Linux allows */
+#define SHM_MAPPED_MAX_BYTES (UINT64_C(4) << 40) /* and address space for them: 1/32 of 47 bits */
 #define SHM_HOME_MAX 8192u    /* cookies of loans that came home and were not reaped yet */
 #define SHM_BURST 32u       /* frames that one rx returns at the most */
 #define SHM_SCRATCH_BYTES (SHM_INLINE_MAX + 16)
@@ -45,6 +48,7 @@ struct shm_lent {
  * worker looks them up. An entry stays until the path is freed.
  */
 struct shm_shares {
+	uint64_t mapped_bytes; /* the runner's */
 	_Atomic(struct weft_mapping *) by_id[SHM_SEGMENTS];
 	/* the worker's */
 	uint32_t held[SHM_LOANS];    /* by the index in the loan's id: the id plus 1, or 0 when we do not hold it */
@@ -290,9 +294,14 @@ void shm_mail_init(struct shm_device *device);
 /* Forgets what is to be told to a port, or to all (NULL). */
 void shm_mail_drop(struct shm_device *device, const struct shm_port *port);
 
+/* ---- mappings.c: what the process maps of its peers ---- */
+/* As weft_mapping_open; also -WEFT_ENOMEM when the process maps as much as it may. Thread: any. */
+int shm_mapping_open(int fd, uint64_t incarnation, uint32_t segment_id, uint64_t max_len_bytes, struct weft_mapping *out);
+void shm_mapping_close(struct weft_mapping *mapping);
+
 /* ---- shares.c: the peer's segments ---- */
 /* Maps a segment that the peer shares; on the runner. -WEFT_EPROTO when it was shared before or the id cannot be,
- * -WEFT_ENOMEM, or what mapping gave. */
+ * -WEFT_EQUOTA when the peer has shared SHM_PATH_BYTES, -WEFT_ENOMEM, or what mapping gave. */
 int shm_shares_add(struct shm_path *path, uint32_t segment_id, int fd);
 /* The segment, or NULL if the peer has not shared it; if found, path->books is there. On the worker. */
 const struct weft_mapping *shm_shares_find(struct shm_path *path, uint32_t segment_id);
