@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The handshake that makes a path. Connector and listener each carve rings out of their own memory, hand each other the
- * segments, map what they get, and only then tell a worker. A peer that stalls is given up after a time.
+ * The handshake that makes a path. Connector and listener hand each other their halves of it (half.c), and only then tell a
+ * worker. A peer that stalls is given up after a time.
  */
 #include "shm/shm.h"
 
@@ -18,7 +18,6 @@
 /* Handshakes that others began, in all and by one process: who begins many and ends none shuts out nobody. */
 #define ATTACHES_MAX 64
 #define ATTACHES_OF_ONE_MAX 32
-#define CONTROL_SEGMENT_MAX_BYTES (UINT64_C(1) << 30)
 
 /* One handshake under way. */
 struct shm_attach {
@@ -36,7 +35,7 @@ struct shm_attach {
 	struct weft_list link;
 };
 
-/* ---- the two halves of a path ---- */
+/* ---- messages and sockets ---- */
 
 static void init_wire(struct shm_wire *wire, const struct shm_device *device, enum shm_message_type type)
 {
@@ -45,104 +44,6 @@ static void init_wire(struct shm_wire *wire, const struct shm_device *device, en
 	wire->version = WEFT__SHM_VERSION;
 	wire->type = (uint16_t)type;
 	wire->incarnation = device->opts.incarnation;
-}
-
-/* Carves our rings and describes them. Of fds the last is for the peer alone: whoever sends it closes it here. */
-static int make_own_half(struct shm_path *path, struct shm_wire *wire, int fds[SHM_FDS_MAX])
-{
-	struct shm_port *port = path->port;
-	const uint32_t slots[WEFT_CLASS_COUNT] = {SHM_EXPRESS_SLOTS, port->slots};
-	const struct weft_segment *rings, *armed, *life;
-	char *at;
-	size_t skip;
-	int rc = weft_arena_carve(path->device->opts.arena, shm_rings_bytes(slots) + SHM_SLOT_BYTES, &path->carving);
-
-	if (rc < 0)
-		return rc;
-	/* Slots in aligned pairs: processors fetch the second line of a pair along with the first. */
-	skip = path->carving.offset_bytes % (2 * SHM_SLOT_BYTES);
-	at = (char *)path->carving.base + skip;
-	memset(at, 0, shm_rings_bytes(slots));
-	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++) {
-		shm_tx_ring(&path->tx[i], (struct shm_unit *)(void *)at, slots[i]);
-		at += (size_t)slots[i] * SHM_SLOT_BYTES;
-		wire->slots[i] = slots[i];
-	}
-	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++)
-		path->rx[i].own_head = (struct shm_head *)(void *)at + i;
-	wire->rings = (struct shm_place){path->carving.segment_id, 0, path->carving.offset_bytes + skip};
-	wire->armed = (struct shm_place){port->armed_carving.segment_id, 0, port->armed_carving.offset_bytes};
-	wire->life = (struct shm_place){port->armed_carving.segment_id, 0, 0};
-	(void)shm_watch_join(path, &wire->life); /* without it our death is told later, as is the peer's */
-	rings = weft_arena_segment(path->device->opts.arena, path->carving.segment_id);
-	armed = weft_arena_segment(path->device->opts.arena, port->armed_carving.segment_id);
-	life = weft_arena_segment(path->device->opts.arena, wire->life.segment_id);
-	wire->segment_len_bytes[0] = rings->len_bytes;
-	wire->segment_len_bytes[1] = armed->len_bytes;
-	fds[0] = rings->fd;
-	fds[1] = armed->fd;
-	fds[2] = life->fd;
-	return shm_bell_make(&path->bell, &fds[SHM_SEGMENT_FDS]);
-}
-
-static int map_segment(struct shm_path *path, const struct shm_wire *wire, uint32_t segment_id, int fd,
-		       const struct weft_mapping **out)
-{
-	struct weft_mapping *mapping = &path->mappings[path->mapping_count];
-	int rc = shm_mapping_open(fd, wire->incarnation, segment_id, CONTROL_SEGMENT_MAX_BYTES, mapping);
-
-	if (rc < 0)
-		return rc;
-	path->mapping_count++;
-	*out = mapping;
-	return 0;
-}
-
-/* Maps the peer's rings and joins them to ours. Takes the last descriptor, its bell. */
-static int join_peer_half(struct shm_path *path, const struct shm_wire *wire, const int *fds, unsigned int *fd_count)
-{
-	const struct weft_mapping *rings, *armed, *life;
-	const char *at;
-	int rc = map_segment(path, wire, wire->rings.segment_id, fds[0], &rings);
-
-	armed = life = rings;
-	if (rc == 0 && wire->armed.segment_id != wire->rings.segment_id)
-		rc = map_segment(path, wire, wire->armed.segment_id, fds[1], &armed);
-	if (rc == 0 && wire->life.segment_id == wire->armed.segment_id)
-		life = armed;
-	else if (rc == 0 && wire->life.segment_id != wire->rings.segment_id)
-		rc = map_segment(path, wire, wire->life.segment_id, fds[2], &life);
-	if (rc < 0)
-		return rc;
-	if (!shm_wire_fits(wire, rings->len_bytes, armed->len_bytes, life->len_bytes))
-		return weft_set_error(WEFT_EPROTO, "the peer's rings lie outside its segment");
-	at = rings->base + wire->rings.offset_bytes;
-	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++) {
-		path->rx[i].units = (const struct shm_unit *)(const void *)at;
-		path->rx[i].mask = wire->slots[i] * SHM_LINE_UNITS - 1;
-		at += (size_t)wire->slots[i] * SHM_SLOT_BYTES;
-	}
-	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++)
-		path->tx[i].peer_head = (const struct shm_head *)(const void *)at + i;
-	path->peer_armed = (const struct shm_armed *)(const void *)(armed->base + wire->armed.offset_bytes);
-	if (wire->life.offset_bytes)
-		path->peer_life = &((const struct shm_life *)(const void *)(life->base + wire->life.offset_bytes))->word;
-	path->ring_fd = fds[--*fd_count];
-	return 0;
-}
-
-/* What one half says of the other's must come with these. */
-static bool is_half(const struct shm_wire *wire, enum shm_message_type type, const int *fds, unsigned int fd_count)
-{
-	return wire->type == type && fd_count == SHM_FDS_MAX && shm_foreign_is_bell(fds[SHM_SEGMENT_FDS]);
-}
-
-static int send_half(int fd, const struct shm_wire *wire, const int fds[SHM_FDS_MAX])
-{
-	int rc = shm_wire_send(fd, wire, fds, SHM_FDS_MAX);
-
-	close(fds[SHM_SEGMENT_FDS]);
-	return rc;
 }
 
 static void take_hello(struct weft_hello *hello, const struct shm_wire *wire)
@@ -316,8 +217,8 @@ static void answer_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 		return;
 	if (rc == 1 && wire.type == SHM_REFUSE) {
 		rc = wire.error < 0 ? wire.error : -WEFT_EPROTO;
-	} else if (rc == 1 && is_half(&wire, SHM_ACCEPT, fds, fd_count)) {
-		rc = join_peer_half(path, &wire, fds, &fd_count);
+	} else if (rc == 1 && shm_half_is(&wire, SHM_ACCEPT, fds, fd_count)) {
+		rc = shm_half_join(path, &wire, fds, &fd_count);
 		if (rc == 0) {
 			stop_watching(attach);
 			rc = take_socket(path, attach->fd, &attach->peer, &wire);
@@ -342,8 +243,8 @@ static int send_attach(struct shm_attach *attach, const struct weft_hello *mine)
 
 	init_wire(&wire, attach->device, SHM_ATTACH);
 	put_hello(&wire, mine);
-	rc = make_own_half(attach->path, &wire, fds);
-	return rc < 0 ? rc : send_half(attach->fd, &wire, fds);
+	rc = shm_half_make(attach->path, &wire, fds);
+	return rc < 0 ? rc : shm_half_send(attach->fd, &wire, fds);
 }
 
 int shm_attach_connect(struct weft_port *base, const char *to, const struct weft_hello *mine, void *request)
@@ -395,9 +296,9 @@ static int build_accepted(struct shm_attach *attach, const struct shm_wire *thei
 		return -WEFT_ENOMEM;
 	init_wire(&answer, attach->device, SHM_ACCEPT);
 	put_hello(&answer, &mine);
-	rc = make_own_half(attach->path, &answer, own_fds);
+	rc = shm_half_make(attach->path, &answer, own_fds);
 	if (rc == 0)
-		rc = join_peer_half(attach->path, theirs, fds, fd_count);
+		rc = shm_half_join(attach->path, theirs, fds, fd_count);
 	if (rc == 0) {
 		stop_watching(attach);
 		rc = take_socket(attach->path, attach->fd, &attach->peer, theirs);
@@ -409,7 +310,7 @@ static int build_accepted(struct shm_attach *attach, const struct shm_wire *thei
 	}
 	/* Last: once it is accepted nothing may fail any more. */
 	attach->fd = -1;
-	rc = send_half(attach->path->control_fd, &answer, own_fds);
+	rc = shm_half_send(attach->path->control_fd, &answer, own_fds);
 	if (rc < 0)
 		shm_control_stop(attach->path);
 	return rc;
@@ -442,7 +343,7 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	rc = shm_wire_receive(watch->fd, attach->peer.pid, &wire, fds, &fd_count);
 	if (rc == -WEFT_EAGAIN)
 		return;
-	if (rc == 1 && is_half(&wire, SHM_ATTACH, fds, fd_count)) {
+	if (rc == 1 && shm_half_is(&wire, SHM_ATTACH, fds, fd_count)) {
 		rc = build_accepted(attach, &wire, fds, &fd_count);
 		if (rc == 0) {
 			start(attach->path, &wire, NULL);

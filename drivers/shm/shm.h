@@ -339,6 +339,16 @@ bool shm_bell_hear(const struct shm_bell *bell);
 /* False when the peer need not or cannot be woken so. Never waits. */
 bool shm_bell_ring(int fd);
 
+/* ---- half.c: the two halves of a path; on the runner ---- */
+/* Carves our rings and describes them. Of fds the last is for the peer alone: gives it, as shm_half_send takes it. */
+int shm_half_make(struct shm_path *path, struct shm_wire *wire, int fds[SHM_FDS_MAX]);
+/* Sends it, as ATTACH or ACCEPT. As shm_wire_send. */
+int shm_half_send(int fd, const struct shm_wire *wire, const int fds[SHM_FDS_MAX]);
+/* Whether a message is of this type and has with it what a half must have. */
+bool shm_half_is(const struct shm_wire *wire, enum shm_message_type type, const int *fds, unsigned int fd_count);
+/* Maps the peer's rings and joins them to ours. Takes the last descriptor, its bell. -WEFT_EPROTO, or what mapping gave. */
+int shm_half_join(struct shm_path *path, const struct shm_wire *wire, const int *fds, unsigned int *fd_count);
+
 /* ---- attach.c: how a path is made; on the runner ---- */
 int shm_attach_connect(struct weft_port *port, const char *to, const struct weft_hello *mine, void *request);
 void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user);
