@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <weft/errors.h>
+#include <weft/log.h>
 
 #define STALL_NS UINT64_C(2000000000)
 #define LINGER_NS UINT64_C(10000000000)
@@ -279,6 +280,28 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 
 /* ---- the listener ---- */
 
+/*
+ * Whether a process has as many paths as it may, so that none takes the place of all others. Where numbers are not visible
+ * from here nobody can say whose they are: all those share a larger number. Our own process may have any.
+ */
+static bool has_enough(const struct shm_attach *attach)
+{
+	struct shm_device *device = attach->device;
+	unsigned int count = 0, max = attach->peer.pid > 0 ? SHM_PATHS_OF_ONE_MAX : SHM_PATHS_OF_UNSEEN_MAX;
+
+	if (attach->peer.pid == getpid())
+		return false;
+	WEFT_LIST_FOR_EACH(at, &device->paths)
+		count += WEFT_CONTAINER_OF(at, struct shm_path, in_device)->base.peer.pid == attach->peer.pid;
+	if (count < max)
+		return false;
+	if (device->enough_said_pid != attach->peer.pid)
+		weft_log(WEFT_LOG_WARN, "shm", "refused a path of pid %lld uid %u paths %u action it should use what it has, or "
+			 "be ended", (long long)attach->peer.pid, attach->peer.uid, count);
+	device->enough_said_pid = attach->peer.pid;
+	return true;
+}
+
 static int build_accepted(struct shm_attach *attach, const struct shm_wire *theirs, int *fds, unsigned int *fd_count)
 {
 	struct weft_port *port = NULL;
@@ -286,6 +309,8 @@ static int build_accepted(struct shm_attach *attach, const struct shm_wire *thei
 	struct shm_wire answer;
 	int own_fds[SHM_FDS_MAX] = {[SHM_SEGMENT_FDS] = -1}, rc;
 
+	if (has_enough(attach))
+		return -WEFT_EQUOTA;
 	take_hello(&hello, theirs);
 	attach->peer.incarnation = theirs->incarnation;
 	rc = attach->device->opts.events->accept(attach->device->opts.user, &attach->peer, &hello, &mine, &port);

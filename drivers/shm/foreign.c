@@ -21,7 +21,7 @@
 /* What may be left to close of one process before it is shunned: what it should not have sent, and with its connections,
  * of which all that it may have can end at once. */
 #define ODD_OF_ONE_MAX 8u
-#define ALL_OF_ONE_MAX 512u
+#define ALL_OF_ONE_MAX 1024u
 #define STACK_BYTES ((size_t)256 << 10)
 
 /* Of the whole process, under the lock: descriptors are the process's. */

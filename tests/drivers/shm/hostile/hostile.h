@@ -45,6 +45,7 @@ enum hostile_outcome {
 	HOSTILE_CLOSED,    /* ended in good order */
 	HOSTILE_STAYS,     /* nothing that could do harm: it goes on */
 	HOSTILE_SHUNNED,   /* closed by the victim, with another one of the same attacker */
+	HOSTILE_FULL,      /* has as many paths as one process may have */
 	HOSTILE_FORGED,    /* the same, but releases of nothing are counted */
 	HOSTILE_ANY,       /* stays, or ends for whichever reason */
 	HOSTILE_GONE,      /* was never made, or ended with the attacker */

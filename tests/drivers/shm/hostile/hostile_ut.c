@@ -6,6 +6,7 @@
  */
 #include "conformance/side.h"
 #include "hostile.h"
+#include "shm/shm.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
@@ -205,6 +206,8 @@ static bool outcome_holds(const struct hostile_attack *attack)
 		return victim->ups == 2 && victim->downs == 0;
 	case HOSTILE_SHUNNED:
 		return victim->ups == 3 && victim->downs == 2 && stats.violations == 2;
+	case HOSTILE_FULL:
+		return victim->ups == 1 + SHM_PATHS_OF_ONE_MAX && victim->downs == 0 && stats.violations == 0;
 	case HOSTILE_FORGED:
 		return victim->ups == 2 && victim->downs == 0 && stats.bad_releases > 0;
 	case HOSTILE_ANY:
