@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The handshake that makes a path. Connector and listener each carve rings out of their own memory, hand each other the
- * segments, map what they get, and only then tell a worker. A peer that stalls is given up after a time.
+ * The handshake that makes a path. Connector and listener hand each other their halves of it (half.c), and only then tell a
+ * worker. A peer that stalls is given up after a time.
  */
 #include "shm/shm.h"
 
@@ -12,13 +12,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <weft/errors.h>
+#include <weft/log.h>
 
 #define STALL_NS UINT64_C(2000000000)
 #define LINGER_NS UINT64_C(10000000000)
 /* Handshakes that others began, in all and by one process: who begins many and ends none shuts out nobody. */
 #define ATTACHES_MAX 64
 #define ATTACHES_OF_ONE_MAX 32
-#define CONTROL_SEGMENT_MAX_BYTES (UINT64_C(1) << 30)
 
 /* One handshake under way. */
 struct shm_attach {
@@ -36,7 +36,7 @@ struct shm_attach {
 	struct weft_list link;
 };
 
-/* ---- the two halves of a path ---- */
+/* ---- messages and sockets ---- */
 
 static void init_wire(struct shm_wire *wire, const struct shm_device *device, enum shm_message_type type)
 {
@@ -45,89 +45,6 @@ static void init_wire(struct shm_wire *wire, const struct shm_device *device, en
 	wire->version = WEFT__SHM_VERSION;
 	wire->type = (uint16_t)type;
 	wire->incarnation = device->opts.incarnation;
-}
-
-/* Carves our rings and describes them. */
-static int make_own_half(struct shm_path *path, struct shm_wire *wire, int fds[SHM_SEGMENT_FDS])
-{
-	struct shm_port *port = path->port;
-	const uint32_t slots[WEFT_CLASS_COUNT] = {SHM_EXPRESS_SLOTS, port->slots};
-	const struct weft_segment *rings, *armed, *life;
-	char *at;
-	size_t skip;
-	int rc = weft_arena_carve(path->device->opts.arena, shm_rings_bytes(slots) + SHM_SLOT_BYTES, &path->carving);
-
-	if (rc < 0)
-		return rc;
-	/* Slots in aligned pairs: processors fetch the second line of a pair along with the first. */
-	skip = path->carving.offset_bytes % ((size_t)2 * SHM_SLOT_BYTES);
-	at = (char *)path->carving.base + skip;
-	memset(at, 0, shm_rings_bytes(slots));
-	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++) {
-		shm_tx_ring(&path->tx[i], (struct shm_unit *)(void *)at, slots[i]);
-		at += (size_t)slots[i] * SHM_SLOT_BYTES;
-		wire->slots[i] = slots[i];
-	}
-	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++)
-		path->rx[i].own_head = (struct shm_head *)(void *)at + i;
-	wire->rings = (struct shm_place){path->carving.segment_id, 0, path->carving.offset_bytes + skip};
-	wire->armed = (struct shm_place){port->armed_carving.segment_id, 0, port->armed_carving.offset_bytes};
-	wire->life = (struct shm_place){port->armed_carving.segment_id, 0, 0};
-	(void)shm_watch_join(path, &wire->life); /* without it our death is told later, as is the peer's */
-	rings = weft_arena_segment(path->device->opts.arena, path->carving.segment_id);
-	armed = weft_arena_segment(path->device->opts.arena, port->armed_carving.segment_id);
-	life = weft_arena_segment(path->device->opts.arena, wire->life.segment_id);
-	wire->segment_len_bytes[0] = rings->len_bytes;
-	wire->segment_len_bytes[1] = armed->len_bytes;
-	fds[0] = rings->fd;
-	fds[1] = armed->fd;
-	fds[2] = life->fd;
-	return 0;
-}
-
-static int map_segment(struct shm_path *path, const struct shm_wire *wire, uint32_t segment_id, int fd,
-		       const struct weft_mapping **out)
-{
-	struct weft_mapping *mapping = &path->mappings[path->mapping_count];
-	int rc = weft_mapping_open(fd, wire->incarnation, segment_id, CONTROL_SEGMENT_MAX_BYTES, mapping);
-
-	if (rc < 0)
-		return rc;
-	path->mapping_count++;
-	*out = mapping;
-	return 0;
-}
-
-/* Maps the peer's rings and joins them to ours. */
-static int join_peer_half(struct shm_path *path, const struct shm_wire *wire, const int *fds)
-{
-	const struct weft_mapping *rings, *armed, *life;
-	const char *at;
-	int rc = map_segment(path, wire, wire->rings.segment_id, fds[0], &rings);
-
-	armed = life = rings;
-	if (rc == 0 && wire->armed.segment_id != wire->rings.segment_id)
-		rc = map_segment(path, wire, wire->armed.segment_id, fds[1], &armed);
-	if (rc == 0 && wire->life.segment_id == wire->armed.segment_id)
-		life = armed;
-	else if (rc == 0 && wire->life.segment_id != wire->rings.segment_id)
-		rc = map_segment(path, wire, wire->life.segment_id, fds[2], &life);
-	if (rc < 0)
-		return rc;
-	if (!shm_wire_fits(wire, rings->len_bytes, armed->len_bytes, life->len_bytes))
-		return weft_set_error(WEFT_EPROTO, "the peer's rings lie outside its segment");
-	at = rings->base + wire->rings.offset_bytes;
-	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++) {
-		path->rx[i].units = (const struct shm_unit *)(const void *)at;
-		path->rx[i].mask = wire->slots[i] * SHM_LINE_UNITS - 1;
-		at += (size_t)wire->slots[i] * SHM_SLOT_BYTES;
-	}
-	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++)
-		path->tx[i].peer_head = (const struct shm_head *)(const void *)at + i;
-	path->peer_armed = (const struct shm_armed *)(const void *)(armed->base + wire->armed.offset_bytes);
-	if (wire->life.offset_bytes)
-		path->peer_life = &((const struct shm_life *)(const void *)(life->base + wire->life.offset_bytes))->word;
-	return 0;
 }
 
 static void take_hello(struct weft_hello *hello, const struct shm_wire *wire)
@@ -186,11 +103,22 @@ static void attach_free(struct shm_attach *attach)
 	weft_list_remove(&attach->link);
 	attach->device->accepted_count -= attach->accepted;
 	if (attach->fd >= 0)
-		close(attach->fd);
+		shm_foreign_hang_up(attach->fd, attach->peer.pid);
 	if (attach->path)
 		shm_path_free(attach->path);
 	free(attach->failure);
 	free(attach);
+}
+
+/* Of what came with a message: honest peers send a bell, also where nothing comes of it. */
+static void let_go(struct shm_attach *attach, const int *fds, unsigned int fd_count)
+{
+	for (unsigned int i = 0; i < fd_count; i++)
+		if (shm_foreign_is_bell(fds[i]))
+			shm_foreign_hang_up(fds[i], attach->peer.pid);
+		else
+			shm_foreign_close(fds[i], attach->peer.pid);
+	shm_control_shun(attach->device, attach->peer.pid);
 }
 
 static void lingered(struct weft_timer *timer, void *user)
@@ -201,16 +129,16 @@ static void lingered(struct weft_timer *timer, void *user)
 
 static void linger_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
+	struct shm_attach *attach = user;
 	struct shm_wire wire;
 	int fds[SHM_FDS_MAX];
 	unsigned int fd_count;
-	int rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
+	int rc = shm_wire_receive(watch->fd, attach->peer.pid, &wire, fds, &fd_count);
 
 	(void)events;
-	while (fd_count)
-		shm_foreign_close(fds[--fd_count]);
+	let_go(attach, fds, fd_count);
 	if (rc == 0 || (rc < 0 && rc != -WEFT_EAGAIN))
-		attach_free(user);
+		attach_free(attach);
 }
 
 /*
@@ -285,13 +213,13 @@ static void answer_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	struct shm_wire wire;
 
 	(void)events;
-	rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
+	rc = shm_wire_receive(watch->fd, attach->peer.pid, &wire, fds, &fd_count);
 	if (rc == -WEFT_EAGAIN)
 		return;
 	if (rc == 1 && wire.type == SHM_REFUSE) {
 		rc = wire.error < 0 ? wire.error : -WEFT_EPROTO;
-	} else if (rc == 1 && wire.type == SHM_ACCEPT && fd_count == SHM_SEGMENT_FDS) {
-		rc = join_peer_half(path, &wire, fds);
+	} else if (rc == 1 && shm_half_is(&wire, SHM_ACCEPT, fds, fd_count)) {
+		rc = shm_half_join(path, &wire, fds, &fd_count);
 		if (rc == 0) {
 			stop_watching(attach);
 			rc = take_socket(path, attach->fd, &attach->peer, &wire);
@@ -305,28 +233,19 @@ static void answer_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	} else {
 		rc = rc == 0 ? -WEFT_ECONNREFUSED : rc < 0 ? rc : -WEFT_EPROTO;
 	}
-	while (fd_count)
-		shm_foreign_close(fds[--fd_count]);
+	let_go(attach, fds, fd_count);
 	attach_fail(attach, rc, rc < 0 ? weft_error_text(rc) : "");
 }
 
 static int send_attach(struct shm_attach *attach, const struct weft_hello *mine)
 {
 	struct shm_wire wire;
-	int fds[SHM_FDS_MAX], bells[2], rc;
+	int fds[SHM_FDS_MAX], rc;
 
 	init_wire(&wire, attach->device, SHM_ATTACH);
 	put_hello(&wire, mine);
-	rc = make_own_half(attach->path, &wire, fds);
-	if (rc < 0)
-		return rc;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, bells) < 0)
-		return weft_set_error(weft_error_from_errno(errno), "no socket pair: %s", strerror(errno));
-	attach->path->bell_fd = bells[0];
-	fds[SHM_SEGMENT_FDS] = bells[1];
-	rc = shm_wire_send(attach->fd, &wire, fds, SHM_FDS_MAX);
-	close(bells[1]);
-	return rc;
+	rc = shm_half_make(attach->path, &wire, fds);
+	return rc < 0 ? rc : shm_half_send(attach->fd, &wire, fds);
 }
 
 int shm_attach_connect(struct weft_port *base, const char *to, const struct weft_hello *mine, void *request)
@@ -342,7 +261,7 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 	rc = shm_rendezvous_peer(device, fd, &peer);
 	attach = rc < 0 ? NULL : attach_new(device, fd, answer_ready);
 	if (!attach) {
-		close(fd);
+		shm_foreign_hang_up(fd, rc < 0 ? 0 : peer.pid);
 		return rc < 0 ? rc : weft_set_error(WEFT_ENOMEM, "no memory to connect to \"%s\"", to);
 	}
 	attach->peer = peer;
@@ -361,13 +280,37 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 
 /* ---- the listener ---- */
 
+/*
+ * Whether a process has as many paths as it may, so that none takes the place of all others. Where numbers are not visible
+ * from here nobody can say whose they are: all those share a larger number. Our own process may have any.
+ */
+static bool has_enough(const struct shm_attach *attach)
+{
+	struct shm_device *device = attach->device;
+	unsigned int count = 0, max = attach->peer.pid > 0 ? SHM_PATHS_OF_ONE_MAX : SHM_PATHS_OF_UNSEEN_MAX;
+
+	if (attach->peer.pid == getpid())
+		return false;
+	WEFT_LIST_FOR_EACH(at, &device->paths)
+		count += WEFT_CONTAINER_OF(at, struct shm_path, in_device)->base.peer.pid == attach->peer.pid;
+	if (count < max)
+		return false;
+	if (device->enough_said_pid != attach->peer.pid)
+		weft_log(WEFT_LOG_WARN, "shm", "refused a path of pid %lld uid %u paths %u action it should use what it has, or "
+			 "be ended", (long long)attach->peer.pid, attach->peer.uid, count);
+	device->enough_said_pid = attach->peer.pid;
+	return true;
+}
+
 static int build_accepted(struct shm_attach *attach, const struct shm_wire *theirs, int *fds, unsigned int *fd_count)
 {
 	struct weft_port *port = NULL;
 	struct weft_hello hello, mine = {0};
 	struct shm_wire answer;
-	int own_fds[SHM_SEGMENT_FDS], rc;
+	int own_fds[SHM_FDS_MAX] = {[SHM_SEGMENT_FDS] = -1}, rc;
 
+	if (has_enough(attach))
+		return -WEFT_EQUOTA;
 	take_hello(&hello, theirs);
 	attach->peer.incarnation = theirs->incarnation;
 	rc = attach->device->opts.events->accept(attach->device->opts.user, &attach->peer, &hello, &mine, &port);
@@ -378,19 +321,21 @@ static int build_accepted(struct shm_attach *attach, const struct shm_wire *thei
 		return -WEFT_ENOMEM;
 	init_wire(&answer, attach->device, SHM_ACCEPT);
 	put_hello(&answer, &mine);
-	rc = make_own_half(attach->path, &answer, own_fds);
+	rc = shm_half_make(attach->path, &answer, own_fds);
 	if (rc == 0)
-		rc = join_peer_half(attach->path, theirs, fds);
-	if (rc < 0)
+		rc = shm_half_join(attach->path, theirs, fds, fd_count);
+	if (rc == 0) {
+		stop_watching(attach);
+		rc = take_socket(attach->path, attach->fd, &attach->peer, theirs);
+	}
+	if (rc < 0) {
+		if (own_fds[SHM_SEGMENT_FDS] >= 0)
+			close(own_fds[SHM_SEGMENT_FDS]);
 		return rc;
-	attach->path->bell_fd = fds[--*fd_count];
-	stop_watching(attach);
-	rc = take_socket(attach->path, attach->fd, &attach->peer, theirs);
-	if (rc < 0)
-		return rc;
+	}
 	/* Last: once it is accepted nothing may fail any more. */
 	attach->fd = -1;
-	rc = shm_wire_send(attach->path->control_fd, &answer, own_fds, SHM_SEGMENT_FDS);
+	rc = shm_half_send(attach->path->control_fd, &answer, own_fds);
 	if (rc < 0)
 		shm_control_stop(attach->path);
 	return rc;
@@ -415,10 +360,15 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	struct shm_wire wire;
 
 	(void)events;
-	rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
+	if (shm_foreign_is_shunned(attach->peer.pid)) {
+		refuse(attach, -WEFT_EQUOTA);
+		attach_free(attach);
+		return;
+	}
+	rc = shm_wire_receive(watch->fd, attach->peer.pid, &wire, fds, &fd_count);
 	if (rc == -WEFT_EAGAIN)
 		return;
-	if (rc == 1 && wire.type == SHM_ATTACH && fd_count == SHM_FDS_MAX && shm_foreign_is_bell(fds[SHM_SEGMENT_FDS])) {
+	if (rc == 1 && shm_half_is(&wire, SHM_ATTACH, fds, fd_count)) {
 		rc = build_accepted(attach, &wire, fds, &fd_count);
 		if (rc == 0) {
 			start(attach->path, &wire, NULL);
@@ -429,8 +379,7 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	} else if (rc != 0) {
 		refuse(attach, rc < 0 ? rc : -WEFT_EPROTO);
 	}
-	while (fd_count)
-		shm_foreign_close(fds[--fd_count]);
+	let_go(attach, fds, fd_count);
 	attach_free(attach);
 }
 
@@ -461,7 +410,7 @@ void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
 	struct shm_device *device = user;
 	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct weft_peer_identity peer;
+	struct weft_peer_identity peer = {0};
 	struct shm_attach *attach = NULL;
 	int rc;
 
@@ -477,7 +426,7 @@ void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user)
 	if (rc == -WEFT_EACCES)
 		turn_away(device, fd);
 	if (!attach) {
-		close(fd);
+		shm_foreign_hang_up(fd, peer.pid);
 		return;
 	}
 	attach->peer = peer;

@@ -11,11 +11,12 @@
 #include <weft/log.h>
 
 #define OUTLIVED_NS UINT64_C(200000000)
+#define CONTROL_BURST 16u /* messages of one path that are read at once */
 
-static void close_all(int *fds, unsigned int count)
+static void close_all(int *fds, unsigned int count, int64_t pid)
 {
 	for (unsigned int i = 0; i < count; i++)
-		shm_foreign_close(fds[i]);
+		shm_foreign_close(fds[i], pid);
 }
 
 static void stop_listening(struct shm_path *path)
@@ -143,38 +144,84 @@ static void fail(struct shm_path *path, int error)
 	weft_log(WEFT_LOG_WARN, "shm", "peer pid %lld error %s action closed", (long long)path->base.peer.pid,
 		 weft_error_name(error));
 	path->condemned = true;
-	if (path->pid_fd >= 0)
+	if (path->pid_fd >= 0 || weft_worker_change_fd(path->device->opts.runner, &path->control_watch, EPOLLRDHUP) < 0)
 		stop_listening(path);
 	shm_path_report_down(path, is_violation ? WEFT_DOWN_VIOLATION : WEFT_DOWN_BROKEN, false);
+}
+
+void shm_control_shun(struct shm_device *device, int64_t pid)
+{
+	unsigned int count = 0;
+
+	if (!shm_foreign_is_shunned(pid))
+		return;
+	WEFT_LIST_FOR_EACH(at, &device->paths) {
+		struct shm_path *path = WEFT_CONTAINER_OF(at, struct shm_path, in_device);
+
+		if (path->base.peer.pid != pid || !path->port || !path->control_open || path->condemned)
+			continue;
+		fail(path, -WEFT_EQUOTA);
+		count++;
+	}
+	if (count)
+		weft_log(WEFT_LOG_WARN, "shm", "pid %lld sends what cannot be closed paths %u action closed, and none is made until "
+			 "it can be: end it", (long long)pid, count);
+}
+
+static void linger_over(struct shm_path *path)
+{
+	shm_control_stop(path);
+	shm_path_free(path);
+}
+
+/* One message, or what came instead of it. Whether more is to be read; else the path may be gone. */
+static bool take(struct shm_path *path, int rc, const struct shm_wire *wire, int *fds, unsigned int fd_count)
+{
+	if (rc == 0) {
+		socket_ended(path);
+		return false;
+	}
+	if (rc == 1)
+		rc = handle(path, wire, fds, fd_count);
+	if (rc < 0)
+		fail(path, rc);
+	else if (path->bye_received)
+		lost(path, WEFT_DOWN_CLOSED, true);
+	return path->control_open && !path->condemned;
+}
+
+/* The same after the port, when only the peer's leave is of interest. */
+static bool take_lingering(struct shm_path *path, int rc, const struct shm_wire *wire)
+{
+	if (rc == 1 && wire->type != SHM_BYE && !shm_foreign_is_shunned(path->base.peer.pid))
+		return true;
+	linger_over(path);
+	return false;
 }
 
 static void control_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
 	struct shm_path *path = user;
+	struct shm_device *device = path->device;
+	int64_t pid = path->base.peer.pid;
+	bool more = true;
 
-	(void)events;
-	for (unsigned int i = 0; i < 16 && path->control_open; i++) {
+	if (path->condemned && path->port && events & (EPOLLRDHUP | EPOLLHUP)) {
+		socket_ended(path);
+		return;
+	}
+	for (unsigned int i = 0; i < CONTROL_BURST && more; i++) {
 		unsigned int fd_count;
 		struct shm_wire wire;
 		int fds[SHM_FDS_MAX];
-		int rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
+		int rc = shm_wire_receive(watch->fd, pid, &wire, fds, &fd_count);
 
 		if (rc == -WEFT_EAGAIN)
-			return;
-		if (rc == 0) {
-			socket_ended(path);
-			return;
-		}
-		if (rc == 1 && !path->condemned)
-			rc = handle(path, &wire, fds, fd_count);
-		close_all(fds, fd_count);
-		if (path->condemned)
-			continue;
-		if (rc < 0)
-			fail(path, rc);
-		else if (path->bye_received)
-			lost(path, WEFT_DOWN_CLOSED, true);
+			break;
+		more = path->port ? take(path, rc, &wire, fds, fd_count) : take_lingering(path, rc, &wire);
+		close_all(fds, fd_count, pid);
 	}
+	shm_control_shun(device, pid);
 }
 
 static void process_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
@@ -234,36 +281,11 @@ void shm_control_stop(struct shm_path *path)
 		path->pid_fd = -1;
 	}
 	if (path->control_fd >= 0)
-		close(path->control_fd);
+		shm_foreign_hang_up(path->control_fd, path->base.peer.pid);
 	path->control_fd = -1;
 }
 
 /* ---- after the port: only the rings' memory is left, which the peer may still be reading ---- */
-
-static void linger_over(struct shm_path *path)
-{
-	shm_control_stop(path);
-	shm_path_free(path);
-}
-
-static void linger_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
-{
-	(void)events;
-	for (unsigned int i = 0; i < 16; i++) {
-		unsigned int fd_count;
-		struct shm_wire wire;
-		int fds[SHM_FDS_MAX];
-		int rc = shm_wire_receive(watch->fd, &wire, fds, &fd_count);
-
-		if (rc == -WEFT_EAGAIN)
-			return;
-		close_all(fds, fd_count);
-		if (rc != 1 || wire.type == SHM_BYE) {
-			linger_over(user);
-			return;
-		}
-	}
-}
 
 static void linger_process(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
@@ -278,7 +300,6 @@ void shm_control_linger(struct shm_path *path)
 	shm_watch_leave(path);
 	cancel_end(path);
 	path->port = NULL;
-	path->control_watch.ready = linger_ready;
 	path->pid_watch.ready = linger_process;
 	if (path->bye_received || path->proven || !path->control_open)
 		linger_over(path);

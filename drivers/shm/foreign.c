@@ -1,23 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Descriptors that peers send. What one should be is asked in ways that never wait, and before anything else: the size
- * of a file in user space (FUSE), and even its closing, are answered by its server when that likes, and a socket that
- * lingers is closed when its data has gone. Whatever is neither shared memory nor a Unix socket is closed by a thread of
- * its own, so that a peer that sends such things holds up nobody; that is the only case in which there is such a thread.
+ * Descriptors that peers send, and sockets that they can send some into. What one is, is asked in ways that never wait,
+ * and before anything else: the size of a file in user space (FUSE), and even its closing, are answered by its server when
+ * that likes; a socket that lingers is closed when its data has gone; and a Unix socket takes whatever lies in it unread
+ * along. So shared memory is closed at once, and all else by threads that do nothing but this, and end when there is
+ * nothing left. Only some of them ever wait for one process: what others have sent is closed meanwhile.
  */
-#include "shm/wire.h"
+#include "shm/foreign.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <weft/log.h>
 
-#define CLOSERS_MAX 16
+#define CLOSERS_MAX 16u
+#define CLOSERS_OF_ONE_MAX 4u
+#define WAITING_MAX 4096u
+/* What may be left to close of one process before it is shunned: what it should not have sent, and with its connections,
+ * of which all that it may have can end at once. */
+#define ODD_OF_ONE_MAX 8u
+#define ALL_OF_ONE_MAX 1024u
+#define STACK_BYTES ((size_t)256 << 10)
 
-static atomic_uint closers;
+/* Of the whole process, under the lock: descriptors are the process's. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+struct foreign {
+	int fd;
+	bool odd;    /* it should not have come */
+	int64_t pid; /* whose */
+};
+static struct closer {
+	bool runs, closes;
+	struct foreign one;
+} closers[CLOSERS_MAX];
+static struct foreign waiting[WAITING_MAX]; /* in no order */
+static unsigned int waiting_count;
 
 static bool has_option(int fd, int option, int wanted)
 {
@@ -29,44 +48,138 @@ static bool has_option(int fd, int option, int wanted)
 
 bool shm_foreign_is_bell(int fd)
 {
-	return has_option(fd, SO_DOMAIN, AF_UNIX) && has_option(fd, SO_TYPE, SOCK_STREAM);
+	return has_option(fd, SO_DOMAIN, AF_UNIX) && has_option(fd, SO_TYPE, SOCK_SEQPACKET);
 }
 
-static void *close_it(void *argument)
+/* ---- closers ---- */
+
+static unsigned int closing_of(int64_t pid)
 {
-	close((int)(intptr_t)argument);
-	atomic_fetch_sub_explicit(&closers, 1, memory_order_relaxed);
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < CLOSERS_MAX; i++)
+		count += closers[i].closes && closers[i].one.pid == pid;
+	return count;
+}
+
+/* Takes one out that may be closed now; false when there is none. */
+static bool take_one(struct foreign *out)
+{
+	for (unsigned int i = 0; i < waiting_count; i++) {
+		if (closing_of(waiting[i].pid) >= CLOSERS_OF_ONE_MAX)
+			continue;
+		*out = waiting[i];
+		waiting[i] = waiting[--waiting_count];
+		return true;
+	}
+	return false;
+}
+
+static void *close_them(void *argument)
+{
+	struct closer *self = argument;
+
+	pthread_setname_np(pthread_self(), "weft-close");
+	pthread_mutex_lock(&lock);
+	while (take_one(&self->one)) {
+		int fd = self->one.fd;
+
+		self->closes = true;
+		pthread_mutex_unlock(&lock);
+		close(fd);
+		pthread_mutex_lock(&lock);
+		self->closes = false;
+	}
+	self->runs = false;
+	pthread_mutex_unlock(&lock);
 	return NULL;
 }
 
-static bool start_closer(int fd)
+static bool start(struct closer *closer)
 {
 	sigset_t all, before;
 	pthread_attr_t attributes;
 	pthread_t thread;
 	int rc;
 
-	if (atomic_fetch_add_explicit(&closers, 1, memory_order_relaxed) >= CLOSERS_MAX) {
-		atomic_fetch_sub_explicit(&closers, 1, memory_order_relaxed);
-		return false;
-	}
 	pthread_attr_init(&attributes);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&thread, &attributes, close_it, (void *)(intptr_t)fd);
+	rc = pthread_create(&thread, &attributes, close_them, closer);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attributes);
-	if (rc)
-		atomic_fetch_sub_explicit(&closers, 1, memory_order_relaxed);
 	return rc == 0;
 }
 
-void shm_foreign_close(int fd)
+/* One that does not run, and shall; NULL when all do. */
+static struct closer *reserve_closer(void)
 {
-	if (fcntl(fd, F_GET_SEALS) >= 0 || has_option(fd, SO_DOMAIN, AF_UNIX))
+	for (unsigned int i = 0; i < CLOSERS_MAX; i++)
+		if (!closers[i].runs) {
+			closers[i].runs = true;
+			return &closers[i];
+		}
+	return NULL;
+}
+
+/* Where no thread can be had, the next one that is started finds it. */
+static void close_aside(int fd, int64_t pid, bool odd)
+{
+	struct closer *closer;
+	bool has_room;
+
+	pthread_mutex_lock(&lock);
+	has_room = waiting_count < WAITING_MAX;
+	if (has_room)
+		waiting[waiting_count++] = (struct foreign){fd, odd, pid};
+	closer = reserve_closer();
+	pthread_mutex_unlock(&lock);
+	if (closer && !start(closer)) {
+		pthread_mutex_lock(&lock);
+		closer->runs = false;
+		pthread_mutex_unlock(&lock);
+	}
+	if (!has_room)
+		weft_log(WEFT_LOG_WARN, "shm", "descriptor %d from pid %lld is left open: closing %u from peers does not get on",
+			 fd, (long long)pid, WAITING_MAX);
+}
+
+void shm_foreign_close(int fd, int64_t pid)
+{
+	if (fcntl(fd, F_GET_SEALS) >= 0)
 		close(fd);
-	else if (!start_closer(fd))
-		weft_log(WEFT_LOG_WARN, "shm", "descriptor %d from a peer is no memory and no bell, and is left open: closing "
-			 "%d like it is not getting on", fd, CLOSERS_MAX);
+	else
+		close_aside(fd, pid, true);
+}
+
+void shm_foreign_hang_up(int fd, int64_t pid)
+{
+	shutdown(fd, SHUT_RDWR);
+	close_aside(fd, pid, false);
+}
+
+/* ---- those who send too much of it ---- */
+
+static void count(const struct foreign *one, int64_t pid, unsigned int *all, unsigned int *odd)
+{
+	*all += one->pid == pid;
+	*odd += one->pid == pid && one->odd;
+}
+
+bool shm_foreign_is_shunned(int64_t pid)
+{
+	unsigned int all = 0, odd = 0;
+
+	if (pid == getpid())
+		return false; /* nothing protects us from ourselves */
+	pthread_mutex_lock(&lock);
+	for (unsigned int i = 0; i < waiting_count; i++)
+		count(&waiting[i], pid, &all, &odd);
+	for (unsigned int i = 0; i < CLOSERS_MAX; i++)
+		if (closers[i].closes)
+			count(&closers[i].one, pid, &all, &odd);
+	pthread_mutex_unlock(&lock);
+	return odd > ODD_OF_ONE_MAX || all > ALL_OF_ONE_MAX;
 }

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <weft/api.h>
 
-#define WEFT__SHM_VERSION 3
+#define WEFT__SHM_VERSION 4
 
 #define SHM_SLOT_BYTES 64u /* rings are measured in these */
 #define SHM_UNIT_BYTES 16u

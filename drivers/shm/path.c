@@ -5,10 +5,8 @@
  */
 #include "shm/shm.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include <weft/errors.h>
 
@@ -23,7 +21,7 @@ struct shm_path *shm_path_new(struct shm_port *port)
 	path->port = port;
 	path->device = port->device;
 	path->empty_limit = SHM_QUIET_TURNS;
-	path->control_fd = path->bell_fd = path->pid_fd = -1;
+	path->control_fd = path->ring_fd = path->bell.fd = path->pid_fd = -1;
 	weft_list_init(&path->in_polled);
 	weft_list_init(&path->in_dirty);
 	weft_list_init(&path->in_port);
@@ -50,15 +48,16 @@ void shm_path_free(struct shm_path *path)
 	shm_watch_leave(path);
 	weft_list_remove(&path->in_device);
 	for (unsigned int i = 0; i < path->mapping_count; i++)
-		weft_mapping_close(&path->mappings[i]);
+		shm_mapping_close(&path->mappings[i]);
 	shm_shares_free(path);
 	if (path->carving.base)
 		weft_arena_uncarve(path->device->opts.arena, &path->carving);
 	shm_hot_free(path);
 	if (path->control_fd >= 0)
-		close(path->control_fd);
-	if (path->bell_fd >= 0)
-		close(path->bell_fd);
+		shm_foreign_hang_up(path->control_fd, path->base.peer.pid);
+	if (path->ring_fd >= 0)
+		shm_foreign_hang_up(path->ring_fd, path->base.peer.pid);
+	shm_bell_close(&path->bell, path->base.peer.pid);
 	if (path->pid_fd >= 0)
 		close(path->pid_fd);
 	free(path->lent);
@@ -69,29 +68,20 @@ void shm_path_free(struct shm_path *path)
 
 void shm_ring_bell(struct shm_path *path)
 {
-	/*
-	 * A socket, not an eventfd: MSG_DONTWAIT holds for this call, while O_NONBLOCK belongs to the shared description,
-	 * where a hostile peer could clear it, fill the counter, and hang us. A full socket is read by a peer that wakes.
-	 */
-	if (send(path->bell_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return; /* full, or the peer is gone: both are found out elsewhere */
-	path->port->stats.bells_rung++;
+	path->port->stats.bells_rung += shm_bell_ring(path->ring_fd);
 }
 
 static void bell_rang(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
 	struct shm_path *path = user;
-	unsigned char bytes[256];
-	ssize_t got;
 
 	(void)events;
 	path->port->stats.wakes++;
 	path->port->look_at_all = true;
-	got = recv(watch->fd, bytes, sizeof bytes, MSG_DONTWAIT);
-	if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
+	if (shm_bell_hear(&path->bell))
 		return;
-	/* The other end is gone; why, the runner is about to say. Or the peer handed us something that is ready for ever and
-	 * cannot be emptied so: it would keep us awake. The back-stop wakes us without it. */
+	/* The other end is gone; why, the runner is about to say. Or there is something in it that nobody takes out: it would
+	 * keep us awake. The back-stop wakes us without it. */
 	weft_worker_remove_fd(path->port->worker, watch);
 	watch->ready = NULL;
 }
@@ -109,7 +99,7 @@ void shm_path_start_on_worker(struct weft_worker *worker, const struct weft_mess
 	path->busy = true;
 	port->stats.paths++;
 	path->bell_watch = (struct weft_fd_watch){
-		.fd = path->bell_fd, .events = EPOLLIN | EPOLLRDHUP, .ready = bell_rang, .user = path, .lazy = true};
+		.fd = path->bell.fd, .events = EPOLLIN | EPOLLRDHUP, .ready = bell_rang, .user = path, .lazy = true};
 	if (weft_worker_add_fd(worker, &path->bell_watch) < 0)
 		path->bell_watch.ready = NULL; /* without a bell the back-stop wakes us */
 	port->device->opts.events->path_up(port->base.user, &path->base, &path->theirs, path->request);

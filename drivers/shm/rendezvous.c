@@ -102,7 +102,7 @@ static bool remove_stale(const struct sockaddr_un *address, socklen_t len)
 		return false;
 	}
 	stale = connect(fd, (const struct sockaddr *)address, len) < 0 && errno == ECONNREFUSED;
-	close(fd);
+	shm_foreign_hang_up(fd, 0);
 	return stale && unlink(address->sun_path) == 0;
 }
 
@@ -179,6 +179,23 @@ void shm_rendezvous_pause(struct shm_device *device, int error)
 		       weft_worker_now(device->opts.runner) + LISTEN_PAUSE_NS);
 }
 
+/* Those who wait to be accepted may have sent something already, which would be closed along with the socket: they are
+ * taken out of it first. */
+static void stop_listening(struct shm_device *device)
+{
+	int fd;
+
+	if (device->listen_fd < 0)
+		return;
+	shutdown(device->listen_fd, SHUT_RD);
+	while ((fd = accept4(device->listen_fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		shm_foreign_hang_up(fd, 0);
+	if (errno == EMFILE || errno == ENFILE)
+		shm_foreign_close(device->listen_fd, 0); /* its name is free a moment later */
+	else
+		close(device->listen_fd);
+}
+
 void shm_rendezvous_close(struct shm_device *device)
 {
 	struct stat info;
@@ -190,8 +207,7 @@ void shm_rendezvous_close(struct shm_device *device)
 	/* Somebody may have removed it, and another node may have made one of its own. */
 	if (device->socket_path && stat(device->socket_path, &info) == 0 && info.st_ino == device->socket_inode)
 		unlink(device->socket_path);
-	if (device->listen_fd >= 0)
-		close(device->listen_fd);
+	stop_listening(device);
 	free(device->socket_path);
 }
 

@@ -7,8 +7,7 @@
 
 #include <stdlib.h>
 #include <weft/errors.h>
-
-#define MAPPED_MAX_BYTES (UINT64_C(64) << 30)
+#include <weft/log.h>
 
 static struct shm_shares *shares_of(struct shm_path *path)
 {
@@ -36,11 +35,19 @@ int shm_shares_add(struct shm_path *path, uint32_t segment_id, int fd)
 	mapping = calloc(1, sizeof *mapping);
 	if (!mapping)
 		return weft_set_error(WEFT_ENOMEM, "no memory for a segment of a peer");
-	rc = weft_mapping_open(fd, path->base.peer.incarnation, segment_id, MAPPED_MAX_BYTES, mapping);
+	rc = shm_mapping_open(fd, path->base.peer.incarnation, segment_id, SHM_PATH_BYTES, mapping);
 	if (rc < 0) {
 		free(mapping);
 		return rc;
 	}
+	if (mapping->len_bytes > SHM_PATH_BYTES - shares->mapped_bytes) {
+		shm_mapping_close(mapping);
+		free(mapping);
+		weft_log(WEFT_LOG_WARN, "shm", "pid %lld shares more than %llu bytes over one path action closed",
+			 (long long)path->base.peer.pid, (unsigned long long)SHM_PATH_BYTES);
+		return weft_set_error(WEFT_EQUOTA, "a peer shares more than %llu bytes", (unsigned long long)SHM_PATH_BYTES);
+	}
+	shares->mapped_bytes += mapping->len_bytes;
 	/* release: pairs with the acquire in shm_shares_find(); base and length are written. */
 	atomic_store_explicit(&shares->by_id[segment_id], mapping, memory_order_release);
 	return 0;
@@ -66,7 +73,7 @@ void shm_shares_free(struct shm_path *path)
 		struct weft_mapping *mapping = atomic_load_explicit(&shares->by_id[i], memory_order_relaxed);
 
 		if (mapping)
-			weft_mapping_close(mapping);
+			shm_mapping_close(mapping);
 		free(mapping);
 	}
 	free(shares);

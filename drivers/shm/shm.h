@@ -5,6 +5,7 @@
 #ifndef SHM_H
 #define SHM_H
 
+#include "shm/foreign.h"
 #include "shm/ring.h"
 #include "shm/wire.h"
 
@@ -17,6 +18,11 @@
 #define SHM_DRAIN_MAX 64u   /* messages taken from one ring in one turn */
 #define SHM_LOANS 1024u     /* what one peer may hold of ours, and we of one peer's */
 #define SHM_SEGMENTS 1024u  /* ids of segments are below this */
+#define SHM_PATHS_OF_ONE_MAX 224u     /* that one process may have with us, of the 256 that a worker has for all */
+#define SHM_PATHS_OF_UNSEEN_MAX 1024u /* those of all whose process ids are not visible here */
+#define SHM_PATH_BYTES (UINT64_C(64) << 30)     /* of the peer's segments that one path maps for loans */
+#define SHM_MAPPED_MAX 16384u                    /* segments of peers that a process maps: a quarter of what Linux allows */
+#define SHM_MAPPED_MAX_BYTES (UINT64_C(4) << 40) /* and address space for them: 1/32 of 47 bits */
 #define SHM_HOME_MAX 8192u    /* cookies of loans that came home and were not reaped yet */
 #define SHM_BURST 32u       /* frames that one rx returns at the most */
 #define SHM_SCRATCH_BYTES (SHM_INLINE_MAX + 16)
@@ -44,6 +50,7 @@ struct shm_lent {
  * worker looks them up. An entry stays until the path is freed.
  */
 struct shm_shares {
+	uint64_t mapped_bytes; /* the runner's */
 	_Atomic(struct weft_mapping *) by_id[SHM_SEGMENTS];
 	/* the worker's */
 	uint32_t held[SHM_LOANS];    /* by the index in the loan's id: the id plus 1, or 0 when we do not hold it */
@@ -57,6 +64,12 @@ struct shm_hot {
 	uint32_t full_tail;           /* where the producer was then */
 	struct weft_carving carving;  /* the runner's until it is made; base NULL: refused */
 	uint32_t skip_bytes;          /* the ring begins so far into it */
+};
+
+/* What the peer rings to wake us; the other end of it is the peer's. */
+struct shm_bell {
+	int fd;    /* -1: none */
+	bool bare; /* nothing but bytes can come */
 };
 
 enum shm_path_state {
@@ -110,7 +123,9 @@ struct shm_path {
 
 	/* the runner's */
 	struct shm_device *device;
-	int control_fd, bell_fd, pid_fd;
+	int control_fd, pid_fd;
+	int ring_fd;               /* by which the peer is woken */
+	struct shm_bell bell;
 	struct weft_fd_watch control_watch, pid_watch;
 	struct weft_timer end_timer; /* the socket has ended: has the process? */
 	struct weft_hello theirs;    /* for the worker's start */
@@ -183,6 +198,7 @@ struct shm_device {
 	struct weft_fd_watch listen_watch;
 	struct weft_list attaches; /* handshakes under way */
 	unsigned int accepted_count;     /* those that peers began */
+	int64_t enough_said_pid;         /* who had too many paths when that was logged last; -1: nobody */
 	bool listen_paused, listen_said; /* out of descriptors; and that was logged */
 	struct weft_timer listen_timer;
 	struct weft_list ports, paths;
@@ -281,9 +297,14 @@ void shm_mail_init(struct shm_device *device);
 /* Forgets what is to be told to a port, or to all (NULL). */
 void shm_mail_drop(struct shm_device *device, const struct shm_port *port);
 
+/* ---- mappings.c: what the process maps of its peers ---- */
+/* As weft_mapping_open; also -WEFT_ENOMEM when the process maps as much as it may. Thread: any. */
+int shm_mapping_open(int fd, uint64_t incarnation, uint32_t segment_id, uint64_t max_len_bytes, struct weft_mapping *out);
+void shm_mapping_close(struct weft_mapping *mapping);
+
 /* ---- shares.c: the peer's segments ---- */
 /* Maps a segment that the peer shares; on the runner. -WEFT_EPROTO when it was shared before or the id cannot be,
- * -WEFT_ENOMEM, or what mapping gave. */
+ * -WEFT_EQUOTA when the peer has shared SHM_PATH_BYTES, -WEFT_ENOMEM, or what mapping gave. */
 int shm_shares_add(struct shm_path *path, uint32_t segment_id, int fd);
 /* The segment, or NULL if the peer has not shared it; if found, path->books is there. On the worker. */
 const struct weft_mapping *shm_shares_find(struct shm_path *path, uint32_t segment_id);
@@ -294,6 +315,8 @@ int shm_control_start(struct shm_path *path);
 void shm_control_stop(struct shm_path *path);
 void shm_control_share(struct shm_path *path, uint32_t segment_id);
 void shm_control_bye(struct shm_path *path);
+/* Ends all paths of a process that is shunned, if it is: see foreign.h. */
+void shm_control_shun(struct shm_device *device, int64_t pid);
 /* The path's port closes: takes leave, and frees the path once the peer has done so too, or has ended. */
 void shm_control_linger(struct shm_path *path);
 
@@ -307,6 +330,27 @@ bool shm_watch_join(struct shm_path *path, struct shm_place *out);
 void shm_watch_start(struct shm_path *path, const _Atomic uint32_t *word);
 /* This end is closed, or was never opened. No notice comes after it. */
 void shm_watch_leave(struct shm_path *path);
+
+/* ---- bell.c: how a sleeping worker is woken ---- */
+/* Gives both: ours, and the end that is for the peer. -WEFT_EMFILE. */
+int shm_bell_make(struct shm_bell *bell, int *theirs);
+/* Harmless when there is none. */
+void shm_bell_close(struct shm_bell *bell, int64_t pid);
+/* Takes one ring, if there is one. False when the peer has none to ring any more, or tries to send something along: it is
+ * not to be listened to again. */
+bool shm_bell_hear(const struct shm_bell *bell);
+/* False when the peer need not or cannot be woken so. Never waits. */
+bool shm_bell_ring(int fd);
+
+/* ---- half.c: the two halves of a path; on the runner ---- */
+/* Carves our rings and describes them. Of fds the last is for the peer alone: gives it, as shm_half_send takes it. */
+int shm_half_make(struct shm_path *path, struct shm_wire *wire, int fds[SHM_FDS_MAX]);
+/* Sends it, as ATTACH or ACCEPT. As shm_wire_send. */
+int shm_half_send(int fd, const struct shm_wire *wire, const int fds[SHM_FDS_MAX]);
+/* Whether a message is of this type and has with it what a half must have. */
+bool shm_half_is(const struct shm_wire *wire, enum shm_message_type type, const int *fds, unsigned int fd_count);
+/* Maps the peer's rings and joins them to ours. Takes the last descriptor, its bell. -WEFT_EPROTO, or what mapping gave. */
+int shm_half_join(struct shm_path *path, const struct shm_wire *wire, const int *fds, unsigned int *fd_count);
 
 /* ---- attach.c: how a path is made; on the runner ---- */
 int shm_attach_connect(struct weft_port *port, const char *to, const struct weft_hello *mine, void *request);

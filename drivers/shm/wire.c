@@ -2,6 +2,7 @@
 /*
  * Sending, receiving and checking of handshake messages.
  */
+#include "shm/foreign.h"
 #include "shm/wire.h"
 
 #include <errno.h>
@@ -82,10 +83,10 @@ int shm_wire_send(int fd, const struct shm_wire *wire, const int *fds, unsigned 
 	return sent < 0 && errno == EAGAIN ? -WEFT_EAGAIN : -WEFT_EPIPE;
 }
 
-/* Takes every descriptor out of the message; those beyond max are closed at once. */
-static unsigned int take_fds(struct msghdr *message, int fds[SHM_FDS_MAX])
+/* Takes every descriptor out of the message. Those that are too many are closed aside; false if there were any. */
+static bool take_fds(struct msghdr *message, int64_t pid, int fds[SHM_FDS_MAX], unsigned int *count)
 {
-	unsigned int count = 0;
+	bool fit = true;
 
 	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg; cmsg = CMSG_NXTHDR(message, cmsg)) {
 		size_t here;
@@ -97,20 +98,23 @@ static unsigned int take_fds(struct msghdr *message, int fds[SHM_FDS_MAX])
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof fd, sizeof fd);
-			if (count < SHM_FDS_MAX)
-				fds[count++] = fd;
-			else
-				shm_foreign_close(fd);
+			if (*count < SHM_FDS_MAX) {
+				fds[(*count)++] = fd;
+			} else {
+				shm_foreign_close(fd, pid);
+				fit = false;
+			}
 		}
 	}
-	return count;
+	return fit;
 }
 
-int shm_wire_receive(int fd, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count)
+int shm_wire_receive(int fd, int64_t pid, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count)
 {
+	/* Room for all that may come: what has none the kernel closes by itself, here, and waits for it. */
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(SHM_FDS_MAX * sizeof(int))];
+		char bytes[CMSG_SPACE(SHM_FDS_SENT_MAX * sizeof(int))];
 	} control;
 	unsigned char bytes[sizeof(struct shm_wire) + 1];
 	struct iovec iov = {bytes, sizeof bytes};
@@ -127,13 +131,14 @@ int shm_wire_receive(int fd, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigne
 	*fd_count = 0;
 	if (got < 0)
 		return errno == EAGAIN ? -WEFT_EAGAIN : 0;
-	if (got == 0)
-		return 0;
-	*fd_count = take_fds(&message, fds);
-	rc = message.msg_flags & (MSG_CTRUNC | MSG_TRUNC) ? -WEFT_EPROTO : shm_wire_decode(bytes, (size_t)got, out);
-	if (rc == 0)
+	/* Also of an empty packet, which is taken for the end: there may be some in it. */
+	if (!take_fds(&message, pid, fds, fd_count) || message.msg_flags & (MSG_CTRUNC | MSG_TRUNC))
+		rc = -WEFT_EPROTO;
+	else
+		rc = shm_wire_decode(bytes, (size_t)got, out);
+	if (got && rc == 0)
 		return 1;
 	while (*fd_count)
-		shm_foreign_close(fds[--*fd_count]);
-	return rc;
+		shm_foreign_close(fds[--*fd_count], pid);
+	return got ? rc : 0;
 }

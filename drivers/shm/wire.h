@@ -11,8 +11,8 @@
 #include <weft/driver.h>
 
 enum shm_message_type {
-	SHM_ATTACH = 1, /* connector: where my rings, armed line and word of life are, with descriptors of their segments and of the bell */
-	SHM_ACCEPT,     /* listener: the same, without a bell */
+	SHM_ATTACH = 1, /* connector: where my rings, armed line and word of life are, with their segments and an end of my bell */
+	SHM_ACCEPT,     /* listener: the same */
 	SHM_REFUSE,     /* listener: error and why */
 	SHM_SHARE,      /* a segment, with its descriptor */
 	SHM_SHARED,     /* the segment is mapped */
@@ -21,6 +21,7 @@ enum shm_message_type {
 
 #define SHM_WIRE_MAGIC UINT32_C(0x54464557) /* "WEFT" */
 #define SHM_FDS_MAX 4
+#define SHM_FDS_SENT_MAX 253 /* that the kernel lets anybody put into one message */
 #define SHM_SEGMENT_FDS 3 /* of a half: rings, armed line, word of life */
 
 struct shm_place {
@@ -59,17 +60,12 @@ int shm_wire_decode(const void *bytes, size_t len_bytes, struct shm_wire *out);
 bool shm_wire_fits(const struct shm_wire *wire, uint64_t rings_len_bytes, uint64_t armed_len_bytes,
 		   uint64_t life_len_bytes);
 
-/* Closes a descriptor that a peer sent, without waiting for whoever stands behind it. */
-void shm_foreign_close(int fd);
-/* Whether it is a Unix stream socket: what a bell is, and what can be watched without waiting for anybody. */
-bool shm_foreign_is_bell(int fd);
-
 /* Sends one message with up to SHM_FDS_MAX descriptors (borrows): 0 or -WEFT_EPIPE, -WEFT_EAGAIN. */
 int shm_wire_send(int fd, const struct shm_wire *wire, const int *fds, unsigned int fd_count);
 /*
- * Receives one message; gives fds, closed on exec. 1 a message, 0 end of file, -WEFT_EAGAIN nothing there,
+ * Receives one message of process pid; gives fds, closed on exec. 1 a message, 0 end of file, -WEFT_EAGAIN nothing there,
  * -WEFT_EPROTO or -WEFT_EVERSION (no descriptor is left open).
  */
-int shm_wire_receive(int fd, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count);
+int shm_wire_receive(int fd, int64_t pid, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count);
 
 #endif

@@ -10,7 +10,7 @@
 #include <weft/errors.h>
 
 #define SIDE_ENDS_MAX 2
-#define SIDE_PATHS_MAX 64
+#define SIDE_PATHS_MAX 256
 
 struct side;
 struct side_end;

@@ -10,7 +10,7 @@
 
 static void the_layout_of_rings_is_version_3(void)
 {
-	CU_ASSERT_EQUAL(WEFT__SHM_VERSION, 3);
+	CU_ASSERT_EQUAL(WEFT__SHM_VERSION, 4);
 	CU_ASSERT_EQUAL(SHM_SLOT_BYTES, 64);
 	CU_ASSERT_EQUAL(sizeof(struct shm_unit), 16);
 	CU_ASSERT_EQUAL(offsetof(struct shm_unit, start), 0);

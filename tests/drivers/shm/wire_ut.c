@@ -3,6 +3,7 @@
  * Pins the handshake byte by byte: what is sent is what stands in golden/, and what stands there is understood. A
  * change that this test sees is a new WEFT__SHM_VERSION; "wire_ut --update DIRECTORY" then writes the files anew.
  */
+#include "fault.h"
 #include "shm/wire.h"
 #include "suite.h"
 
@@ -140,25 +141,67 @@ static void the_version_before_and_the_next_are_refused(void)
 static void descriptors_arrive_or_are_closed(void)
 {
 	struct shm_wire wire = sample(SHM_ATTACH), got;
+	unsigned long kept = fault_count_kept();
 	int ends[2], fds[SHM_FDS_MAX], most[SHM_FDS_MAX] = {0, 1, 2, 0};
 	unsigned int count;
 
 	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
 	for (unsigned int sent = 0; sent <= SHM_FDS_MAX; sent++) {
 		CU_ASSERT_EQUAL(shm_wire_send(ends[0], &wire, most, sent), 0);
-		CU_ASSERT_EQUAL(shm_wire_receive(ends[1], &got, fds, &count), 1);
+		CU_ASSERT_EQUAL(shm_wire_receive(ends[1], 0, &got, fds, &count), 1);
 		CU_ASSERT_EQUAL(count, sent);
 		while (count)
 			CU_ASSERT_EQUAL(close(fds[--count]), 0);
 	}
 	wire.magic = 0;
 	CU_ASSERT_EQUAL(shm_wire_send(ends[0], &wire, most, SHM_FDS_MAX), 0);
-	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], &got, fds, &count), -WEFT_EPROTO);
+	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], 0, &got, fds, &count), -WEFT_EPROTO);
 	CU_ASSERT_EQUAL(count, 0);
-	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], &got, fds, &count), -WEFT_EAGAIN);
+	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], 0, &got, fds, &count), -WEFT_EAGAIN);
 	close(ends[0]);
-	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], &got, fds, &count), 0);
+	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], 0, &got, fds, &count), 0);
 	close(ends[1]);
+	CU_ASSERT_TRUE(fault_keeps_only(kept));
+}
+
+/* A message with that many descriptors, of which none stays open. */
+static void receive_and_leave_nothing(const void *bytes, size_t len_bytes, unsigned int count, int wanted)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(SHM_FDS_SENT_MAX * sizeof(int))];
+	} control = {.bytes = {0}};
+	struct iovec iov = {(void *)(uintptr_t)bytes, len_bytes};
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+	unsigned long kept = fault_count_kept();
+	struct shm_wire got;
+	int ends[2], fds[SHM_FDS_MAX];
+	unsigned int given;
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	control.align = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof(int))};
+	for (unsigned int i = 0; i < count; i++)
+		memcpy(CMSG_DATA(&control.align) + i * sizeof(int), &ends[0], sizeof(int));
+	CU_ASSERT_EQUAL(sendmsg(ends[0], &message, 0), (ssize_t)len_bytes);
+	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], 0, &got, fds, &given), wanted);
+	for (unsigned int i = 0; wanted == 1 && i < given; i++)
+		close(fds[i]);
+	close(ends[0]);
+	close(ends[1]);
+	CU_ASSERT_TRUE(fault_keeps_only(kept));
+}
+
+static void descriptors_that_are_too_many_are_closed_and_those_of_an_empty_packet_too(void)
+{
+	struct shm_wire wire = sample(SHM_SHARE);
+
+	receive_and_leave_nothing(&wire, sizeof wire, SHM_FDS_MAX, 1);
+	receive_and_leave_nothing(&wire, sizeof wire, SHM_FDS_MAX + 1, -WEFT_EPROTO);
+	receive_and_leave_nothing(&wire, 3, SHM_FDS_SENT_MAX, -WEFT_EPROTO);
+	receive_and_leave_nothing("", 0, 3, 0);
 }
 
 static void a_farewell_is_heard_from_a_peer_that_did_not_read_everything(void)
@@ -171,9 +214,9 @@ static void a_farewell_is_heard_from_a_peer_that_did_not_read_everything(void)
 	CU_ASSERT_EQUAL(shm_wire_send(ends[1], &share, NULL, 0), 0);
 	CU_ASSERT_EQUAL(shm_wire_send(ends[0], &bye, NULL, 0), 0);
 	close(ends[0]);
-	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], &got, fds, &count), 1);
+	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], 0, &got, fds, &count), 1);
 	CU_ASSERT_EQUAL(got.type, SHM_BYE);
-	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], &got, fds, &count), 0);
+	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], 0, &got, fds, &count), 0);
 	close(ends[1]);
 }
 
@@ -184,6 +227,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(what_was_pinned_is_understood),
 		SUITE_CASE(the_version_before_and_the_next_are_refused),
 		SUITE_CASE(descriptors_arrive_or_are_closed),
+		SUITE_CASE(descriptors_that_are_too_many_are_closed_and_those_of_an_empty_packet_too),
 		SUITE_CASE(a_farewell_is_heard_from_a_peer_that_did_not_read_everything),
 	};
 

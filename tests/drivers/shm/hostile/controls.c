@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <weft/errors.h>
 #include <weft/segment.h>
 
 /* CONTROL(name, type, segment, descriptor count): one message that may not be said. */
@@ -111,6 +112,59 @@ static void shares_all_that_it_may(struct hostile *h)
 		hostile_share(h, i);
 }
 
+/* ---- what cannot be closed without waiting ---- */
+
+static void surplus_that_lingers(struct hostile *h)
+{
+	struct shm_wire wire = hostile_control(SHM_SHARE, 0);
+
+	hostile_attach(h);
+	hostile_hold_victim(h);
+	HOSTILE_EXPECT(hostile_send_lingering(h->control_fd, &wire, sizeof wire, 8));
+	hostile_let_victim_go(h);
+}
+
+/* Whoever makes work that does not end has no paths, and gets none. */
+static void many_things_that_linger(struct hostile *h)
+{
+	struct shm_wire wire = hostile_control(SHM_SHARE, 0);
+	struct hostile second = *h;
+
+	hostile_attach(h);
+	hostile_prepare(&second);
+	hostile_attach(&second);
+	hostile_hold_victim(h);
+	HOSTILE_EXPECT(hostile_send_lingering(h->control_fd, &wire, sizeof wire, 20));
+	hostile_let_victim_go(h);
+	while (!hostile_over(&second))
+		;
+	hostile_prepare(&second);
+	hostile_say_attach(&second);
+	HOSTILE_EXPECT(hostile_receive(&second, &wire, NULL) == SHM_REFUSE && wire.error == -WEFT_EQUOTA);
+}
+
+/* Nobody reads what comes behind a message that ends the path. */
+static void unread_things_that_linger(struct hostile *h)
+{
+	struct shm_wire wire = hostile_control((enum shm_message_type)77, 0);
+
+	hostile_attach(h);
+	hostile_hold_victim(h);
+	HOSTILE_EXPECT(hostile_send(h->control_fd, &wire, sizeof wire, NULL, 0));
+	for (unsigned int i = 0; i < 20; i++)
+		HOSTILE_EXPECT(hostile_send_lingering(h->control_fd, "", 0, 1));
+	hostile_let_victim_go(h);
+}
+
+/* The same in connections, some of which are too many to be accepted. */
+static void things_that_linger_in_the_queue(struct hostile *h)
+{
+	hostile_hold_victim(h);
+	for (unsigned int i = 0; i < 50; i++)
+		HOSTILE_EXPECT(hostile_send_lingering(hostile_connect(h), "", 0, 1));
+	hostile_let_victim_go(h);
+}
+
 /* ---- bells ---- */
 
 static void attach_with_bell(struct hostile *h, int fd)
@@ -157,12 +211,17 @@ static void bell_that_is_an_epoll(struct hostile *h)
 	be_refused_with_bell(h, fd);
 }
 
+static void bell_that_is_a_stream(struct hostile *h)
+{
+	be_refused_with_bell(h, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
 static void bell_that_listens(struct hostile *h)
 {
 	struct sockaddr name = {.sa_family = AF_UNIX};
 	struct sockaddr_storage bound;
 	socklen_t len = sizeof bound;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), caller = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), caller = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	HOSTILE_EXPECT(bind(fd, &name, sizeof name.sa_family) == 0 && listen(fd, 1) == 0);
 	HOSTILE_EXPECT(getsockname(fd, (struct sockaddr *)&bound, &len) == 0);
@@ -179,13 +238,34 @@ static void bell_that_is_shut(struct hostile *h)
 		hostile_put(h, WEFT_CLASS_NORMAL, SHM_INLINE, 4, "fine", 4);
 }
 
+/* What we ring may refuse them. */
+static void rings_with_descriptors(struct hostile *h)
+{
+	hostile_attach(h);
+	hostile_hold_victim(h);
+	for (unsigned int i = 0; i < 20; i++)
+		(void)hostile_send_lingering(h->their_fds[HOSTILE_BELL], "x", 1, 1);
+	(void)hostile_send_lingering(h->their_fds[HOSTILE_BELL], "", 0, 1);
+	hostile_let_victim_go(h);
+}
+
+/* What the victim rings has them in it when its path ends: it is the last to let go. */
 static void bell_with_descriptors_in_it(struct hostile *h)
 {
-	int fds[3] = {h->memory_fd, h->bell_fd, h->attach_fds[HOSTILE_BELL]};
+	struct shm_wire bye = hostile_control(SHM_BYE, 0);
 
 	hostile_attach(h);
+	close(h->attach_fds[HOSTILE_BELL]);
 	for (unsigned int i = 0; i < 20; i++)
-		HOSTILE_EXPECT(hostile_send(h->bell_fd, "x", 1, fds, 3));
+		HOSTILE_EXPECT(hostile_send_lingering(h->bell_fd, "x", 1, 1));
+	HOSTILE_EXPECT(hostile_send(h->control_fd, &bye, sizeof bye, NULL, 0));
+}
+
+static void rings_without_end(struct hostile *h)
+{
+	hostile_attach(h);
+	for (unsigned int i = 0; i < 20000; i++)
+		(void)send(h->their_fds[HOSTILE_BELL], "xx", i % 3, MSG_DONTWAIT);
 }
 
 const struct hostile_attack hostile_controls[] = {
@@ -211,12 +291,19 @@ const struct hostile_attack hostile_controls[] = {
 	HOSTILE_ATTACK(shares_unsealed_memory, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(mapped_twice, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(shares_all_that_it_may, HOSTILE_STAYS),
+	HOSTILE_ATTACK(surplus_that_lingers, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(many_things_that_linger, HOSTILE_SHUNNED),
+	HOSTILE_ATTACK(unread_things_that_linger, HOSTILE_VIOLATION),
+	HOSTILE_ATTACK(things_that_linger_in_the_queue, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(bell_that_is_a_file, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(bell_that_is_a_full_pipe, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(bell_that_is_an_eventfd, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(bell_that_is_an_epoll, HOSTILE_REFUSED),
+	HOSTILE_ATTACK(bell_that_is_a_stream, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(bell_that_listens, HOSTILE_STAYS),
 	HOSTILE_ATTACK(bell_that_is_shut, HOSTILE_STAYS),
-	HOSTILE_ATTACK(bell_with_descriptors_in_it, HOSTILE_STAYS),
+	HOSTILE_ATTACK(bell_with_descriptors_in_it, HOSTILE_CLOSED),
+	HOSTILE_ATTACK(rings_with_descriptors, HOSTILE_STAYS),
+	HOSTILE_ATTACK(rings_without_end, HOSTILE_STAYS),
 	{0},
 };

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,7 +79,7 @@ void hostile_prepare(struct hostile *h)
 	int bells[2];
 
 	h->memory_fd = hostile_memfd(HOSTILE_MEMORY_BYTES, &header, HOSTILE_ALL_SEALS, &h->memory);
-	HOSTILE_EXPECT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, bells) == 0);
+	HOSTILE_EXPECT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, bells) == 0);
 	h->bell_fd = bells[0];
 	h->attach = hostile_control(SHM_ATTACH, 0);
 	h->attach.incarnation = INCARNATION;
@@ -126,6 +127,50 @@ bool hostile_send(int fd, const void *bytes, size_t len_bytes, const int *fds, u
 		memcpy(CMSG_DATA(cmsg), fds, fd_count * sizeof(int));
 	}
 	return sendmsg(fd, &message, MSG_NOSIGNAL) == (ssize_t)len_bytes;
+}
+
+void hostile_hold_victim(struct hostile *h)
+{
+	char byte;
+
+	HOSTILE_EXPECT(write(h->say_fd, "h", 1) == 1 && read(h->hear_fd, &byte, 1) == 1);
+}
+
+void hostile_let_victim_go(struct hostile *h)
+{
+	HOSTILE_EXPECT(write(h->say_fd, "g", 1) == 1);
+}
+
+int hostile_lingering(int *reader)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct linger linger = {.l_onoff = 1, .l_linger = 12};
+	socklen_t len = sizeof address;
+	static char bytes[65536];
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	HOSTILE_EXPECT(bind(listener, (struct sockaddr *)&address, len) == 0 && listen(listener, 1) == 0);
+	HOSTILE_EXPECT(getsockname(listener, (struct sockaddr *)&address, &len) == 0);
+	HOSTILE_EXPECT(connect(fd, (struct sockaddr *)&address, len) == 0 && (*reader = accept(listener, NULL, NULL)) >= 0);
+	close(listener);
+	while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+		;
+	HOSTILE_EXPECT(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) == 0);
+	return fd;
+}
+
+bool hostile_send_lingering(int fd, const void *bytes, size_t len_bytes, unsigned int count)
+{
+	int fds[64] = {0}, reader; /* stays open until this process ends */
+	bool sent;
+
+	for (unsigned int i = 0; i < count; i++)
+		fds[i] = hostile_lingering(&reader);
+	sent = hostile_send(fd, bytes, len_bytes, fds, count);
+	for (unsigned int i = 0; sent && i < count; i++)
+		close(fds[i]);
+	return sent;
 }
 
 int hostile_receive(struct hostile *h, struct shm_wire *wire, int fds[SHM_FDS_MAX])

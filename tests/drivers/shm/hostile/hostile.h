@@ -20,7 +20,7 @@
 struct hostile {
 	const char *victim; /* the name it listens under */
 	int say_fd, hear_fd;
-	int control_fd, bell_fd;
+	int control_fd, bell_fd; /* the one that we would hear */
 	/* our half of the path */
 	int memory_fd;
 	unsigned char *memory;
@@ -32,7 +32,7 @@ struct hostile {
 	unsigned int attach_fd_count;
 	/* the victim's half */
 	struct shm_wire accept;
-	int their_fds[SHM_FDS_MAX];
+	int their_fds[SHM_FDS_MAX]; /* the last one is what we ring */
 	const unsigned char *theirs;
 };
 
@@ -44,6 +44,8 @@ enum hostile_outcome {
 	HOSTILE_HUNG_UP,   /* ended by an attacker that lives on */
 	HOSTILE_CLOSED,    /* ended in good order */
 	HOSTILE_STAYS,     /* nothing that could do harm: it goes on */
+	HOSTILE_SHUNNED,   /* closed by the victim, with another one of the same attacker */
+	HOSTILE_FULL,      /* has as many paths as one process may have */
 	HOSTILE_FORGED,    /* the same, but releases of nothing are counted */
 	HOSTILE_ANY,       /* stays, or ends for whichever reason */
 	HOSTILE_GONE,      /* was never made, or ended with the attacker */
@@ -74,6 +76,13 @@ void hostile_wake_life(struct hostile *h);
 int hostile_connect(const struct hostile *h);
 /* Sends any bytes with any descriptors; false when the other end is gone. */
 bool hostile_send(int fd, const void *bytes, size_t len_bytes, const int *fds, unsigned int fd_count);
+/* From now on the victim's process looks at nothing; until it is told to. */
+void hostile_hold_victim(struct hostile *h);
+void hostile_let_victim_go(struct hostile *h);
+/* A socket whose last closing takes twelve seconds, or until the reader is closed, which reads nothing. Gives both. */
+int hostile_lingering(int *reader);
+/* Sends one message of len_bytes with that many of these, and lets go of them. False when the other end is gone. */
+bool hostile_send_lingering(int fd, const void *bytes, size_t len_bytes, unsigned int count);
 /* Waits for a message: its type, 0 at the end of file. */
 int hostile_receive(struct hostile *h, struct shm_wire *wire, int fds[SHM_FDS_MAX]);
 /* Sends what is prepared. */

@@ -6,6 +6,7 @@
  */
 #include "conformance/side.h"
 #include "hostile.h"
+#include "shm/shm.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
@@ -19,11 +20,14 @@
 #include <unistd.h>
 
 #define PROGRESS 50
+#define HELD_MS_MAX 20000
+#define HELD_UP_NS UINT64_C(10000000000)
 
 static struct side victim_side, honest_side;
 static struct side_end *const victim = &victim_side.ends[0], *const honest = &honest_side.ends[0];
 static uint64_t to_honest, to_victim; /* messages sent */
 static unsigned int loans_seen;
+static bool held_up; /* a turn waited for somebody */
 static struct weft_buf *lent;
 
 struct attacker {
@@ -69,13 +73,24 @@ static struct attacker attacker_start(const struct hostile_attack *attack)
 	return attacker;
 }
 
+/* Nothing is looked at until the attacker says so. */
+static void hold(const struct attacker *attacker)
+{
+	struct pollfd go = {.fd = attacker->done_fd, .events = POLLIN};
+
+	(void)!write(attacker->go_fd, "h", 1);
+	(void)poll(&go, 1, HELD_MS_MAX);
+}
+
 /* 'd' when the attack is done, 0 when its process has ended without a word, -1 not yet. */
 static int attacker_says(const struct attacker *attacker)
 {
 	char byte = 0;
 	ssize_t got = read(attacker->done_fd, &byte, 1);
 
-	return got < 0 ? -1 : got == 0 ? 0 : byte;
+	if (got > 0 && byte == 'h')
+		hold(attacker);
+	return got < 0 || byte == 'h' || byte == 'g' ? -1 : got == 0 ? 0 : byte;
 }
 
 /* ---- the victim, and somebody who means well ---- */
@@ -115,6 +130,7 @@ static void send_to_attacker(struct weft_path *path)
 /* One turn of both with traffic on all paths. */
 static void turn(void)
 {
+	uint64_t begin_ns = weft_clock_now(weft_clock_real());
 	unsigned char bytes[20];
 
 	side_fill(bytes, sizeof bytes, to_honest);
@@ -124,6 +140,7 @@ static void turn(void)
 	if (victim->ups == 2 && !victim->downs)
 		send_to_attacker(victim->paths[1]);
 	sides_turn();
+	held_up |= weft_clock_now(weft_clock_real()) - begin_ns > HELD_UP_NS;
 }
 
 #define TURNS_UNTIL(condition)                                                                   \
@@ -156,6 +173,7 @@ static bool can_sleep(void)
 static void open_victim(void)
 {
 	to_honest = to_victim = loans_seen = 0;
+	held_up = false;
 	side_driver = weft_driver_find("shm");
 	side_open(&victim_side, "victim", 1, 0);
 	side_open(&honest_side, "honest", 1, 0);
@@ -186,6 +204,10 @@ static bool outcome_holds(const struct hostile_attack *attack)
 		return ended && victim->reason == WEFT_DOWN_CLOSED;
 	case HOSTILE_STAYS:
 		return victim->ups == 2 && victim->downs == 0;
+	case HOSTILE_SHUNNED:
+		return victim->ups == 3 && victim->downs == 2 && stats.violations == 2;
+	case HOSTILE_FULL:
+		return victim->ups == 1 + SHM_PATHS_OF_ONE_MAX && victim->downs == 0 && stats.violations == 0;
 	case HOSTILE_FORGED:
 		return victim->ups == 2 && victim->downs == 0 && stats.bad_releases > 0;
 	case HOSTILE_ANY:
@@ -245,6 +267,7 @@ static bool endure(const struct hostile_attack *attack)
 		      "all is home after its death");
 	good &= check(attack, lent->refs == 1, "nothing holds the buffer");
 	good &= check(attack, honest_goes_on(), "the honest peer is served after its death");
+	good &= check(attack, !held_up, "nobody was held up");
 	weft_buf_put(lent);
 	side_close(&honest_side);
 	side_close(&victim_side);

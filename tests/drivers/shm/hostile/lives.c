@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <weft/errors.h>
 
 #define IDLERS 100
 
@@ -133,6 +134,23 @@ static void connects_and_is_silent(struct hostile *h)
 		hostile_connect(h);
 }
 
+/* More paths than one may have. */
+static void connects_without_end(struct hostile *h)
+{
+	struct shm_wire answer;
+	unsigned int count = 0;
+
+	for (;; count++) {
+		hostile_say_attach(h);
+		if (hostile_receive(h, &answer, h->their_fds) != SHM_ACCEPT)
+			break;
+		for (unsigned int i = 0; i < SHM_FDS_MAX; i++)
+			close(h->their_fds[i]);
+	}
+	HOSTILE_EXPECT(answer.type == SHM_REFUSE && answer.error == -WEFT_EQUOTA);
+	HOSTILE_EXPECT(count == 224);
+}
+
 /* Says half of everything, many times, in one breath. */
 static void floods_with_handshakes(struct hostile *h)
 {
@@ -160,6 +178,7 @@ const struct hostile_attack hostile_lives[] = {
 	HOSTILE_ATTACK(forks_and_vanishes, HOSTILE_DIED),
 	HOSTILE_ATTACK(forks_and_the_child_vanishes, HOSTILE_STAYS),
 	HOSTILE_ATTACK(connects_and_is_silent, HOSTILE_REFUSED),
+	HOSTILE_ATTACK(connects_without_end, HOSTILE_FULL),
 	HOSTILE_ATTACK(floods_with_handshakes, HOSTILE_REFUSED),
 	{0},
 };

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Descriptors of foreign origin: how they are looked at and closed without ever waiting for whoever stands behind them.
+ */
+#ifndef FOREIGN_H
+#define FOREIGN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Closes a descriptor that process pid sent (0: not known) and nobody uses. Takes. Thread: any but workers. */
+void shm_foreign_close(int fd, int64_t pid);
+/* Whether closing what that process sent does not get on: until it does, nothing is taken from it. Thread: any. */
+bool shm_foreign_is_shunned(int64_t pid);
+/* Ends a connection with process pid, into which it may have sent descriptors that nobody read. It sees the end at once.
+ * Takes. Thread: any but workers. */
+void shm_foreign_hang_up(int fd, int64_t pid);
+/* Whether it is a Unix socket for packets, as a bell is: sending into it never waits. */
+bool shm_foreign_is_bell(int fd);
+
+#endif
