@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a link sends at the end of a turn: control about lanes first, then replies that had to wait, then staged copies.
+ * What a link sends at the end of a turn: its own lanes' control first, then replies that had to wait, then what it says
+ * of the peer's lanes, then staged copies.
  * Whatever the driver does not take stays marked and is tried again; nothing here is allocated.
  */
 #include "channel/channel_private.h"
@@ -107,6 +108,9 @@ static bool flush_credits(struct weft__link *link)
 		struct weft__rx_lane *lane = WEFT_CONTAINER_OF(at, struct weft__rx_lane, dirty);
 		bool sent;
 
+		/* Who does not take its answers may not ask more. */
+		if (link->lane_replies[lane->id] && lane->to_tell == WEFT__CREDIT)
+			continue; /* the link stays busy with them */
 		if (lane->to_tell == WEFT__CREDIT)
 			sent = send_credit(lane);
 		else
@@ -135,9 +139,11 @@ bool weft__link_flush(struct weft__link *link, size_t *budget_bytes)
 		if (link->state != WEFT__LINK_UP || link->idle)
 			return true;
 	}
-	if (!flush_closes(link) || !flush_opens(link) || !flush_credits(link))
+	if (!flush_closes(link) || !flush_opens(link))
 		return false;
 	replied = weft__replies_flush(link);
+	if (!flush_credits(link))
+		return false;
 	staged = weft__staged_flush(link, budget_bytes);
 	return (!link->latest_count || weft__latest_flush(link)) && staged && replied;
 }

@@ -55,6 +55,7 @@ struct weft__station {
 	struct weft_timer idle_look; /* links without traffic */
 
 	struct weft_list free_ops, free_loans, free_calls;
+	unsigned int free_op_count;
 	struct weft_op *ops;
 	struct weft_loan *loans;
 	struct weft_call *calls;

@@ -313,6 +313,7 @@ static int make_tables(struct weft__station *station)
 		station->ops[i].station = station;
 		weft_list_push_back(&station->free_ops, &station->ops[i].link);
 	}
+	station->free_op_count = WEFT__OPS;
 	for (unsigned int i = 0; i < WEFT__LOANS; i++) {
 		station->loans[i].station = station;
 		weft_list_init(&station->loans[i].in_lane);

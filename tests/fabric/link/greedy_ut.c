@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Proves that a peer which takes what it is given and gives nothing back (asks and does not read, sends what nobody
+ * receives) takes no more than its share of a worker's tables, and harms no other peer.
+ */
+#include "stranger.h"
+#include "suite.h"
+
+#include <CUnit/Basic.h>
+#include <string.h>
+
+#define LANES 8
+#define WINDOW 1024
+
+static struct stranger stranger;
+static struct weft_channel *channel;
+static unsigned int asked, refused;
+
+static void answer(struct weft_rx *rx, void *user)
+{
+	int rc;
+
+	(void)user;
+	if (!rx->is_request)
+		return;
+	rc = weft_reply(rx, "answer", 6);
+	asked++;
+	CU_ASSERT_TRUE(rc == 0 || rc == -WEFT_EAGAIN);
+	refused += rc < 0;
+}
+
+static void set_up(weft_rx_fn *handler)
+{
+	struct weft_node_opts node_opts;
+
+	asked = refused = 0;
+	weft_node_opts_init(&node_opts, sizeof node_opts);
+	stranger_open(&stranger, &node_opts);
+	CU_ASSERT_EQUAL_FATAL(weft_channel_open(stranger.node, "test", NULL, &channel), 0);
+	if (handler)
+		weft_channel_handle(channel, handler, NULL);
+}
+
+/* Turns the node only: the stranger reads nothing. */
+static void node_turns(unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		weft_worker_poll(stranger.worker);
+}
+
+/* Sends count frames on the lane from sequence number first on. */
+static void pour(enum weft__kind kind, uint16_t lane, uint32_t first, uint32_t count)
+{
+	uint64_t id = 7;
+
+	for (uint32_t i = 0; i < count; i++)
+		while (!stranger_say(&stranger, WEFT_CLASS_NORMAL, weft__meta(kind, 0, lane, first + i), &id, sizeof id))
+			node_turns(1);
+	node_turns(10);
+}
+
+static uint64_t violations(void)
+{
+	struct weft_node_stats stats;
+
+	weft_node_describe(stranger.node, &stats);
+	return stats.violations;
+}
+
+/* ---- answers ---- */
+
+static void who_asks_and_does_not_read_gets_half_of_the_operations(void)
+{
+	char buffers[64];
+	unsigned int credits;
+
+	set_up(answer);
+	for (uint16_t i = 0; i < LANES; i++)
+		stranger_open_lane(&stranger, i, "test");
+	credits = stranger.heard[WEFT__CREDIT];
+	for (uint16_t i = 0; i < LANES; i++)
+		pour(WEFT__REQUEST, i, 0, WINDOW);
+	CU_ASSERT_EQUAL(asked, LANES * WINDOW);
+	CU_ASSERT_TRUE(refused > LANES * WINDOW / 4);
+	/* Whatever else the node does still finds room. */
+	for (unsigned int i = 0; i < sizeof buffers; i++)
+		CU_ASSERT_EQUAL(weft_recv_post(stranger.worker, channel, &buffers[i], 1, 1, UINT64_MAX, NULL, NULL, NULL), 0);
+	/* It gets all that were taken, and only then credit for more. */
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger.heard[WEFT__REPLY] == asked - refused));
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger.heard[WEFT__CREDIT] >= credits + LANES));
+	CU_ASSERT_EQUAL(violations(), 0);
+	stranger_close(&stranger);
+}
+
+static unsigned int early[LANES]; /* credit for each lane that was sent while answers were not read */
+
+static void note_order(struct side_end *end, const struct weft_rx_frame *frame)
+{
+	struct stranger *to = end->user;
+	unsigned int kind = weft__meta_kind(frame->meta);
+
+	/* Express frames are read first: what comes before the first answer was there before the answers were read. */
+	if (kind == WEFT__CREDIT && !to->heard[WEFT__REPLY])
+		early[weft__meta_lane(frame->meta) % LANES]++;
+	to->heard[kind]++;
+	to->last[kind] = frame->meta;
+}
+
+static void the_lane_of_unread_answers_gets_no_credit_and_others_do(void)
+{
+	set_up(answer);
+	stranger_open_lane(&stranger, 0, "test");
+	stranger_open_lane(&stranger, 1, "test");
+	memset(early, 0, sizeof early);
+	memset(stranger.heard, 0, sizeof stranger.heard);
+	stranger.last[WEFT__CREDIT] = UINT64_MAX;
+	stranger.end->on_frame = note_order;
+	pour(WEFT__REQUEST, 0, 0, WINDOW);
+	pour(WEFT__DATA, 1, 0, WINDOW);
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger.heard[WEFT__REPLY] == WINDOW));
+	CU_ASSERT_EQUAL(early[0], 0);
+	CU_ASSERT_TRUE(early[1] > 0);
+	CU_ASSERT_EQUAL(refused, 0);
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, weft__meta_lane(stranger.last[WEFT__CREDIT]) == 0));
+	stranger_close(&stranger);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct suite_case cases[] = {
+		SUITE_CASE(who_asks_and_does_not_read_gets_half_of_the_operations),
+		SUITE_CASE(the_lane_of_unread_answers_gets_no_credit_and_others_do),
+	};
+
+	return suite_main("greedy", cases, SUITE_COUNT(cases), argc, argv);
+}
