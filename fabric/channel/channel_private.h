@@ -85,7 +85,7 @@ struct weft_sender {
 /* A buffer being filled or sent, or a received message that is kept or waits for a taker. */
 struct weft_loan {
 	struct weft_list link;    /* the station's free list; or its view's unexpected list */
-	struct weft_list in_lane; /* its lane's unexpected list; or its station's list of kept ones */
+	struct weft_list in_lane; /* its lane's unexpected list; or its station's list of orphans or kept ones */
 	struct weft__station *station;
 	void *data;
 	size_t len_bytes;
@@ -95,6 +95,9 @@ struct weft_loan {
 	struct weft__link *from;    /* whose memory it is; NULL: ours */
 	struct weft__rx_lane *lane; /* whose window it uses; NULL: none */
 	/* while it waits for a taker */
+	bool waits;
+	struct weft__link *waits_of; /* whose share of the waiting ones it is; NULL: that link has ended */
+	/* and from then on */
 	uint32_t sequence;
 	bool has_header, is_request;
 	bool ack_now;               /* its sender wants to hear at once that it was consumed */
@@ -159,6 +162,15 @@ void weft__notes_drop(struct weft__view *view);
 void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame);
 /* A message as a loan that waits in its lane, inside its sender's window; NULL without memory. */
 struct weft_loan *weft__message_hold(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame);
+/* ---- waiting.c: messages that nothing takes yet ---- */
+/* Keeps the message until something is posted for it; ends the link of a peer that has more waiting than its share. */
+void weft__wait_for_taker(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame);
+/* It does not wait any more. */
+void weft__waiting_taken(struct weft_loan *loan);
+/* The link has ended, and its lanes with it: drops what is too much of what it leaves behind. */
+void weft__waiting_left(struct weft__link *link);
+
+/* ---- deliver.c again ---- */
 /* A held message as the rx that it would have been. Its lane is NULL when the sender has gone since. */
 void weft__rx_of_loan(struct weft__view *view, struct weft_loan *loan, struct weft_rx *out);
 

@@ -427,6 +427,7 @@ void weft__link_end(struct weft__link *link, int cause)
 		connect_over(link);
 	station->reap_due = true;
 	drop_rx_lanes(link, cause);
+	weft__waiting_left(link);
 	weft__replies_drop(link);
 	while (!weft_list_empty(&link->senders))
 		weft__sender_lost(WEFT_CONTAINER_OF(link->senders.next, struct weft_sender, in_link), cause);

@@ -144,6 +144,7 @@ struct weft__link {
 	struct weft_list tx_dirty, rx_dirty; /* lanes with something to tell */
 	struct weft_list staged[WEFT_PRIORITY_COUNT]; /* lanes with staged operations, in turns */
 	struct weft_list replies;            /* replies that found the ring full */
+	unsigned int waiting;                /* its messages that wait for a taker, also of lanes that have been closed */
 	uint16_t replies_count;              /* of them, altogether and to requests of each lane */
 	uint16_t lane_replies[WEFT__LINK_LANES];
 	struct weft__tx_lane *tx_lanes[WEFT__LINK_LANES];

@@ -67,9 +67,10 @@ void weft__rx_lane_free(struct weft__rx_lane *lane, int cause)
 
 	/* What has come stays for whoever will take it, though its sender is gone. */
 	while (!weft_list_empty(&lane->unexpected)) {
-		struct weft_list *at = weft_list_pop_front(&lane->unexpected);
+		struct weft_loan *loan = WEFT_CONTAINER_OF(weft_list_pop_front(&lane->unexpected), struct weft_loan, in_lane);
 
-		weft_list_push_back(&link->station->kept, at);
+		loan->lane = NULL;
+		weft_list_push_back(loan->waits ? &link->station->orphans : &link->station->kept, &loan->in_lane);
 	}
 	weft__loans_forget_lane(link->station, lane);
 	weft_list_remove(&lane->in_view);

@@ -55,7 +55,9 @@ struct weft__station {
 	struct weft_timer idle_look; /* links without traffic */
 
 	struct weft_list free_ops, free_loans, free_calls;
-	unsigned int free_op_count;
+	unsigned int free_op_count, free_loan_count;
+	struct weft_list orphans;    /* messages that wait for a taker, whose lanes have been closed */
+	unsigned int left_count;     /* of those: whose links have ended */
 	struct weft_op *ops;
 	struct weft_loan *loans;
 	struct weft_call *calls;

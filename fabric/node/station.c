@@ -314,6 +314,7 @@ static int make_tables(struct weft__station *station)
 		weft_list_push_back(&station->free_ops, &station->ops[i].link);
 	}
 	station->free_op_count = WEFT__OPS;
+	station->free_loan_count = WEFT__LOANS;
 	for (unsigned int i = 0; i < WEFT__LOANS; i++) {
 		station->loans[i].station = station;
 		weft_list_init(&station->loans[i].in_lane);
@@ -328,7 +329,8 @@ static int make_tables(struct weft__station *station)
 
 static void init_lists(struct weft__station *station)
 {
-	struct weft_list *lists[] = {&station->links,      &station->views,    &station->events,				     &station->finished,   &station->placing,  &station->busy_links, &station->requesters, &station->kept,
+	struct weft_list *lists[] = {&station->links,      &station->views,    &station->events,     &station->orphans,
+				     &station->finished,   &station->placing,  &station->busy_links, &station->requesters, &station->kept,
 				     &station->open_calls, &station->free_ops, &station->free_loans, &station->free_calls};
 
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)

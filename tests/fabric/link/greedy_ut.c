@@ -59,12 +59,17 @@ static void pour(enum weft__kind kind, uint16_t lane, uint32_t first, uint32_t c
 	node_turns(10);
 }
 
-static uint64_t violations(void)
+static struct weft_node_stats node_stats(void)
 {
 	struct weft_node_stats stats;
 
 	weft_node_describe(stranger.node, &stats);
-	return stats.violations;
+	return stats;
+}
+
+static uint64_t violations(void)
+{
+	return node_stats().violations;
 }
 
 /* ---- answers ---- */
@@ -125,11 +130,124 @@ static void the_lane_of_unread_answers_gets_no_credit_and_others_do(void)
 	stranger_close(&stranger);
 }
 
+/* ---- messages that nobody receives ---- */
+
+static unsigned int received;
+
+static void count_received(struct weft_op *op, int status, const struct weft_received *what, void *user)
+{
+	(void)op, (void)what, (void)user;
+	received += status == 0;
+}
+
+static void receive(uint64_t tag)
+{
+	static char buffer[64];
+
+	CU_ASSERT_EQUAL(weft_recv_post(stranger.worker, channel, buffer, sizeof buffer, tag, UINT64_MAX, count_received, NULL,
+				       NULL), 0);
+}
+
+/* Opens lane 0 and fills its window, or less, until the link ends. */
+static void fill_a_lane(struct stranger *from, uint32_t count)
+{
+	uint64_t header[2] = {1, 0};
+
+	stranger_open_lane(from, 0, "test");
+	for (uint32_t i = 0; i < count && from->end->path; i++) {
+		CU_ASSERT_TRUE(STRANGER_UNTIL(from, !from->end->path || stranger_say(from, WEFT_CLASS_NORMAL,
+					      weft__meta(WEFT__DATA, WEFT__HAS_HEADER, 0, i), header, sizeof header)));
+	}
+	for (unsigned int i = 0; i < 10; i++)
+		stranger_turn(from);
+}
+
+static void close_lane(struct stranger *from)
+{
+	CU_ASSERT_TRUE(STRANGER_UNTIL(from, stranger_say(from, WEFT_CLASS_NORMAL, weft__meta(WEFT__LANE_CLOSE, 0, 0, 0), NULL, 0)));
+}
+
+/* Another peer's messages find room, and are received. */
+static void check_innocent(unsigned int count)
+{
+	uint64_t header[2] = {5, 0}, before = violations();
+	struct stranger innocent;
+
+	received = 0;
+	stranger_join(&innocent, &stranger, "innocent");
+	stranger_open_lane(&innocent, 0, "test");
+	for (uint32_t i = 0; i < count; i++)
+		CU_ASSERT_TRUE(STRANGER_UNTIL(&innocent, stranger_say(&innocent, WEFT_CLASS_NORMAL,
+					      weft__meta(WEFT__DATA, WEFT__HAS_HEADER, 0, i), header, sizeof header)));
+	for (unsigned int i = 0; i < 100; i++)
+		stranger_turn(&innocent);
+	for (unsigned int i = 0; i < count; i++)
+		receive(5);
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&innocent, received == count));
+	CU_ASSERT_EQUAL(violations(), before);
+	CU_ASSERT_EQUAL(innocent.end->downs, 0);
+	stranger_part(&innocent);
+}
+
+static void a_window_that_nobody_receives_waits_as_it_may(void)
+{
+	set_up(NULL);
+	receive(999);
+	fill_a_lane(&stranger, WINDOW);
+	CU_ASSERT_EQUAL(violations(), 0);
+	check_innocent(100);
+	received = 0;
+	for (unsigned int i = 0; i < WINDOW; i++)
+		receive(1);
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, received == WINDOW));
+	stranger_close(&stranger);
+}
+
+static void a_lane_opened_anew_brings_no_new_share(void)
+{
+	set_up(NULL);
+	receive(999);
+	fill_a_lane(&stranger, WINDOW);
+	close_lane(&stranger);
+	fill_a_lane(&stranger, WINDOW);
+	CU_ASSERT_EQUAL(violations(), 1);
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger.end->downs == 1));
+	check_innocent(100);
+	stranger_close(&stranger);
+}
+
+static void a_peer_that_comes_again_and_again_leaves_room_for_others(void)
+{
+	set_up(NULL);
+	receive(999);
+	for (unsigned int i = 0; i < 6; i++) {
+		fill_a_lane(&stranger, 600);
+		CU_ASSERT_EQUAL(violations(), 0);
+		stranger_leave(&stranger);
+		CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&stranger, node_stats().links == 0));
+		stranger_connect(&stranger);
+	}
+	check_innocent(100);
+	/* What it sent first is still there, as much as may stay. */
+	received = 0;
+	for (unsigned int i = 0; i < WINDOW; i++)
+		receive(1);
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, received == WINDOW));
+	receive(1);
+	for (unsigned int turn = 0; turn < 100; turn++)
+		stranger_turn(&stranger);
+	CU_ASSERT_EQUAL(received, WINDOW);
+	stranger_close(&stranger);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(who_asks_and_does_not_read_gets_half_of_the_operations),
 		SUITE_CASE(the_lane_of_unread_answers_gets_no_credit_and_others_do),
+		SUITE_CASE(a_window_that_nobody_receives_waits_as_it_may),
+		SUITE_CASE(a_lane_opened_anew_brings_no_new_share),
+		SUITE_CASE(a_peer_that_comes_again_and_again_leaves_room_for_others),
 	};
 
 	return suite_main("greedy", cases, SUITE_COUNT(cases), argc, argv);
