@@ -60,7 +60,7 @@ struct weft_sender {
 	uint8_t class_;
 	uint8_t delivery;
 	bool quick;             /* ready, one lane to look at, nothing staged or conflated */
-	uint64_t max_message_bytes;
+	uint64_t max_message_bytes; /* our channel's, or the peer's if that is less */
 
 	struct weft__station *station;
 	struct weft__view *view;
@@ -187,6 +187,8 @@ void weft__placing_drop(struct weft__view *view);
 /* ---- sender.c ---- */
 void weft__sender_event(struct weft_sender *sender, enum weft_sender_event event, int cause);
 void weft__sender_ready(struct weft_sender *sender);
+/* The peer's channel takes messages of so many bytes. */
+void weft__sender_limit(struct weft_sender *sender, uint64_t max_message_bytes);
 /* Nothing is sent until the link is awake again. */
 void weft__sender_park(struct weft_sender *sender);
 void weft__sender_unpark(struct weft_sender *sender);
@@ -227,6 +229,8 @@ int weft__send_buf(struct weft_sender *sender, struct weft__tx_lane *lane, enum 
 int weft__would_copy(const struct weft_sender *sender, size_t len_bytes);
 /* What a send says on a sender that is not ready. */
 int weft__sender_refuse(struct weft_sender *sender);
+/* What a send says of a message that is too long. */
+int weft__too_long(const struct weft_sender *sender, size_t len_bytes);
 /* Whether the sender takes a message of this length on the lane now: 0, or why not. */
 int weft__check_lane(struct weft_sender *sender, const struct weft__tx_lane *lane, size_t len_bytes);
 /* The same for small data: one frame, no memory. */
@@ -238,8 +242,7 @@ static inline bool weft__lane_has_credit(const struct weft__tx_lane *lane, size_
 {
 	return (int32_t)(lane->limit_sequence - lane->next_sequence) > 0 &&
 	       (lane->sent_bytes + len_bytes <= lane->limit_bytes ||
-		(lane->next_sequence == lane->delivered_sequence && /* and nothing is kept: all of the window is there */
-		 (int64_t)(lane->limit_bytes - lane->sent_bytes - lane->window_bytes) >= 0));
+		(lane->next_sequence == lane->delivered_sequence && lane->any_size));
 }
 
 /* ---- latest.c: deliveries that are not reliable ---- */

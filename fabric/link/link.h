@@ -42,9 +42,9 @@ struct weft__tx_lane {
 	uint32_t limit_sequence;
 	uint64_t sent_bytes;
 	uint64_t limit_bytes;
-	uint64_t window_bytes;   /* the receiver's, as its first credit says */
 	uint16_t id;
 	bool opened;             /* credit has come */
+	bool any_size;           /* while all is delivered, the next message may exceed the limit of bytes */
 	bool told;               /* the open has been sent */
 	uint8_t class_;
 	uint32_t generation;     /* of the lane number: credit for an earlier holder of it is ignored */
@@ -71,12 +71,15 @@ struct weft__rx_origin {
 /* Our end of a lane that the peer sends on. */
 struct weft__rx_lane {
 	uint32_t next_sequence;
-	uint32_t limit_sequence; /* as last told: nothing may come beyond */
+	uint32_t limit_sequence; /* the largest that was told, also by an earlier channel of the name: nothing may come
+				  * beyond, but what was sent by the older one may still be on its way */
 	uint32_t credit_sequence; /* from this message on, and from these bytes, new credit is told */
 	uint64_t credit_bytes;
 	uint64_t received_bytes;
-	uint64_t limit_bytes;
-	uint32_t told_delivered;
+	uint64_t limit_bytes;    /* so too */
+	uint64_t max_message_bytes; /* and so too: ours, or what the peer announced, if that is less */
+	uint32_t any_sequence;   /* this message may exceed the limit of bytes, if any_size */
+	bool any_size;
 	uint32_t held_messages;  /* received, and not given back: unexpected or kept */
 	uint64_t held_bytes;
 	uint32_t generation;
@@ -84,7 +87,6 @@ struct weft__rx_lane {
 	uint8_t to_tell;         /* WEFT__CREDIT, WEFT__LANE_WAITING, WEFT__LANE_RESET or 0 */
 	struct weft__link *link;
 	struct weft__view *view; /* NULL: there is no such channel (yet) */
-	uint64_t max_message_bytes;
 	struct weft__rx_origin origin;
 	struct weft_list unexpected; /* loans of this lane that wait for a taker, oldest first */
 	struct weft_list in_view;

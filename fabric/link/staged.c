@@ -30,8 +30,7 @@ int weft_sendv(struct weft_sender *sender, const struct iovec *iov, unsigned int
 	if (sender->status < 0)
 		return weft__sender_refuse(sender);
 	if (len_bytes > sender->max_message_bytes)
-		return weft_set_error(WEFT_EMSGSIZE, "%zu bytes to \"%s\", the channel's max_message_bytes is %zu",
-				      len_bytes, sender->peer, (size_t)sender->max_message_bytes);
+		return weft__too_long(sender, len_bytes);
 	lane = &sender->lanes[how->partition_key % sender->lane_count];
 	if (lane->staged_count >= 16)
 		return weft__sender_again(sender, true);
@@ -133,7 +132,7 @@ static int get_buffer(struct weft_op *op)
 /* Works on the oldest operation of its lane, at most *max_bytes, which it lowers. */
 static enum progress step(struct weft_op *op, size_t *max_bytes)
 {
-	int rc = get_buffer(op);
+	int rc = op->as.staged.len_bytes > op->lane->sender->max_message_bytes ? -WEFT_EMSGSIZE : get_buffer(op);
 
 	if (rc == -WEFT_EAGAIN)
 		return STUCK;

@@ -135,7 +135,7 @@ void stranger_open_lane(struct stranger *stranger, uint16_t id, const char *chan
 
 void stranger_grant(struct stranger *stranger, uint64_t lane_open_meta)
 {
-	struct weft__credit credit = {.limit_sequence = 1000, .limit_bytes = 1 << 30};
+	struct weft__credit credit = {.limit_sequence = 1000, .limit_bytes = 1 << 30, .max_message_bytes = 1 << 30};
 	unsigned char bytes[WEFT__CREDIT_BYTES];
 
 	weft__credit_encode(&credit, bytes);
