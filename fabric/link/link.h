@@ -206,7 +206,8 @@ bool weft__link_control(struct weft__link *link, enum weft_class class_, uint64_
 void weft__idle_look(struct weft_timer *timer, void *user);
 /* A link is up: it will be looked at. */
 void weft__idle_watch(struct weft__link *link);
-/* Asks the peer of the link that has been idle for longest to close it; false when all are in use. */
+/* Asks the peer of the link that has been idle for longest to close it, unless one is being closed; false when all are in
+ * use. */
 bool weft__idle_close_one(struct weft__station *station);
 /* What the peer says about it. */
 void weft__idle_receive(struct weft__link *link, const struct weft_rx_frame *frame);
