@@ -6,6 +6,7 @@
 #ifndef LINK_H
 #define LINK_H
 
+#include "node/mail.h"
 #include "wire/control.h"
 
 #include <weft/send.h>
@@ -118,6 +119,7 @@ struct weft__link {
 	enum weft__link_state state;
 	bool closing;           /* leaves as soon as nothing is pending */
 	bool connect_out;       /* the outcome of a connect has yet to come */
+	struct weft__mail refused; /* if it is that the runner could not even try */
 	struct weft__connecting *connecting; /* from the connect until the end; NULL: the peer connected, or no memory */
 	char peer[2 * WEFT_NAME_MAX + 2]; /* as senders name it: "NODE" or "NODE/WORKER" */
 	char peer_node[WEFT_NAME_MAX + 1];

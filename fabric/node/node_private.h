@@ -7,6 +7,7 @@
 
 #include "channel/op.h"
 #include "link/link.h"
+#include "node/mail.h"
 
 #include <pthread.h>
 #include <weft/driver.h>
@@ -29,6 +30,7 @@ struct weft__station {
 	bool attached;                /* by weft_attach */
 	_Atomic bool owned;           /* its own thread has taken the worker */
 	bool grow_asked;
+	struct weft__mail grown;     /* the runner's answer */
 	bool views_due;              /* a handler was set while messages waited for one, or there is news of peers */
 	size_t next_grow_bytes;
 	size_t largest_bytes;        /* what the largest of its segments holds */
@@ -89,6 +91,8 @@ struct weft_node {
 	struct weft_device *device;
 	const struct weft_driver *driver;
 	struct weft_list connecting; /* the runner's: see link/connecting.h */
+	struct weft_list mail;       /* and what it could not tell yet, see node/mail.h */
+	struct weft_timer mail_timer;
 
 	pthread_mutex_t lock; /* stations and channels: cold calls from any thread */
 	struct weft__station *stations[WEFT__STATIONS_MAX];
