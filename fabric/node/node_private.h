@@ -116,7 +116,9 @@ struct weft_node {
 
 int weft__station_open(struct weft_node *node, const char *name, int numa, const struct weft_worker_opts *worker_opts,
 		       struct weft__station **out);
-/* Both sides' threads must be quiet, or be the caller. */
+/* Ends all that is open on it, with the callbacks of that. Thread: owner. */
+void weft__station_end(struct weft__station *station);
+/* Both sides' threads must be quiet, or be the caller. Ends it first, if that has not been done. */
 void weft__station_close(struct weft__station **station);
 struct weft__station *weft__station_of(struct weft_worker *worker);
 /* Runs fn(station, argument) on each station's thread, or at once where nobody else polls it. */

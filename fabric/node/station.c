@@ -407,20 +407,25 @@ int weft__station_open(struct weft_node *node, const char *name, int numa, const
 	return 0;
 }
 
+void weft__station_end(struct weft__station *station)
+{
+	while (!weft_list_empty(&station->views))
+		weft__view_drop(WEFT_CONTAINER_OF(station->views.next, struct weft__view, in_station));
+	WEFT_LIST_FOR_EACH(at, &station->links)
+		weft__link_end(WEFT_CONTAINER_OF(at, struct weft__link, in_station), -WEFT_ECLOSED);
+	weft__ops_run_finished(station, WEFT__OPS);
+}
+
 void weft__station_close(struct weft__station **station_ptr)
 {
 	struct weft__station *station = *station_ptr;
 
 	weft__mails_drop(station);
-	while (!weft_list_empty(&station->views))
-		weft__view_drop(WEFT_CONTAINER_OF(station->views.next, struct weft__view, in_station));
-	WEFT_LIST_FOR_EACH(at, &station->links)
-		weft__link_end(WEFT_CONTAINER_OF(at, struct weft__link, in_station), -WEFT_ECLOSED);
+	weft__station_end(station);
 	if (station->worker && station->poller.poll) {
 		weft_timer_cancel(station->worker, &station->unblock);
 		weft_timer_cancel(station->worker, &station->sweep);
 		weft_timer_cancel(station->worker, &station->idle_look);
-		weft__ops_run_finished(station, WEFT__OPS);
 		weft_worker_remove_poller(station->worker, &station->poller);
 	}
 	if (station->port)
