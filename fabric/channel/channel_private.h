@@ -229,6 +229,8 @@ int weft__send_buf(struct weft_sender *sender, struct weft__tx_lane *lane, enum 
 int weft__would_copy(const struct weft_sender *sender, size_t len_bytes);
 /* What a send says on a sender that is not ready. */
 int weft__sender_refuse(struct weft_sender *sender);
+/* Whether the options are those of this version: 0, -WEFT_EINVAL. */
+int weft__check_how(const struct weft_send_opts *how);
 /* What a send says of a message that is too long. */
 int weft__too_long(const struct weft_sender *sender, size_t len_bytes);
 /* Whether the sender takes a message of this length on the lane now: 0, or why not. */

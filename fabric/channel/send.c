@@ -129,6 +129,13 @@ int weft__sender_refuse(struct weft_sender *sender)
 			      weft_error_text(sender->status));
 }
 
+int weft__check_how(const struct weft_send_opts *how)
+{
+	if (__builtin_expect(how->size == sizeof *how, 1))
+		return 0;
+	return weft_set_error(WEFT_EINVAL, "send options of %zu bytes: begin with WEFT_SEND_OPTS_INIT", how->size);
+}
+
 int weft__too_long(const struct weft_sender *sender, size_t len_bytes)
 {
 	const struct weft_channel *channel = sender->view->channel;
@@ -234,6 +241,9 @@ __attribute__((noinline)) int weft_send_with(struct weft_sender *sender, const v
 
 	if (!how)
 		how = &plain;
+	rc = weft__check_how(how);
+	if (rc < 0)
+		return rc;
 	lane = &sender->lanes[how->partition_key % sender->lane_count];
 	if (how->flags & WEFT_ZERO_COPY)
 		return weft__would_copy(sender, len_bytes);

@@ -60,6 +60,8 @@ int weft_sender_open(struct weft_worker *worker, struct weft_channel *channel, c
 
 	if (rc < 0)
 		return rc;
+	if (opts && opts->size != sizeof *opts)
+		return weft_set_error(WEFT_EINVAL, "sender options of %zu bytes: call weft_sender_opts_init", opts->size);
 	if (!peer || strlen(peer) >= sizeof sender->peer)
 		return weft_set_error(WEFT_EINVAL, "a peer's name is NODE or NODE/WORKER, each at most %d bytes",
 				      WEFT_NAME_MAX);

@@ -22,6 +22,9 @@ int weft_sendv(struct weft_sender *sender, const struct iovec *iov, unsigned int
 		return rc;
 	if (!how || !how->done || !iov_count)
 		return weft_set_error(WEFT_EINVAL, "weft_sendv needs iovecs, and how->done to say when they are free");
+	rc = weft__check_how(how);
+	if (rc < 0)
+		return rc;
 	for (unsigned int i = 0; i < iov_count; i++)
 		if (__builtin_add_overflow(len_bytes, iov[i].iov_len, &len_bytes))
 			return weft_set_error(WEFT_EMSGSIZE, "the iovecs add up to more than memory can hold");
