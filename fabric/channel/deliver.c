@@ -143,18 +143,6 @@ struct weft_loan *weft__message_hold(struct weft__rx_lane *lane, struct weft_rx 
 	return loan;
 }
 
-/* Keeps the message until something is posted for it. */
-static void wait_for_taker(struct weft__view *view, struct weft__rx_lane *lane, struct weft_rx *rx,
-			   const struct weft_rx_frame *frame)
-{
-	struct weft_loan *loan = weft__message_hold(lane, rx, frame);
-
-	if (loan)
-		weft_list_push_back(&view->unexpected, &loan->link);
-	else /* the window bounds how many can wait; beyond memory the link cannot go on without losing one */
-		weft__link_violation(lane->link, "more unexpected messages than memory");
-}
-
 void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame)
 {
 	struct weft__view *view = lane->view;
@@ -169,7 +157,7 @@ void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct 
 	if (view->handler)
 		view->handler(rx, view->handler_user);
 	else
-		wait_for_taker(view, lane, rx, frame);
+		weft__wait_for_taker(lane, rx, frame);
 }
 
 /* ---- messages that came before their receive ---- */
@@ -199,6 +187,7 @@ void weft__rx_of_loan(struct weft__view *view, struct weft_loan *loan, struct we
 /* Takes a waiting message out of the queues; its window stays used until it is freed. */
 static void unqueue(struct weft_loan *loan)
 {
+	weft__waiting_taken(loan);
 	weft_list_remove(&loan->link);
 	weft_list_remove(&loan->in_lane);
 	weft_list_push_back(&loan->station->kept, &loan->in_lane);
@@ -241,6 +230,7 @@ static void finish_waiting(struct weft_op *op)
 
 static void start_waiting(struct weft_op *op)
 {
+	weft__waiting_taken(op->as.posted.loan);
 	weft_list_remove(&op->as.posted.loan->link);
 	weft__placing_begin(op, op->as.posted.loan);
 }

@@ -21,6 +21,7 @@ struct weft_op *weft__op_get(struct weft__station *station, enum weft__op_kind k
 
 	if (!link)
 		return NULL;
+	station->free_op_count--;
 	op = WEFT_CONTAINER_OF(link, struct weft_op, link);
 	op->kind = kind;
 	op->station = station;
@@ -37,6 +38,7 @@ void weft__op_put(struct weft_op *op)
 	op->kind = WEFT__OP_FREE;
 	/* Last in, first out: its lines are the likeliest to be cached. */
 	weft_list_push_front(&op->station->free_ops, &op->link);
+	op->station->free_op_count++;
 }
 
 static void release_staged(struct weft_op *op)

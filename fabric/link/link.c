@@ -30,6 +30,7 @@ static struct weft__link *link_new(struct weft__station *station)
 	link->retry_ns = RETRY_FIRST_NS;
 	weft_timer_init(&link->retry, retry_now, link);
 	weft_timer_init(&link->patience, weft__idle_overdue, link);
+	weft__mail_init(&link->refused);
 	weft_list_init(&link->in_busy);
 	weft_list_init(&link->senders);
 	weft_list_init(&link->tx_dirty);
@@ -97,11 +98,9 @@ static void runner_connect(struct weft_worker *runner, const struct weft_message
 	link->connecting = weft__connecting_begin(station, link->peer);
 	rc = node->driver->connect(station->port, link->peer_node, &bytes, link);
 	if (rc < 0) {
-		struct weft_message answer = {.run = connect_refused,
-					      .with.numbers = {(uint64_t)(uintptr_t)link, (uint64_t)(int64_t)rc}};
-
-		while (weft_worker_post(station->worker, &answer) < 0)
-			sched_yield(); /* its mailbox is full for a moment; only the runner waits */
+		link->refused.message = (struct weft_message){.run = connect_refused,
+							      .with.numbers = {(uint64_t)(uintptr_t)link, (uint64_t)(int64_t)rc}};
+		weft__mail_send(station, &link->refused);
 	}
 }
 
@@ -429,6 +428,7 @@ void weft__link_end(struct weft__link *link, int cause)
 		connect_over(link);
 	station->reap_due = true;
 	drop_rx_lanes(link, cause);
+	weft__waiting_left(link);
 	weft__replies_drop(link);
 	while (!weft_list_empty(&link->senders))
 		weft__sender_lost(WEFT_CONTAINER_OF(link->senders.next, struct weft_sender, in_link), cause);

@@ -22,6 +22,9 @@ int weft_sendv(struct weft_sender *sender, const struct iovec *iov, unsigned int
 		return rc;
 	if (!how || !how->done || !iov_count)
 		return weft_set_error(WEFT_EINVAL, "weft_sendv needs iovecs, and how->done to say when they are free");
+	rc = weft__check_how(how);
+	if (rc < 0)
+		return rc;
 	for (unsigned int i = 0; i < iov_count; i++)
 		if (__builtin_add_overflow(len_bytes, iov[i].iov_len, &len_bytes))
 			return weft_set_error(WEFT_EMSGSIZE, "the iovecs add up to more than memory can hold");
@@ -30,8 +33,7 @@ int weft_sendv(struct weft_sender *sender, const struct iovec *iov, unsigned int
 	if (sender->status < 0)
 		return weft__sender_refuse(sender);
 	if (len_bytes > sender->max_message_bytes)
-		return weft_set_error(WEFT_EMSGSIZE, "%zu bytes to \"%s\", the channel's max_message_bytes is %zu",
-				      len_bytes, sender->peer, (size_t)sender->max_message_bytes);
+		return weft__too_long(sender, len_bytes);
 	lane = &sender->lanes[how->partition_key % sender->lane_count];
 	if (lane->staged_count >= 16)
 		return weft__sender_again(sender, true);
@@ -142,7 +144,7 @@ static int get_buffer(struct weft_op *op)
 /* Works on the oldest operation of its lane, at most *max_bytes, which it lowers. */
 static enum progress step(struct weft_op *op, size_t *max_bytes)
 {
-	int rc = get_buffer(op);
+	int rc = op->as.staged.len_bytes > op->lane->sender->max_message_bytes ? -WEFT_EMSGSIZE : get_buffer(op);
 
 	if (rc == -WEFT_EAGAIN)
 		return STUCK;

@@ -110,7 +110,7 @@ WEFT_API struct weft_worker *weft_node_worker(struct weft_node *node, unsigned i
  */
 WEFT_API int weft_attach(struct weft_node *node, const char *name, struct weft_worker **out);
 /* Ends an attached worker and what is open on it; sets *worker to NULL. Callbacks of what ends by that come before it
- * returns, and may run on the node's runner, for which the caller waits. Not inside a callback. Thread: its thread. */
+ * returns, on the calling thread. Not inside a callback. Thread: its thread. */
 WEFT_API void weft_detach(struct weft_node *node, struct weft_worker **worker);
 
 /* Borrowed until close. Thread: any. */

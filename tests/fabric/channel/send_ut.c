@@ -449,6 +449,25 @@ static void what_was_sent_before_leaving_still_arrives(void)
 	pair_close(&pair);
 }
 
+static void options_of_another_size_are_refused(void)
+{
+	struct weft_sender_opts sender_opts = {.wait_for_peer = true};
+	struct weft_send_opts how = {.completion = WEFT_ACCEPTED};
+	struct weft_sender *sender;
+	struct weft_loan *loan;
+	struct inbox inbox;
+	struct pair pair;
+
+	open_checked(&pair, &inbox, NULL);
+	CU_ASSERT_EQUAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), &sender_opts, &sender),
+			-WEFT_EINVAL);
+	CU_ASSERT_EQUAL(weft_send_with(pair.sender, "x", 1, &how), -WEFT_EINVAL);
+	CU_ASSERT_EQUAL(weft_sendv(pair.sender, &(struct iovec){"x", 1}, 1, &how), -WEFT_EINVAL);
+	CU_ASSERT_EQUAL_FATAL(weft_loan_get(pair.near_worker, 1, &loan), 0);
+	CU_ASSERT_EQUAL(weft_send_loan(pair.sender, loan, &how), -WEFT_EINVAL);
+	pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -456,6 +475,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_hundred_thousand_random_messages_keep_their_order),
 		SUITE_CASE(a_header_travels_with_small_and_large_messages),
 		SUITE_CASE(a_message_beyond_the_maximum_is_refused),
+		SUITE_CASE(options_of_another_size_are_refused),
 		SUITE_CASE(a_full_window_is_seen_and_its_end_is_told),
 		SUITE_CASE(delivery_is_reported_after_the_handler_has_run),
 		SUITE_CASE(a_loan_is_handed_over_without_a_copy_and_comes_home),
