@@ -30,7 +30,7 @@ static const struct argp_option options[] = {
 	{"window", 'w', "N", 0, "messages in a burst, requests or bulk messages in flight (1; 4 for mix; at most 1024)", 0},
 	{"count", 'n', "N", 0, "readers of fanout (4, at most 32), links of idle (127, at most 200), pairs of pairs (4, at most 64)", 0},
 	{"duration", 'd', "SECONDS", 0, "how long to measure: 0.01 to 3600 (2)", 0},
-	{"cores", 'c', "A,B", 0, "cores of client and server, or none (0,1)", 0},
+	{"cores", 'c', "A,B", 0, "cores of client and server, or none (the first two that it may use)", 0},
 	{"no-touch", KEY_NO_TOUCH, NULL, 0, "neither write nor read the payload", 0},
 	{"spin", KEY_SPIN, NULL, 0, "never sleep", 0},
 	{"json", 'j', NULL, 0, "print JSON", 0},
@@ -89,6 +89,24 @@ static void parse_cores(struct perf_opts *opts, const char *text)
 		rest = "?";
 	if (*rest)
 		usage_error("perf: --cores is '%.40s', it must be two core numbers like 0,1 or none", text);
+}
+
+/* The first two that this process may use; the same one twice where there is no second. */
+static void choose_cores(struct perf_opts *opts)
+{
+	cpu_set_t allowed;
+
+	opts->core_client = opts->core_server = -1;
+	if (sched_getaffinity(0, sizeof allowed, &allowed) < 0)
+		return;
+	for (int core = 0; core < CPU_SETSIZE; core++) {
+		if (!CPU_ISSET(core, &allowed))
+			continue;
+		opts->core_server = core;
+		if (opts->core_client >= 0)
+			return;
+		opts->core_client = core;
+	}
 }
 
 static void choose_test(struct perf *perf, const char *name)
@@ -212,9 +230,10 @@ int command_perf(int argc, char **argv)
 					 "mix (small urgent messages beside a bulk stream), pairs (several pairs on two cores), "
 					 "death (a killed peer with loans out).",
 					 NULL, NULL, NULL};
-	struct perf perf = {.opts = {.seconds = 2, .core_server = 1, .touch = true, .idle = WEFT_IDLE_ADAPTIVE}};
+	struct perf perf = {.opts = {.seconds = 2, .touch = true, .idle = WEFT_IDLE_ADAPTIVE}};
 	int rc;
 
+	choose_cores(&perf.opts);
 	parse_arguments(&argp, argc, argv, &perf);
 	settle(&perf);
 	rc = perf_result_open(&perf.result);
