@@ -8,11 +8,13 @@
 #include "command.h"
 #include "bare.h"
 #include "floor.h"
+#include "progress.h"
 
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const struct perf_test *const tests[] = {&perf_lat,  &perf_rate, &perf_bw,   &perf_rpc,   &perf_loan,  &perf_fanout,
 						&perf_wake, &perf_idle, &perf_open, &perf_mix,   &perf_pairs, &perf_death};
@@ -212,6 +214,18 @@ static void settle(struct perf *perf)
 		usage_error("perf: --size is 0, a loan has at least one byte");
 }
 
+/* One line before, and none while it runs: a bar would be drawn by one of the cores that are measured. */
+static void say_until_when(const struct perf *perf)
+{
+	time_t end = time(NULL) + (time_t)(perf->opts.seconds + 0.5);
+	struct tm local;
+	char until[16] = "";
+
+	if (localtime_r(&end, &local))
+		strftime(until, sizeof until, "%H:%M:%S", &local);
+	progress_say("measuring %s for %g s, until about %s", perf->test->name, perf->opts.seconds, until);
+}
+
 static int run(struct perf *perf)
 {
 	const struct perf_test *test = perf->test;
@@ -239,10 +253,12 @@ int command_perf(int argc, char **argv)
 	rc = perf_result_open(&perf.result);
 	if (rc < 0)
 		return weft_fail("weft perf");
+	say_until_when(&perf);
 	perf.line_before_ns = floor_placement(perf.opts.core_client, perf.opts.core_server);
 	measure_floor(&perf);
 	rc = run(&perf);
 	perf.line_after_ns = floor_placement(perf.opts.core_client, perf.opts.core_server);
+	progress_clear();
 	if (rc == 0)
 		perf_print(&perf);
 	perf_result_close(&perf.result);
