@@ -68,7 +68,7 @@ static int link_name(struct weft__link *link, const char *peer)
 		strcpy(link->peer_worker, slash + 1);
 	return 0;
 bad:
-	return weft_set_error(WEFT_EINVAL, "\"%s\" names no peer: it is NODE or NODE/WORKER, each 1 to %d of [A-Za-z0-9._-]",
+	return weft_set_error(WEFT_EINVAL, "\"%s\" names no peer: it is NODE or NODE/WORKER, each 1 to %d of [A-Za-z0-9._-], the first no dot",
 			      peer, WEFT_NAME_MAX);
 }
 
