@@ -24,7 +24,7 @@ static void stop_listening(struct shm_path *path)
 	if (!path->control_open)
 		return;
 	path->control_open = false;
-	weft_worker_remove_fd(path->device->opts.runner, &path->control_watch);
+	shm_pause_remove(&path->control_pause, path->device->opts.runner, &path->control_watch);
 }
 
 static void cancel_end(struct shm_path *path)
@@ -144,7 +144,9 @@ static void fail(struct shm_path *path, int error)
 	weft_log(WEFT_LOG_WARN, "shm", "peer pid %lld error %s action closed", (long long)path->base.peer.pid,
 		 weft_error_name(error));
 	path->condemned = true;
-	if (path->pid_fd >= 0 || weft_worker_change_fd(path->device->opts.runner, &path->control_watch, EPOLLRDHUP) < 0)
+	if (path->pid_fd < 0 && path->control_pause.on)
+		path->control_watch.events = EPOLLRDHUP; /* from its end on */
+	else if (path->pid_fd >= 0 || weft_worker_change_fd(path->device->opts.runner, &path->control_watch, EPOLLRDHUP) < 0)
 		stop_listening(path);
 	shm_path_report_down(path, is_violation ? WEFT_DOWN_VIOLATION : WEFT_DOWN_BROKEN, false);
 }
@@ -216,7 +218,9 @@ static void control_ready(struct weft_fd_watch *watch, uint32_t events, void *us
 		int fds[SHM_FDS_MAX];
 		int rc = shm_wire_receive(watch->fd, pid, &wire, fds, &fd_count);
 
-		if (rc == -WEFT_EAGAIN)
+		if (rc == -WEFT_EMFILE)
+			shm_pause_begin(&path->control_pause, device->opts.runner, watch);
+		if (rc == -WEFT_EAGAIN || rc == -WEFT_EMFILE)
 			break;
 		more = path->port ? take(path, rc, &wire, fds, fd_count) : take_lingering(path, rc, &wire);
 		close_all(fds, fd_count, pid);

@@ -23,7 +23,6 @@
 #include <weft/errors.h>
 #include <weft/log.h>
 
-#define LISTEN_PAUSE_NS UINT64_C(100000000)
 #define LOCK_PAUSE_NS 1000000
 #define LOCK_TRIES 3000
 
@@ -154,29 +153,13 @@ int shm_rendezvous_listen(struct shm_device *device)
 	return rc;
 }
 
-/* Descriptors or memory may be there again. */
-static void listen_again(struct weft_timer *timer, void *user)
-{
-	struct shm_device *device = user;
-
-	if (weft_worker_add_fd(device->opts.runner, &device->listen_watch) == 0)
-		device->listen_paused = false;
-	else
-		weft_timer_set(device->opts.runner, timer, weft_worker_now(device->opts.runner) + LISTEN_PAUSE_NS);
-}
-
-/* Whoever waits to be accepted keeps the socket ready: looking at once again would take the whole runner. */
 void shm_rendezvous_pause(struct shm_device *device, int error)
 {
 	if (!device->listen_said)
 		weft_log(WEFT_LOG_WARN, "shm", "node %s error %s action peers wait and are accepted later: raise the limit of "
 			 "open descriptors (ulimit -n)", device->name, weft_error_name(-weft_error_from_errno(error)));
 	device->listen_said = true;
-	device->listen_paused = true;
-	weft_worker_remove_fd(device->opts.runner, &device->listen_watch);
-	weft_timer_init(&device->listen_timer, listen_again, device);
-	weft_timer_set(device->opts.runner, &device->listen_timer,
-		       weft_worker_now(device->opts.runner) + LISTEN_PAUSE_NS);
+	shm_pause_begin(&device->listen_pause, device->opts.runner, &device->listen_watch);
 }
 
 /* Those who wait to be accepted may have sent something already, which would be closed along with the socket: they are
@@ -200,10 +183,8 @@ void shm_rendezvous_close(struct shm_device *device)
 {
 	struct stat info;
 
-	if (device->listen_paused)
-		weft_timer_cancel(device->opts.runner, &device->listen_timer);
-	else if (device->listen_watch.ready)
-		weft_worker_remove_fd(device->opts.runner, &device->listen_watch);
+	if (device->listen_watch.ready)
+		shm_pause_remove(&device->listen_pause, device->opts.runner, &device->listen_watch);
 	/* Somebody may have removed it, and another node may have made one of its own. */
 	if (device->socket_path && stat(device->socket_path, &info) == 0 && info.st_ino == device->socket_inode)
 		unlink(device->socket_path);

@@ -6,6 +6,7 @@
 #include "shm/wire.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -109,6 +110,23 @@ static bool take_fds(struct msghdr *message, int64_t pid, int fds[SHM_FDS_MAX], 
 	return fit;
 }
 
+/* Whether there is room for the descriptors of the next message, if it has any: else the kernel drops them. */
+static bool has_room(int fd)
+{
+	struct msghdr message = {0};
+	int spare[SHM_FDS_MAX];
+	unsigned int count = 0;
+
+	/* Only a look: nothing is installed, and what is dropped are references that the message still has. */
+	if (recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT) < 0 || !(message.msg_flags & MSG_CTRUNC))
+		return true;
+	while (count < SHM_FDS_MAX && (spare[count] = fcntl(fd, F_DUPFD_CLOEXEC, 0)) >= 0)
+		count++;
+	for (unsigned int i = 0; i < count; i++)
+		close(spare[i]);
+	return count == SHM_FDS_MAX;
+}
+
 int shm_wire_receive(int fd, int64_t pid, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count)
 {
 	/* Room for all that may come: what has none the kernel closes by itself, here, and waits for it. */
@@ -124,16 +142,20 @@ int shm_wire_receive(int fd, int64_t pid, struct shm_wire *out, int fds[SHM_FDS_
 	ssize_t got;
 	int rc;
 
+	*fd_count = 0;
+	if (!has_room(fd))
+		return -WEFT_EMFILE;
 	/* A peer that closes without having read everything resets the connection: that is told before what it had sent. */
 	do
 		got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	while (got < 0 && (errno == EINTR || (errno == ECONNRESET && !was_reset && (was_reset = true))));
-	*fd_count = 0;
 	if (got < 0)
 		return errno == EAGAIN ? -WEFT_EAGAIN : 0;
 	/* Also of an empty packet, which is taken for the end: there may be some in it. */
-	if (!take_fds(&message, pid, fds, fd_count) || message.msg_flags & (MSG_CTRUNC | MSG_TRUNC))
+	if (!take_fds(&message, pid, fds, fd_count) || message.msg_flags & MSG_TRUNC)
 		rc = -WEFT_EPROTO;
+	else if (message.msg_flags & MSG_CTRUNC)
+		rc = -WEFT_ENOMEM; /* there was room for all that may come: somebody else took the last descriptors */
 	else
 		rc = shm_wire_decode(bytes, (size_t)got, out);
 	if (got && rc == 0)
