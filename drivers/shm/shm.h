@@ -146,6 +146,10 @@ struct shm_path {
 	bool down_proven;
 	bool control_open, bye_sent, bye_received;
 	bool condemned;            /* broke the protocol: only the end of its socket is still of interest */
+	/* Segments, by their ids: what is to be said about them, when the peer's end of the socket has room again. */
+	uint64_t share_due[SHM_SEGMENTS / 64];  /* ours: here it is */
+	uint64_t shared_due[SHM_SEGMENTS / 64]; /* the peer's: it is mapped */
+	struct weft_timer due_timer;
 	uint64_t share_sent[SHM_SEGMENTS / 64]; /* ours that the peer has yet to map */
 	struct weft_carving carving;
 	struct weft_mapping mappings[SHM_SEGMENT_FDS]; /* of the peer's rings, its armed line, its word of life */

@@ -81,7 +81,9 @@ int shm_wire_send(int fd, const struct shm_wire *wire, const int *fds, unsigned 
 	while (sent < 0 && errno == EINTR);
 	if (sent == (ssize_t)sizeof *wire)
 		return 0;
-	return sent < 0 && errno == EAGAIN ? -WEFT_EAGAIN : -WEFT_EPIPE;
+	/* Also where too many descriptors are on their way: those of others of the same user count too. */
+	return sent < 0 && (errno == EAGAIN || errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM) ? -WEFT_EAGAIN
+													   : -WEFT_EPIPE;
 }
 
 /* Takes every descriptor out of the message. Those that are too many are closed aside; false if there were any. */
