@@ -14,6 +14,11 @@
 #define RUNNING_MAX 16
 static struct weft_node *_Atomic running[RUNNING_MAX];
 
+/* The first that runs takes the signals, the last that ends gives them back. */
+static pthread_mutex_t signals_lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned int signals_taken;
+static struct sigaction before_int, before_term;
+
 static void stop_all(int signal_number)
 {
 	int saved = errno;
@@ -27,6 +32,29 @@ static void stop_all(int signal_number)
 			weft_node_stop(node);
 	}
 	errno = saved;
+}
+
+static void take_signals(void)
+{
+	struct sigaction stop = {.sa_handler = stop_all};
+
+	sigemptyset(&stop.sa_mask);
+	pthread_mutex_lock(&signals_lock);
+	if (!signals_taken++) {
+		sigaction(SIGINT, &stop, &before_int);
+		sigaction(SIGTERM, &stop, &before_term);
+	}
+	pthread_mutex_unlock(&signals_lock);
+}
+
+static void give_signals_back(void)
+{
+	pthread_mutex_lock(&signals_lock);
+	if (!--signals_taken) {
+		sigaction(SIGINT, &before_int, NULL);
+		sigaction(SIGTERM, &before_term, NULL);
+	}
+	pthread_mutex_unlock(&signals_lock);
 }
 
 static int enter(struct weft_node *node)
@@ -65,21 +93,17 @@ static void wait_for_stop(struct weft_node *node)
 
 int weft_node_run(struct weft_node *node)
 {
-	struct sigaction stop = {.sa_handler = stop_all}, before_int, before_term;
 	int slot, rc = weft__node_fork_check(node);
 
 	if (rc < 0)
 		return rc;
 	slot = enter(node);
-	sigemptyset(&stop.sa_mask);
-	sigaction(SIGINT, &stop, &before_int);
-	sigaction(SIGTERM, &stop, &before_term);
+	take_signals();
 	if (node->own_count)
 		wait_for_stop(node);
 	else if (!atomic_load_explicit(&node->stopped, memory_order_relaxed))
 		weft_worker_run(node->stations[0]->worker);
-	sigaction(SIGINT, &before_int, NULL);
-	sigaction(SIGTERM, &before_term, NULL);
+	give_signals_back();
 	if (slot >= 0)
 		atomic_store_explicit(&running[slot], NULL, memory_order_relaxed);
 	return 0;
