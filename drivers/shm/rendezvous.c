@@ -194,6 +194,21 @@ void shm_rendezvous_close(struct shm_device *device)
 
 /* ---- connecting ---- */
 
+/* Whether the socket is of the user after whom it is named: any user can bind any abstract name. */
+static int check_owner(const char *to, uint32_t uid, int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof cred;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return -WEFT_EIO;
+	if (cred.uid == uid)
+		return 0;
+	weft_log(WEFT_LOG_WARN, "shm", "refused node %s uid %u: pid %d of uid %u has taken its name action end that, or use a runtime "
+		 "directory", to, uid, cred.pid, cred.uid);
+	return -WEFT_EACCES;
+}
+
 static int connect_as(struct shm_device *device, const char *to, uint32_t uid, int fd)
 {
 	struct sockaddr_un address;
@@ -202,7 +217,7 @@ static int connect_as(struct shm_device *device, const char *to, uint32_t uid, i
 	if (!address_of(device, to, uid, &address, &len))
 		return -WEFT_EINVAL;
 	if (connect(fd, (struct sockaddr *)&address, len) == 0)
-		return 0;
+		return device->runtime_dir ? 0 : check_owner(to, uid, fd);
 	if (errno == ENOENT || errno == ECONNREFUSED)
 		return -WEFT_ECONNREFUSED;
 	return errno == EAGAIN ? -WEFT_EBUSY : -weft_error_from_errno(errno);
@@ -218,7 +233,7 @@ int shm_rendezvous_connect(struct shm_device *device, const char *to, int *out)
 	for (unsigned int i = 0; rc == -WEFT_ECONNREFUSED && !device->runtime_dir && i < device->opts.allowed_uid_count; i++)
 		rc = connect_as(device, to, device->allowed_uids[i], fd);
 	if (rc < 0) {
-		close(fd);
+		shm_foreign_hang_up(fd, 0);
 		return weft_set_error(rc, "node \"%s\" cannot be reached: %s", to, weft_error_text(rc));
 	}
 	*out = fd;
