@@ -32,6 +32,7 @@ struct shm_attach {
 	void *request;
 	int fd;
 	struct weft_fd_watch watch;
+	struct shm_pause pause;
 	struct weft_timer stall;
 	struct weft_list link;
 };
@@ -90,7 +91,7 @@ static void start(struct shm_path *path, const struct shm_wire *theirs, void *re
 static void stop_watching(struct shm_attach *attach)
 {
 	if (attach->watch.ready)
-		weft_worker_remove_fd(attach->device->opts.runner, &attach->watch);
+		shm_pause_remove(&attach->pause, attach->device->opts.runner, &attach->watch);
 	attach->watch.ready = NULL;
 }
 
@@ -121,6 +122,17 @@ static void let_go(struct shm_attach *attach, const int *fds, unsigned int fd_co
 	shm_control_shun(attach->device, attach->peer.pid);
 }
 
+/* As shm_wire_receive. Without descriptors of our own it waits for some, as long as a handshake may take. */
+static int receive(struct shm_attach *attach, struct shm_wire *wire, int fds[SHM_FDS_MAX], unsigned int *fd_count)
+{
+	int rc = shm_wire_receive(attach->fd, attach->peer.pid, wire, fds, fd_count);
+
+	if (rc != -WEFT_EMFILE)
+		return rc;
+	shm_pause_begin(&attach->pause, attach->device->opts.runner, &attach->watch);
+	return -WEFT_EAGAIN;
+}
+
 static void lingered(struct weft_timer *timer, void *user)
 {
 	(void)timer;
@@ -133,8 +145,9 @@ static void linger_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	struct shm_wire wire;
 	int fds[SHM_FDS_MAX];
 	unsigned int fd_count;
-	int rc = shm_wire_receive(watch->fd, attach->peer.pid, &wire, fds, &fd_count);
+	int rc = receive(attach, &wire, fds, &fd_count);
 
+	(void)watch;
 	(void)events;
 	let_go(attach, fds, fd_count);
 	if (rc == 0 || (rc < 0 && rc != -WEFT_EAGAIN))
@@ -212,8 +225,9 @@ static void answer_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	unsigned int fd_count;
 	struct shm_wire wire;
 
+	(void)watch;
 	(void)events;
-	rc = shm_wire_receive(watch->fd, attach->peer.pid, &wire, fds, &fd_count);
+	rc = receive(attach, &wire, fds, &fd_count);
 	if (rc == -WEFT_EAGAIN)
 		return;
 	if (rc == 1 && wire.type == SHM_REFUSE) {
@@ -359,13 +373,14 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	unsigned int fd_count;
 	struct shm_wire wire;
 
+	(void)watch;
 	(void)events;
 	if (shm_foreign_is_shunned(attach->peer.pid)) {
 		refuse(attach, -WEFT_EQUOTA);
 		attach_free(attach);
 		return;
 	}
-	rc = shm_wire_receive(watch->fd, attach->peer.pid, &wire, fds, &fd_count);
+	rc = receive(attach, &wire, fds, &fd_count);
 	if (rc == -WEFT_EAGAIN)
 		return;
 	if (rc == 1 && shm_half_is(&wire, SHM_ATTACH, fds, fd_count)) {

@@ -11,6 +11,7 @@
 #include <weft/log.h>
 
 #define OUTLIVED_NS UINT64_C(200000000)
+#define DUE_NS UINT64_C(20000000) /* until a full socket is tried again */
 #define CONTROL_BURST 16u /* messages of one path that are read at once */
 
 static void close_all(int *fds, unsigned int count, int64_t pid)
@@ -24,11 +25,12 @@ static void stop_listening(struct shm_path *path)
 	if (!path->control_open)
 		return;
 	path->control_open = false;
-	weft_worker_remove_fd(path->device->opts.runner, &path->control_watch);
+	shm_pause_remove(&path->control_pause, path->device->opts.runner, &path->control_watch);
 }
 
-static void cancel_end(struct shm_path *path)
+static void cancel_timers(struct shm_path *path)
 {
+	weft_timer_cancel(path->device->opts.runner, &path->due_timer);
 	if (path->end_timer.fire)
 		weft_timer_cancel(path->device->opts.runner, &path->end_timer);
 }
@@ -36,7 +38,7 @@ static void cancel_end(struct shm_path *path)
 static void lost(struct shm_path *path, enum weft_down_reason reason, bool proven)
 {
 	stop_listening(path);
-	cancel_end(path);
+	cancel_timers(path);
 	shm_path_report_down(path, reason, proven);
 }
 
@@ -68,18 +70,83 @@ static void socket_ended(struct shm_path *path)
 
 /* ---- segments of the peer ---- */
 
+static void set_bit(uint64_t *bits, uint32_t segment_id)
+{
+	bits[segment_id / 64] |= UINT64_C(1) << segment_id % 64;
+}
+
+static int say_share(struct shm_path *path, uint32_t segment_id)
+{
+	const struct weft_segment *segment = weft_arena_segment(path->device->opts.arena, segment_id);
+	struct shm_wire wire = {.magic = SHM_WIRE_MAGIC,
+				.version = WEFT__SHM_VERSION,
+				.type = SHM_SHARE,
+				.rings.segment_id = segment_id};
+	int rc;
+
+	if (!segment)
+		return 0;
+	wire.segment_len_bytes[0] = segment->len_bytes;
+	rc = shm_wire_send(path->control_fd, &wire, &segment->fd, 1);
+	if (rc == 0)
+		set_bit(path->share_sent, segment_id);
+	return rc;
+}
+
+static int say_shared(struct shm_path *path, uint32_t segment_id)
+{
+	struct shm_wire wire = {.magic = SHM_WIRE_MAGIC,
+				.version = WEFT__SHM_VERSION,
+				.type = SHM_SHARED,
+				.rings.segment_id = segment_id};
+
+	return shm_wire_send(path->control_fd, &wire, NULL, 0);
+}
+
+/* False when the rest must wait. To a peer that has closed nothing is said; what it said before, its farewell perhaps, is
+ * still to be read. */
+static bool say_each(struct shm_path *path, uint64_t *due, int (*say)(struct shm_path *path, uint32_t segment_id))
+{
+	for (unsigned int i = 0; i < SHM_SEGMENTS / 64; i++)
+		for (; due[i]; due[i] &= due[i] - 1)
+			if (say(path, i * 64 + (unsigned int)__builtin_ctzll(due[i])) == -WEFT_EAGAIN)
+				return false;
+	return true;
+}
+
+static void say_again(struct weft_timer *timer, void *user);
+
+/*
+ * A peer that is stopped, or slow, reads nothing, and the socket becomes full. That ends nothing: what is due is noted, at
+ * most once for each segment, and said when there is room again.
+ */
+static void say_due(struct shm_path *path)
+{
+	struct weft_worker *runner = path->device->opts.runner;
+
+	if (!path->control_open || weft_timer_is_set(&path->due_timer) ||
+	    (say_each(path, path->shared_due, say_shared) && say_each(path, path->share_due, say_share)))
+		return;
+	weft_timer_init(&path->due_timer, say_again, path);
+	weft_timer_set(runner, &path->due_timer, weft_worker_now(runner) + DUE_NS);
+}
+
+static void say_again(struct weft_timer *timer, void *user)
+{
+	(void)timer;
+	say_due(user);
+}
+
 /* The peer shares a segment: it is mapped, and then the peer told. */
 static int on_share(struct shm_path *path, const struct shm_wire *wire, int fd)
 {
-	struct shm_wire answer = {.magic = SHM_WIRE_MAGIC,
-				  .version = WEFT__SHM_VERSION,
-				  .type = SHM_SHARED,
-				  .rings.segment_id = wire->rings.segment_id};
 	int rc = shm_shares_add(path, wire->rings.segment_id, fd);
 
-	if (rc == 0)
-		rc = shm_wire_send(path->control_fd, &answer, NULL, 0);
-	return rc == -WEFT_EPIPE ? 0 : rc; /* it has closed; what it said before, its farewell perhaps, is still to be read */
+	if (rc < 0)
+		return rc;
+	set_bit(path->shared_due, wire->rings.segment_id);
+	say_due(path);
+	return 0;
 }
 
 /* The peer has mapped a segment of ours. */
@@ -97,23 +164,8 @@ static int on_shared(struct shm_path *path, uint32_t segment_id)
 
 void shm_control_share(struct shm_path *path, uint32_t segment_id)
 {
-	const struct weft_segment *segment = weft_arena_segment(path->device->opts.arena, segment_id);
-	struct shm_wire wire = {.magic = SHM_WIRE_MAGIC,
-				.version = WEFT__SHM_VERSION,
-				.type = SHM_SHARE,
-				.rings.segment_id = segment_id};
-	int rc;
-
-	if (!segment || !path->control_open)
-		return;
-	wire.segment_len_bytes[0] = segment->len_bytes;
-	rc = shm_wire_send(path->control_fd, &wire, &segment->fd, 1);
-	if (rc == -WEFT_EPIPE)
-		return; /* as above */
-	if (rc < 0)
-		lost(path, WEFT_DOWN_BROKEN, false);
-	else
-		path->share_sent[segment_id / 64] |= UINT64_C(1) << segment_id % 64;
+	set_bit(path->share_due, segment_id);
+	say_due(path);
 }
 
 /* ---- what the peer says ---- */
@@ -144,7 +196,9 @@ static void fail(struct shm_path *path, int error)
 	weft_log(WEFT_LOG_WARN, "shm", "peer pid %lld error %s action closed", (long long)path->base.peer.pid,
 		 weft_error_name(error));
 	path->condemned = true;
-	if (path->pid_fd >= 0 || weft_worker_change_fd(path->device->opts.runner, &path->control_watch, EPOLLRDHUP) < 0)
+	if (path->pid_fd < 0 && path->control_pause.on)
+		path->control_watch.events = EPOLLRDHUP; /* from its end on */
+	else if (path->pid_fd >= 0 || weft_worker_change_fd(path->device->opts.runner, &path->control_watch, EPOLLRDHUP) < 0)
 		stop_listening(path);
 	shm_path_report_down(path, is_violation ? WEFT_DOWN_VIOLATION : WEFT_DOWN_BROKEN, false);
 }
@@ -216,7 +270,9 @@ static void control_ready(struct weft_fd_watch *watch, uint32_t events, void *us
 		int fds[SHM_FDS_MAX];
 		int rc = shm_wire_receive(watch->fd, pid, &wire, fds, &fd_count);
 
-		if (rc == -WEFT_EAGAIN)
+		if (rc == -WEFT_EMFILE)
+			shm_pause_begin(&path->control_pause, device->opts.runner, watch);
+		if (rc == -WEFT_EAGAIN || rc == -WEFT_EMFILE)
 			break;
 		more = path->port ? take(path, rc, &wire, fds, fd_count) : take_lingering(path, rc, &wire);
 		close_all(fds, fd_count, pid);
@@ -274,7 +330,7 @@ void shm_control_stop(struct shm_path *path)
 	shm_control_bye(path);
 	shm_watch_leave(path);
 	stop_listening(path);
-	cancel_end(path);
+	cancel_timers(path);
 	if (path->pid_fd >= 0) {
 		weft_worker_remove_fd(path->device->opts.runner, &path->pid_watch);
 		close(path->pid_fd);
@@ -298,7 +354,7 @@ void shm_control_linger(struct shm_path *path)
 {
 	shm_control_bye(path);
 	shm_watch_leave(path);
-	cancel_end(path);
+	cancel_timers(path);
 	path->port = NULL;
 	path->pid_watch.ready = linger_process;
 	if (path->bye_received || path->proven || !path->control_open)

@@ -22,6 +22,7 @@ struct shm_path *shm_path_new(struct shm_port *port)
 	path->device = port->device;
 	path->empty_limit = SHM_QUIET_TURNS;
 	path->control_fd = path->ring_fd = path->bell.fd = path->pid_fd = -1;
+	weft_timer_init(&path->due_timer, NULL, NULL);
 	weft_list_init(&path->in_polled);
 	weft_list_init(&path->in_dirty);
 	weft_list_init(&path->in_port);

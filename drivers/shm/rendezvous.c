@@ -23,7 +23,6 @@
 #include <weft/errors.h>
 #include <weft/log.h>
 
-#define LISTEN_PAUSE_NS UINT64_C(100000000)
 #define LOCK_PAUSE_NS 1000000
 #define LOCK_TRIES 3000
 
@@ -154,29 +153,13 @@ int shm_rendezvous_listen(struct shm_device *device)
 	return rc;
 }
 
-/* Descriptors or memory may be there again. */
-static void listen_again(struct weft_timer *timer, void *user)
-{
-	struct shm_device *device = user;
-
-	if (weft_worker_add_fd(device->opts.runner, &device->listen_watch) == 0)
-		device->listen_paused = false;
-	else
-		weft_timer_set(device->opts.runner, timer, weft_worker_now(device->opts.runner) + LISTEN_PAUSE_NS);
-}
-
-/* Whoever waits to be accepted keeps the socket ready: looking at once again would take the whole runner. */
 void shm_rendezvous_pause(struct shm_device *device, int error)
 {
 	if (!device->listen_said)
 		weft_log(WEFT_LOG_WARN, "shm", "node %s error %s action peers wait and are accepted later: raise the limit of "
 			 "open descriptors (ulimit -n)", device->name, weft_error_name(-weft_error_from_errno(error)));
 	device->listen_said = true;
-	device->listen_paused = true;
-	weft_worker_remove_fd(device->opts.runner, &device->listen_watch);
-	weft_timer_init(&device->listen_timer, listen_again, device);
-	weft_timer_set(device->opts.runner, &device->listen_timer,
-		       weft_worker_now(device->opts.runner) + LISTEN_PAUSE_NS);
+	shm_pause_begin(&device->listen_pause, device->opts.runner, &device->listen_watch);
 }
 
 /* Those who wait to be accepted may have sent something already, which would be closed along with the socket: they are
@@ -200,10 +183,8 @@ void shm_rendezvous_close(struct shm_device *device)
 {
 	struct stat info;
 
-	if (device->listen_paused)
-		weft_timer_cancel(device->opts.runner, &device->listen_timer);
-	else if (device->listen_watch.ready)
-		weft_worker_remove_fd(device->opts.runner, &device->listen_watch);
+	if (device->listen_watch.ready)
+		shm_pause_remove(&device->listen_pause, device->opts.runner, &device->listen_watch);
 	/* Somebody may have removed it, and another node may have made one of its own. */
 	if (device->socket_path && stat(device->socket_path, &info) == 0 && info.st_ino == device->socket_inode)
 		unlink(device->socket_path);
@@ -213,6 +194,21 @@ void shm_rendezvous_close(struct shm_device *device)
 
 /* ---- connecting ---- */
 
+/* Whether the socket is of the user after whom it is named: any user can bind any abstract name. */
+static int check_owner(const char *to, uint32_t uid, int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof cred;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return -WEFT_EIO;
+	if (cred.uid == uid)
+		return 0;
+	weft_log(WEFT_LOG_WARN, "shm", "refused node %s uid %u: pid %d of uid %u has taken its name action end that, or use a runtime "
+		 "directory", to, uid, cred.pid, cred.uid);
+	return -WEFT_EACCES;
+}
+
 static int connect_as(struct shm_device *device, const char *to, uint32_t uid, int fd)
 {
 	struct sockaddr_un address;
@@ -221,7 +217,7 @@ static int connect_as(struct shm_device *device, const char *to, uint32_t uid, i
 	if (!address_of(device, to, uid, &address, &len))
 		return -WEFT_EINVAL;
 	if (connect(fd, (struct sockaddr *)&address, len) == 0)
-		return 0;
+		return device->runtime_dir ? 0 : check_owner(to, uid, fd);
 	if (errno == ENOENT || errno == ECONNREFUSED)
 		return -WEFT_ECONNREFUSED;
 	return errno == EAGAIN ? -WEFT_EBUSY : -weft_error_from_errno(errno);
@@ -237,7 +233,7 @@ int shm_rendezvous_connect(struct shm_device *device, const char *to, int *out)
 	for (unsigned int i = 0; rc == -WEFT_ECONNREFUSED && !device->runtime_dir && i < device->opts.allowed_uid_count; i++)
 		rc = connect_as(device, to, device->allowed_uids[i], fd);
 	if (rc < 0) {
-		close(fd);
+		shm_foreign_hang_up(fd, 0);
 		return weft_set_error(rc, "node \"%s\" cannot be reached: %s", to, weft_error_text(rc));
 	}
 	*out = fd;

@@ -72,6 +72,14 @@ struct shm_bell {
 	bool bare; /* nothing but bytes can come */
 };
 
+/* A watch that may rest. */
+struct shm_pause {
+	struct weft_worker *runner;
+	struct weft_fd_watch *watch;
+	struct weft_timer timer;
+	bool on;
+};
+
 enum shm_path_state {
 	SHM_PATH_MADE,  /* by the runner; the worker does not know it yet */
 	SHM_PATH_UP,
@@ -127,6 +135,7 @@ struct shm_path {
 	int ring_fd;               /* by which the peer is woken */
 	struct shm_bell bell;
 	struct weft_fd_watch control_watch, pid_watch;
+	struct shm_pause control_pause;
 	struct weft_timer end_timer; /* the socket has ended: has the process? */
 	struct weft_hello theirs;    /* for the worker's start */
 	void *request;
@@ -137,6 +146,10 @@ struct shm_path {
 	bool down_proven;
 	bool control_open, bye_sent, bye_received;
 	bool condemned;            /* broke the protocol: only the end of its socket is still of interest */
+	/* Segments, by their ids: what is to be said about them, when the peer's end of the socket has room again. */
+	uint64_t share_due[SHM_SEGMENTS / 64];  /* ours: here it is */
+	uint64_t shared_due[SHM_SEGMENTS / 64]; /* the peer's: it is mapped */
+	struct weft_timer due_timer;
 	uint64_t share_sent[SHM_SEGMENTS / 64]; /* ours that the peer has yet to map */
 	struct weft_carving carving;
 	struct weft_mapping mappings[SHM_SEGMENT_FDS]; /* of the peer's rings, its armed line, its word of life */
@@ -199,8 +212,8 @@ struct shm_device {
 	struct weft_list attaches; /* handshakes under way */
 	unsigned int accepted_count;     /* those that peers began */
 	int64_t enough_said_pid;         /* who had too many paths when that was logged last; -1: nobody */
-	bool listen_paused, listen_said; /* out of descriptors; and that was logged */
-	struct weft_timer listen_timer;
+	bool listen_said;                /* that descriptors lack */
+	struct shm_pause listen_pause;
 	struct weft_list ports, paths;
 	unsigned int hot_rings;          /* made */
 	struct weft_list mail;           /* paths with something to tell their workers */
@@ -309,6 +322,12 @@ int shm_shares_add(struct shm_path *path, uint32_t segment_id, int fd);
 /* The segment, or NULL if the peer has not shared it; if found, path->books is there. On the worker. */
 const struct weft_mapping *shm_shares_find(struct shm_path *path, uint32_t segment_id);
 void shm_shares_free(struct shm_path *path);
+
+/* ---- pause.c: descriptors that are not looked at for a while; on the runner ---- */
+/* Takes the watch away and adds it again a little later. */
+void shm_pause_begin(struct shm_pause *pause, struct weft_worker *runner, struct weft_fd_watch *watch);
+/* Removes the watch, paused or not. */
+void shm_pause_remove(struct shm_pause *pause, struct weft_worker *runner, struct weft_fd_watch *watch);
 
 /* ---- control.c: what goes over a path's control socket once it stands; on the runner ---- */
 int shm_control_start(struct shm_path *path);

@@ -6,6 +6,7 @@
 #include "shm/wire.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -80,7 +81,9 @@ int shm_wire_send(int fd, const struct shm_wire *wire, const int *fds, unsigned 
 	while (sent < 0 && errno == EINTR);
 	if (sent == (ssize_t)sizeof *wire)
 		return 0;
-	return sent < 0 && errno == EAGAIN ? -WEFT_EAGAIN : -WEFT_EPIPE;
+	/* Also where too many descriptors are on their way: those of others of the same user count too. */
+	return sent < 0 && (errno == EAGAIN || errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM) ? -WEFT_EAGAIN
+													   : -WEFT_EPIPE;
 }
 
 /* Takes every descriptor out of the message. Those that are too many are closed aside; false if there were any. */
@@ -109,6 +112,23 @@ static bool take_fds(struct msghdr *message, int64_t pid, int fds[SHM_FDS_MAX], 
 	return fit;
 }
 
+/* Whether there is room for the descriptors of the next message, if it has any: else the kernel drops them. */
+static bool has_room(int fd)
+{
+	struct msghdr message = {0};
+	int spare[SHM_FDS_MAX];
+	unsigned int count = 0;
+
+	/* Only a look: nothing is installed, and what is dropped are references that the message still has. */
+	if (recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT) < 0 || !(message.msg_flags & MSG_CTRUNC))
+		return true;
+	while (count < SHM_FDS_MAX && (spare[count] = fcntl(fd, F_DUPFD_CLOEXEC, 0)) >= 0)
+		count++;
+	for (unsigned int i = 0; i < count; i++)
+		close(spare[i]);
+	return count == SHM_FDS_MAX;
+}
+
 int shm_wire_receive(int fd, int64_t pid, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count)
 {
 	/* Room for all that may come: what has none the kernel closes by itself, here, and waits for it. */
@@ -124,16 +144,20 @@ int shm_wire_receive(int fd, int64_t pid, struct shm_wire *out, int fds[SHM_FDS_
 	ssize_t got;
 	int rc;
 
+	*fd_count = 0;
+	if (!has_room(fd))
+		return -WEFT_EMFILE;
 	/* A peer that closes without having read everything resets the connection: that is told before what it had sent. */
 	do
 		got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	while (got < 0 && (errno == EINTR || (errno == ECONNRESET && !was_reset && (was_reset = true))));
-	*fd_count = 0;
 	if (got < 0)
 		return errno == EAGAIN ? -WEFT_EAGAIN : 0;
 	/* Also of an empty packet, which is taken for the end: there may be some in it. */
-	if (!take_fds(&message, pid, fds, fd_count) || message.msg_flags & (MSG_CTRUNC | MSG_TRUNC))
+	if (!take_fds(&message, pid, fds, fd_count) || message.msg_flags & MSG_TRUNC)
 		rc = -WEFT_EPROTO;
+	else if (message.msg_flags & MSG_CTRUNC)
+		rc = -WEFT_ENOMEM; /* there was room for all that may come: somebody else took the last descriptors */
 	else
 		rc = shm_wire_decode(bytes, (size_t)got, out);
 	if (got && rc == 0)

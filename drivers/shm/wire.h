@@ -64,7 +64,8 @@ bool shm_wire_fits(const struct shm_wire *wire, uint64_t rings_len_bytes, uint64
 int shm_wire_send(int fd, const struct shm_wire *wire, const int *fds, unsigned int fd_count);
 /*
  * Receives one message of process pid; gives fds, closed on exec. 1 a message, 0 end of file, -WEFT_EAGAIN nothing there,
- * -WEFT_EPROTO or -WEFT_EVERSION (no descriptor is left open).
+ * -WEFT_EMFILE there is no room for its descriptors, and it waits; -WEFT_EPROTO, -WEFT_EVERSION or -WEFT_ENOMEM (it is lost;
+ * no descriptor is left open).
  */
 int shm_wire_receive(int fd, int64_t pid, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count);
 

@@ -261,6 +261,38 @@ static void without_descriptors_a_connection_fails_and_others_live_on(void)
 	CU_ASSERT_TRUE(made);
 }
 
+/* It needs a descriptor to map what it borrows from. That it has none is nobody's fault, and passes. */
+static void a_loan_waits_until_its_borrower_has_descriptors(void)
+{
+	struct weft_tx_frame frame = {.loan_len_bytes = 1000, .cookie = 1};
+	struct rlimit before, none;
+
+	side_open(&near, "near", 1, 0);
+	side_open(&far, "far", 1, 0);
+	there->on_frame = here->on_frame = count_frame;
+	side_join(here, there);
+	CU_ASSERT_EQUAL_FATAL(weft_pool_get(here->pool, 1000, &frame.loan), 0);
+	getrlimit(RLIMIT_NOFILE, &before);
+	none = (struct rlimit){next_descriptor(), before.rlim_max};
+	CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (unsigned int i = 0; i < 400; i++) {
+		int why = 0;
+
+		CU_ASSERT_EQUAL(here->port->tx(here->path, WEFT_CLASS_NORMAL, &frame, 1, 0, &why), 0);
+		CU_ASSERT_EQUAL(why, -WEFT_ENXIO);
+		CU_ASSERT_EQUAL(side_driver->share(here->path, frame.loan->segment_id), 0);
+		sides_turn();
+	}
+	CU_ASSERT_EQUAL(here->downs + there->downs, 0);
+	CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &before), 0);
+	CU_ASSERT_TRUE(side_lend(here->path, &frame));
+	CU_ASSERT_TRUE(SIDES_UNTIL(there->got == 1 && here->homes == 1));
+	CU_ASSERT_EQUAL(here->downs + there->downs, 0);
+	weft_buf_put(frame.loan);
+	side_close(&near);
+	side_close(&far);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -269,6 +301,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_connection_that_cannot_be_made_is_said_once_and_leaves_nothing),
 		SUITE_CASE(a_loan_that_cannot_be_made_is_tried_again_or_ends_the_path),
 		SUITE_CASE(without_descriptors_a_connection_fails_and_others_live_on),
+		SUITE_CASE(a_loan_waits_until_its_borrower_has_descriptors),
 	};
 
 	side_driver = argc > 1 ? weft_driver_find(argv[1]) : NULL;

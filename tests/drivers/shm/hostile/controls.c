@@ -112,6 +112,25 @@ static void shares_all_that_it_may(struct hostile *h)
 		hostile_share(h, i);
 }
 
+/* Reads no answer until its victim has no room for another one, and then all of them. */
+static void shares_all_and_reads_late(struct hostile *h)
+{
+	unsigned int answers = 0;
+	struct shm_wire wire;
+
+	hostile_attach(h);
+	for (uint32_t i = 0; i < 1024; i++)
+		hostile_say_share(h, i);
+	for (unsigned int i = 0; i < 200; i++) { /* the victim has seen them all by then, or sees the rest below */
+		hostile_hold_victim(h);
+		hostile_let_victim_go(h);
+	}
+	while (answers < 1024) {
+		HOSTILE_EXPECT(hostile_receive(h, &wire, NULL) != 0);
+		answers += wire.type == SHM_SHARED;
+	}
+}
+
 /* ---- what cannot be closed without waiting ---- */
 
 static void surplus_that_lingers(struct hostile *h)
@@ -291,6 +310,7 @@ const struct hostile_attack hostile_controls[] = {
 	HOSTILE_ATTACK(shares_unsealed_memory, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(mapped_twice, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(shares_all_that_it_may, HOSTILE_STAYS),
+	HOSTILE_ATTACK(shares_all_and_reads_late, HOSTILE_STAYS),
 	HOSTILE_ATTACK(surplus_that_lingers, HOSTILE_VIOLATION),
 	HOSTILE_ATTACK(many_things_that_linger, HOSTILE_SHUNNED),
 	HOSTILE_ATTACK(unread_things_that_linger, HOSTILE_VIOLATION),

@@ -219,18 +219,27 @@ struct shm_wire hostile_control(enum shm_message_type type, uint32_t segment_id)
 				 .rings.segment_id = segment_id};
 }
 
-void hostile_share(struct hostile *h, uint32_t segment_id)
+void hostile_say_share(struct hostile *h, uint32_t segment_id)
 {
 	struct weft_segment_header header = header_of(segment_id);
 	struct shm_wire wire = hostile_control(SHM_SHARE, segment_id);
-	int fd = hostile_memfd(HOSTILE_MEMORY_BYTES, &header, HOSTILE_ALL_SEALS, NULL);
+	unsigned char *view;
+	int fd = hostile_memfd(HOSTILE_MEMORY_BYTES, &header, HOSTILE_ALL_SEALS, &view);
 
 	HOSTILE_EXPECT(hostile_send(h->control_fd, &wire, sizeof wire, &fd, 1));
+	munmap(view, HOSTILE_MEMORY_BYTES);
+	close(fd);
+}
+
+void hostile_share(struct hostile *h, uint32_t segment_id)
+{
+	struct shm_wire wire;
+
+	hostile_say_share(h, segment_id);
 	/* The victim's own SHARE may come first. */
 	while (hostile_receive(h, &wire, NULL) != SHM_SHARED)
 		HOSTILE_EXPECT(wire.type == SHM_SHARE);
 	HOSTILE_EXPECT(wire.rings.segment_id == segment_id);
-	close(fd);
 }
 
 int hostile_take_share(struct hostile *h)

@@ -93,6 +93,8 @@ void hostile_attach(struct hostile *h);
 void hostile_be_refused(struct hostile *h);
 /* A control message of that type about a segment. */
 struct shm_wire hostile_control(enum shm_message_type type, uint32_t segment_id);
+/* Shares a segment of ours with the victim, and does not wait. */
+void hostile_say_share(struct hostile *h, uint32_t segment_id);
 /* Shares a segment of ours with the victim and waits until it has mapped it. Its length is HOSTILE_MEMORY_BYTES. */
 void hostile_share(struct hostile *h, uint32_t segment_id);
 /* Waits until the victim shares a segment, maps it and says so. Gives the descriptor. */
