@@ -6,8 +6,6 @@
 
 #include "channel/channel_private.h"
 
-#include <stdlib.h>
-
 static void end_send(struct weft_op *op)
 {
 	if (op->done)
@@ -52,8 +50,8 @@ static void release_staged(struct weft_op *op)
 	}
 	if (op->as.staged.buf)
 		weft_buf_put(op->as.staged.buf);
-	if (op->as.staged.iov != op->as.staged.iov_storage)
-		free(op->as.staged.iov);
+	while (!weft_list_empty(&op->as.staged.more))
+		weft__op_put(WEFT_CONTAINER_OF(op->as.staged.more.next, struct weft_op, link));
 }
 
 void weft__op_finish(struct weft_op *op, int status)

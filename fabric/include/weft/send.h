@@ -116,8 +116,9 @@ WEFT_API void weft_sender_flush(struct weft_sender *sender);
 /* Sends a copy with everything that can be said. Borrows data and how. Errors as weft_send. Thread: owner. */
 WEFT_API int weft_send_with(struct weft_sender *sender, const void *data, size_t len_bytes,
 			    const struct weft_send_opts *how);
+#define WEFT_IOV_MAX 1024
 /*
- * Sends foreign memory as one message: keeps the memory (not the iovec array) until how->done says that it is free;
+ * Sends foreign memory as one message, of at most WEFT_IOV_MAX pieces (else -WEFT_EINVAL): keeps the memory (not the iovec array) until how->done says that it is free;
  * done is required. Copied in pieces of at most 64 KiB between other work, into one buffer; where there can be none of
  * that size, done says -WEFT_ENOMEM. Errors as weft_send. Thread: owner.
  */
