@@ -107,8 +107,10 @@ static void print_text(const struct perf *perf)
 	print_distributions(perf);
 	for (unsigned int i = 0; i < perf->result.figure_count; i++)
 		printf("  %s %.6g\n", perf->result.figures[i].name, perf->result.figures[i].value);
-	if (perf->result.rate > 0)
+	if (perf->result.rate >= 1e5)
 		printf("  %.3f million a second, %.1f MB/s\n", perf->result.rate / 1e6, perf->result.bytes_per_second / 1e6);
+	else if (perf->result.rate > 0)
+		printf("  %.0f a second, %.1f MB/s\n", perf->result.rate, perf->result.bytes_per_second / 1e6);
 }
 
 void perf_print(const struct perf *perf)

@@ -152,7 +152,7 @@ static int open_device(struct weft_node *node, const struct weft_node_opts *node
 
 	weft_device_opts_init(&opts, sizeof opts);
 	opts.name = node->name;
-	opts.runtime_dir = node->opts.runtime_dir ? node->opts.runtime_dir : secure_getenv("WEFT_RUNTIME_DIR");
+	opts.runtime_dir = option_or_environment(node->opts.runtime_dir, "WEFT_RUNTIME_DIR");
 	opts.runner = node->runner;
 	opts.arena = node->arena;
 	opts.incarnation = node->incarnation;

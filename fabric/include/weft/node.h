@@ -56,8 +56,9 @@ struct weft_node_opts {
 	unsigned int worker_count; /* own workers; 0: the application polls weft_node_worker(node, 0). Default 1 */
 	const char *cores;        /* "2-3,8" or "package:1.core:0-3"; default: the core plan within the inherited mask */
 	enum weft_idle idle;      /* of the workers; default adaptive */
-	const char *runtime_dir;  /* directory for the rendezvous socket; default $WEFT_RUNTIME_DIR, else an abstract
-				   * socket, which leaves nothing behind and reaches as far as the network namespace */
+	const char *runtime_dir;  /* directory for the rendezvous socket, an absolute path; default $WEFT_RUNTIME_DIR, else
+				   * (also if "") an abstract socket, which leaves nothing behind and reaches as far as the
+				   * network namespace */
 	enum weft_pages pages;
 	size_t memory_max_bytes;  /* shareable memory altogether; default 1 GiB, at least 8 MiB. A peer may hold a quarter of
 				   * it on loan, or one message of any size */
