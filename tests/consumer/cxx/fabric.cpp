@@ -92,7 +92,7 @@ void on_received(struct weft_op *op, int status, const struct weft_received *rec
 int on_place(const struct weft_rx *rx, size_t total_len_bytes, struct weft_placement *out, void *user)
 {
 	(void)rx, (void)user;
-	*out = {placed, on_received, nullptr};
+	*out = {placed, on_received, nullptr, nullptr};
 	return total_len_bytes <= sizeof placed ? 0 : -WEFT_EAGAIN;
 }
 
