@@ -202,6 +202,12 @@ int weft__link_to(struct weft__station *station, const char *peer, struct weft__
 
 /* ---- events of the driver ---- */
 
+/* Whether a path leads to the user whom this link had as its peer, if it had one. */
+static bool same_user(const struct weft__link *link, const struct weft_path *path)
+{
+	return !link->peer_incarnation || link->peer_uid == path->peer.uid;
+}
+
 static struct weft__link *link_up(struct weft__station *station, const char *peer)
 {
 	WEFT_LIST_FOR_EACH(at, &station->links) {
@@ -214,7 +220,8 @@ static struct weft__link *link_up(struct weft__station *station, const char *pee
 }
 
 /* For a path that the peer made: the link that gave way to it, or a new one. */
-static struct weft__link *link_for_incoming(struct weft__station *station, const struct weft__hello *hello)
+static struct weft__link *link_for_incoming(struct weft__station *station, const struct weft_path *path,
+					     const struct weft__hello *hello)
 {
 	char peer[sizeof ((struct weft__link *)0)->peer];
 	struct weft__link *link;
@@ -223,7 +230,7 @@ static struct weft__link *link_for_incoming(struct weft__station *station, const
 	WEFT_LIST_FOR_EACH(at, &station->links) {
 		link = WEFT_CONTAINER_OF(at, struct weft__link, in_station);
 		if ((link->state == WEFT__LINK_RETRYING || link->state == WEFT__LINK_DORMANT) && !link->connect_out &&
-		    link_serves(link, peer)) {
+		    link_serves(link, peer) && same_user(link, path)) {
 			weft_timer_cancel(station->worker, &link->retry);
 			return link;
 		}
@@ -283,15 +290,21 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 		station->node->driver->disconnect(path);
 		return;
 	}
+	if (link && !same_user(link, path)) {
+		weft__link_connect_failed(port_user, link, -WEFT_EACCES, "another user has the name now");
+		station->node->driver->disconnect(path);
+		return;
+	}
 	/* The peer's connection was accepted before ours was begun: that one stays. The peer may have taken ours meanwhile. */
-	if (link && station->node->incarnation > path->peer.incarnation && (other = link_up(station, link->peer))) {
+	if (link && station->node->incarnation > path->peer.incarnation && (other = link_up(station, link->peer)) &&
+	    same_user(other, path)) {
 		link_merge(link, other);
 		(void)weft__idle_say_close(path, 0);
 		station->node->driver->disconnect(path);
 		return;
 	}
 	if (!link) {
-		link = link_for_incoming(station, &hello);
+		link = link_for_incoming(station, path, &hello);
 		if (!link) {
 			station->node->driver->disconnect(path);
 			return;
@@ -307,6 +320,7 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 	if (link->peer_incarnation && link->peer_incarnation != path->peer.incarnation)
 		lose_parked(link);
 	link->peer_incarnation = path->peer.incarnation;
+	link->peer_uid = path->peer.uid;
 	if (link->closing)
 		weft__link_end(link, -WEFT_ECLOSED);
 	WEFT_LIST_FOR_EACH(at, &link->senders)

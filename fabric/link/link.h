@@ -120,7 +120,8 @@ struct weft__link {
 	char peer[2 * WEFT_NAME_MAX + 2]; /* as senders name it: "NODE" or "NODE/WORKER" */
 	char peer_node[WEFT_NAME_MAX + 1];
 	char peer_worker[WEFT_NAME_MAX + 1];
-	uint64_t peer_incarnation;
+	uint64_t peer_incarnation; /* 0: it was never up */
+	uint32_t peer_uid;      /* as long as the link lives: whoever says the same name is not the same */
 	uint8_t peer_role;
 	uint32_t kept;          /* received loans of it that the application keeps */
 	uint64_t kept_bytes;
