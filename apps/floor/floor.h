@@ -24,7 +24,8 @@ const char *floor_state_name(enum floor_state state);
 /*
  * Bare ping-pong of len_bytes over two one-slot rings between two processes: the payload is written by one side, read by
  * the other, with an 8-byte sequence number, back and forth. Round trips in ns go to histogram, after a tenth of the
- * iterations as warm-up. cores of -1 are not pinned; both on one core yields between looks. 0 or -1 (errno).
+ * iterations as warm-up. Where both cannot run at once it takes longer, and ends after a second with the round trips that
+ * it had. cores of -1 are not pinned; both on one core yields between looks. 0 or -1 (errno).
  */
 int floor_pingpong(size_t len_bytes, unsigned int iterations, int core_a, int core_b, struct weft_histogram *out);
 

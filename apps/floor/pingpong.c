@@ -20,6 +20,14 @@
 #define LINE 64
 #define LEN_MAX 4096
 
+/* Instead of a sequence number: the last round trip is over. */
+#define LAST UINT64_MAX
+/* A ping-pong ends after this time, however few round trips it had; a side that hears nothing for so long is alone. */
+#define LIMIT_NS UINT64_C(1000000000)
+#define ALONE_NS UINT64_C(10000000000)
+/* More looks than any round trip takes while both sides run. */
+#define LOOKS_MAX 10000
+
 /* Where the states part, in ns for one line back and forth: sibling threads take 70 to 80, cores that share a cache 110
  * to 140, others 400 and more. */
 #define NEAR_BELOW_NS 100.0
@@ -75,7 +83,7 @@ static void write_payload(unsigned char *payload, size_t len_bytes, uint64_t seq
 }
 
 /* What all messages together sum up to. */
-static uint64_t sum_expected(size_t len_bytes, unsigned int iterations)
+static uint64_t sum_expected(size_t len_bytes, uint64_t iterations)
 {
 	uint64_t sum = 0;
 
@@ -91,43 +99,61 @@ static void put(struct slot *slot, uint64_t sequence, size_t len_bytes)
 	atomic_store_explicit(&slot->sequence, sequence, memory_order_release);
 }
 
-static void await(struct slot *slot, uint64_t sequence, bool yields)
+/* The sequence number after `before`; 0 when none comes. A side that has looked so often that the other cannot be running
+ * lets it run: on one core for both, or on a busy one, it would spin its time slice away. */
+static uint64_t await(struct slot *slot, uint64_t before, unsigned int looks_max)
 {
+	uint64_t sequence, now_ns, deadline_ns = 0;
+	unsigned int looks = 0;
+
 	/* acquire: pairs with the release in put(). */
-	while (atomic_load_explicit(&slot->sequence, memory_order_acquire) != sequence)
-		if (yields)
-			sched_yield();
+	while ((sequence = atomic_load_explicit(&slot->sequence, memory_order_acquire)) == before) {
+		if (looks++ < looks_max)
+			continue;
+		sched_yield();
+		now_ns = weft_clock_now(weft_clock_real());
+		if (!deadline_ns)
+			deadline_ns = now_ns + ALONE_NS;
+		else if (now_ns > deadline_ns)
+			return 0;
+	}
+	return sequence;
 }
 
-static void answer(struct shared *shared, size_t len_bytes, unsigned int iterations, bool yields)
+static void answer(struct shared *shared, size_t len_bytes, unsigned int looks_max)
 {
-	uint64_t sum = 0;
+	uint64_t sum = 0, sequence = 0;
 
-	for (uint64_t i = 1; i <= iterations; i++) {
-		await(&shared->ping, i, yields);
+	while ((sequence = await(&shared->ping, sequence, looks_max)) && sequence != LAST) {
 		sum += read_payload(shared->ping.payload, len_bytes);
-		put(&shared->pong, i, len_bytes);
+		put(&shared->pong, sequence, len_bytes);
 	}
 	shared->ping_sum = sum;
 }
 
-static void ask(struct shared *shared, size_t len_bytes, unsigned int iterations, bool yields,
-		struct weft_histogram *out)
+/* Gives how many round trips there were: all, or as many as there was time for; 0 if the other side is gone. */
+static uint64_t ask(struct shared *shared, size_t len_bytes, unsigned int iterations, unsigned int looks_max,
+		    struct weft_histogram *out)
 {
-	uint64_t sum = 0, before = weft_clock_ticks();
+	uint64_t limit = (uint64_t)((double)LIMIT_NS / weft_clock_ticks_to_ns(1));
+	uint64_t sum = 0, done = 0, start = weft_clock_ticks(), before = start;
 
-	for (uint64_t i = 1; i <= iterations; i++) {
+	while (done < iterations && before - start < limit) {
 		uint64_t now;
 
-		put(&shared->ping, i, len_bytes);
-		await(&shared->pong, i, yields);
+		put(&shared->ping, done + 1, len_bytes);
+		if (!await(&shared->pong, done, looks_max))
+			return 0;
 		sum += read_payload(shared->pong.payload, len_bytes);
 		now = weft_clock_ticks();
-		if (i > iterations / 10)
+		/* The first tenth, of them or of the time, is for warming up. */
+		if (++done > iterations / 10 || now - start > limit / 10)
 			weft_histogram_record(out, now - before);
 		before = now;
 	}
+	put(&shared->ping, LAST, 0);
 	shared->pong_sum = sum;
+	return done;
 }
 
 struct conversion {
@@ -141,12 +167,22 @@ static void to_ns(uint64_t low, uint64_t high, uint64_t count, void *user)
 	weft_histogram_record_many(conversion->out, (uint64_t)(weft_clock_ticks_to_ns((low + high) / 2) + 0.5), count);
 }
 
+/* How often to look before the other side is let run. */
+static unsigned int looks_between(int core_a, int core_b, const cpu_set_t *allowed)
+{
+	bool together = core_a >= 0 ? core_a == core_b : CPU_COUNT(allowed) == 1;
+
+	return together ? 0 : LOOKS_MAX;
+}
+
 int floor_pingpong(size_t len_bytes, unsigned int iterations, int core_a, int core_b, struct weft_histogram *out)
 {
 	struct shared *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct conversion conversion = {out};
 	struct weft_histogram *ticks;
+	unsigned int looks_max;
 	cpu_set_t before;
+	uint64_t done;
 	pid_t child;
 
 	if (shared == MAP_FAILED || len_bytes > LEN_MAX)
@@ -154,21 +190,25 @@ int floor_pingpong(size_t len_bytes, unsigned int iterations, int core_a, int co
 	if (weft_histogram_open(&ticks) < 0)
 		goto no_histogram;
 	weft_clock_real(); /* calibrated before the race */
+	CPU_ZERO(&before);
 	sched_getaffinity(0, sizeof before, &before);
+	looks_max = looks_between(core_a, core_b, &before);
 	child = fork();
 	if (child < 0)
 		goto no_child;
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		floor_pin(core_b);
-		answer(shared, len_bytes, iterations, core_a == core_b && core_a >= 0);
+		answer(shared, len_bytes, looks_max);
 		_exit(0);
 	}
 	floor_pin(core_a);
-	ask(shared, len_bytes, iterations, core_a == core_b && core_a >= 0, ticks);
+	done = ask(shared, len_bytes, iterations, looks_max, ticks);
+	if (!done)
+		kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	sched_setaffinity(0, sizeof before, &before);
-	if (shared->ping_sum != sum_expected(len_bytes, iterations) || shared->pong_sum != shared->ping_sum) {
+	if (!done || shared->ping_sum != sum_expected(len_bytes, done) || shared->pong_sum != shared->ping_sum) {
 		errno = EIO;
 		goto no_child;
 	}

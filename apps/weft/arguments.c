@@ -38,8 +38,8 @@ static const struct argp_option *find_short(const struct reading *reading, char 
 static const struct argp_option *find_long(const struct reading *reading, const char *name, size_t len)
 {
 	const struct argp_option *found = NULL;
-	const char *names[OPTIONS_MAX];
-	unsigned int count = 0;
+	const char *names[OPTIONS_MAX] = {"help"};
+	unsigned int count = 1;
 	char word[32] = "";
 
 	strncpy(word, name, len < sizeof word ? len : sizeof word - 1);
@@ -57,10 +57,10 @@ static const struct argp_option *find_long(const struct reading *reading, const 
 	}
 	if (found)
 		return found;
-	if (count)
-		usage_error("%s: unknown option '--%.40s'; the nearest known one is '--%s'", reading->name, name,
-			    weft_nearest(word, names, count));
-	usage_error("%s: unknown option '--%.40s'; `weft %s --help` lists them", reading->name, name, reading->name);
+	if (strcmp(word, "help") == 0)
+		usage_error("%s: option '--help' takes no value", reading->name);
+	usage_error("%s: unknown option '--%.40s'; the nearest known one is '--%s'", reading->name, name,
+		    weft_nearest(word, names, count));
 }
 
 /* The option's value is the rest of this word, if there is one, or the next word. */
@@ -100,7 +100,7 @@ static void check_word(struct reading *reading)
 
 static bool is_help(const char *word)
 {
-	return strcmp(word, "--help") == 0 || strcmp(word, "-?") == 0;
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "-?") == 0;
 }
 
 void parse_arguments(const struct argp *argp, int argc, char **argv, void *input)
@@ -111,7 +111,7 @@ void parse_arguments(const struct argp *argp, int argc, char **argv, void *input
 	for (reading.at = 1; reading.at < argc && strcmp(argv[reading.at], "--") != 0; reading.at++) {
 		if (is_help(argv[reading.at])) {
 			argp_help(argp, stdout, ARGP_HELP_STD_HELP, argv[0]);
-			exit(0);
+			exit(flush_output(0));
 		}
 		if (argv[reading.at][0] == '-' && argv[reading.at][1])
 			check_word(&reading);

@@ -7,6 +7,8 @@
 #include "trial.h"
 
 #include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +22,7 @@ static void nofile(const struct machine *machine, struct finding *out)
 	struct process_limit limit;
 
 	system_limit(machine->root, "Max open files", &limit);
-	needed(out, "4096 or more: each peer takes a few; below 256 nodes do not open");
+	needed(out, "4096 or more: a node takes some 10, each peer 3; below 256 connections soon fail");
 	fix(out, "ulimit -n 65536, or LimitNOFILE=65536 in the unit file");
 	if (limit.soft == SYSTEM_UNKNOWN || limit.soft == SYSTEM_UNLIMITED) {
 		measured(out, "%s", limit.soft == SYSTEM_UNKNOWN ? "not told by the system" : "unlimited");
@@ -96,6 +98,16 @@ static void ptrace_scope(const struct machine *machine, struct finding *out)
 	measured(out, "%llu", (unsigned long long)scope);
 }
 
+/* Whether its parent is there and may be written. */
+static bool may_be_made(const char *directory)
+{
+	char parent[PATH_MAX];
+
+	if (strlen(directory) >= sizeof parent)
+		return false;
+	return access(dirname(strcpy(parent, directory)), W_OK | X_OK) == 0;
+}
+
 /* Owner, mode and length of the path, as nodes want it. */
 static void judge_directory(const char *directory, struct finding *out)
 {
@@ -103,6 +115,11 @@ static void judge_directory(const char *directory, struct finding *out)
 	struct stat info;
 
 	measured(out, "%.120s", directory);
+	if (directory[0] != '/') {
+		measured(out, " is no absolute path");
+		worsen(out, SEVERITY_FAIL);
+		return;
+	}
 	if (strlen(directory) + 1 + WEFT_NAME_MAX >= sizeof address.sun_path) {
 		measured(out, ": so long a path leaves no room for %d characters of a node's name", WEFT_NAME_MAX);
 		fix(out, "choose a path of at most %zu characters", sizeof address.sun_path - WEFT_NAME_MAX - 2);
@@ -110,8 +127,10 @@ static void judge_directory(const char *directory, struct finding *out)
 	}
 	if (lstat(directory, &info) < 0) {
 		/* Nodes make it, if they may. */
-		measured(out, ": %s", errno == ENOENT ? "is made by the first node" : strerror(errno));
-		worsen(out, errno == ENOENT ? SEVERITY_OK : SEVERITY_FAIL);
+		bool may = errno == ENOENT && may_be_made(directory);
+
+		measured(out, ": %s", may ? "is made by the first node" : strerror(errno));
+		worsen(out, may ? SEVERITY_OK : SEVERITY_FAIL);
 		return;
 	}
 	measured(out, ": mode %04o of user %u", (unsigned int)info.st_mode & 07777, (unsigned int)info.st_uid);
@@ -121,10 +140,10 @@ static void judge_directory(const char *directory, struct finding *out)
 
 static void rendezvous(const struct machine *machine, struct finding *out)
 {
-	const char *directory = getenv("WEFT_RUNTIME_DIR");
+	const char *directory = machine_runtime_dir();
 
 	(void)machine;
-	needed(out, "a folder of user %u that nobody else may write, or WEFT_RUNTIME_DIR unset",
+	needed(out, "the absolute path of a folder of user %u that nobody else may write, or WEFT_RUNTIME_DIR unset",
 	       (unsigned int)geteuid());
 	fix(out, "mkdir -m 700 DIR and WEFT_RUNTIME_DIR=DIR");
 	if (directory)

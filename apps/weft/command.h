@@ -26,5 +26,7 @@ int command_perf(int argc, char **argv);
 void parse_arguments(const struct argp *argp, int argc, char **argv, void *input);
 /* Prints one line "weft: ..." and exits with STATUS_USAGE. */
 void usage_error(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+/* What was printed may still be on its way to a full disk: a command's exit status, or 1, having said why. */
+int flush_output(int status);
 
 #endif

@@ -55,7 +55,7 @@ static void put_setting(json_t *list, const char *name, json_t *value, const cha
 static void find_settings(const struct machine *machine, json_t *all)
 {
 	static const char *const idles[] = {"adaptive", "spin", "yield", "block"};
-	const char *directory = getenv("WEFT_RUNTIME_DIR");
+	const char *directory = machine_runtime_dir();
 	struct weft_node_opts opts;
 	json_t *list = json_array();
 	char meeting[256];

@@ -121,3 +121,10 @@ void machine_close(struct machine *machine)
 	weft_plan_close(&machine->plan);
 	weft_topology_close(&machine->topology);
 }
+
+const char *machine_runtime_dir(void)
+{
+	const char *directory = getenv("WEFT_RUNTIME_DIR");
+
+	return directory && *directory ? directory : NULL;
+}

@@ -40,6 +40,9 @@ error_t machine_option(struct machine *machine, int key, char *arg);
 int machine_open(struct machine *machine);
 void machine_close(struct machine *machine);
 
+/* Where nodes meet: $WEFT_RUNTIME_DIR, or NULL where there is none, as nodes see it. */
+const char *machine_runtime_dir(void);
+
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t machine_monotonic_ns(void);
 

@@ -4,10 +4,13 @@
  */
 #include "command.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <weft/nearest.h>
 
 static const struct command commands[] = {
@@ -75,9 +78,27 @@ static int help(int argc, char **argv)
 	return run(3, argv);
 }
 
-int main(int argc, char **argv)
+/* A standard descriptor that is closed would become one of weft's own. Taken the wrong way round, so that using it fails
+ * as before. */
+static void keep_standard_descriptors(void)
 {
-	argp_err_exit_status = STATUS_USAGE;
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			_exit(1); /* nowhere to say it */
+}
+
+int flush_output(int status)
+{
+	bool lost = ferror(stdout);
+
+	if (fflush(stdout) == 0 && !lost)
+		return status;
+	fprintf(stderr, "weft: standard output cannot be written: %s\n", lost ? "part of it is lost" : strerror(errno));
+	return status ? status : 1;
+}
+
+static int dispatch(int argc, char **argv)
+{
 	if (argc < 2)
 		usage_error("which command? `weft --help` lists them");
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
@@ -91,4 +112,11 @@ int main(int argc, char **argv)
 	if (argv[1][0] == '-')
 		usage_error("unknown option '%.40s'; before a command there are --help and --version", argv[1]);
 	return run(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	keep_standard_descriptors();
+	argp_err_exit_status = STATUS_USAGE;
+	return flush_output(dispatch(argc, argv));
 }

@@ -8,11 +8,13 @@
 #include "command.h"
 #include "bare.h"
 #include "floor.h"
+#include "progress.h"
 
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const struct perf_test *const tests[] = {&perf_lat,  &perf_rate, &perf_bw,   &perf_rpc,   &perf_loan,  &perf_fanout,
 						&perf_wake, &perf_idle, &perf_open, &perf_mix,   &perf_pairs, &perf_death};
@@ -30,7 +32,7 @@ static const struct argp_option options[] = {
 	{"window", 'w', "N", 0, "messages in a burst, requests or bulk messages in flight (1; 4 for mix; at most 1024)", 0},
 	{"count", 'n', "N", 0, "readers of fanout (4, at most 32), links of idle (127, at most 200), pairs of pairs (4, at most 64)", 0},
 	{"duration", 'd', "SECONDS", 0, "how long to measure: 0.01 to 3600 (2)", 0},
-	{"cores", 'c', "A,B", 0, "cores of client and server, or none (0,1)", 0},
+	{"cores", 'c', "A,B", 0, "cores of client and server, or none (the first two that it may use)", 0},
 	{"no-touch", KEY_NO_TOUCH, NULL, 0, "neither write nor read the payload", 0},
 	{"spin", KEY_SPIN, NULL, 0, "never sleep", 0},
 	{"json", 'j', NULL, 0, "print JSON", 0},
@@ -89,6 +91,24 @@ static void parse_cores(struct perf_opts *opts, const char *text)
 		rest = "?";
 	if (*rest)
 		usage_error("perf: --cores is '%.40s', it must be two core numbers like 0,1 or none", text);
+}
+
+/* The first two that this process may use; the same one twice where there is no second. */
+static void choose_cores(struct perf_opts *opts)
+{
+	cpu_set_t allowed;
+
+	opts->core_client = opts->core_server = -1;
+	if (sched_getaffinity(0, sizeof allowed, &allowed) < 0)
+		return;
+	for (int core = 0; core < CPU_SETSIZE; core++) {
+		if (!CPU_ISSET(core, &allowed))
+			continue;
+		opts->core_server = core;
+		if (opts->core_client >= 0)
+			return;
+		opts->core_client = core;
+	}
 }
 
 static void choose_test(struct perf *perf, const char *name)
@@ -194,6 +214,18 @@ static void settle(struct perf *perf)
 		usage_error("perf: --size is 0, a loan has at least one byte");
 }
 
+/* One line before, and none while it runs: a bar would be drawn by one of the cores that are measured. */
+static void say_until_when(const struct perf *perf)
+{
+	time_t end = time(NULL) + (time_t)(perf->opts.seconds + 0.5);
+	struct tm local;
+	char until[16] = "";
+
+	if (localtime_r(&end, &local))
+		strftime(until, sizeof until, "%H:%M:%S", &local);
+	progress_say("measuring %s for %g s, until about %s", perf->test->name, perf->opts.seconds, until);
+}
+
 static int run(struct perf *perf)
 {
 	const struct perf_test *test = perf->test;
@@ -212,18 +244,21 @@ int command_perf(int argc, char **argv)
 					 "mix (small urgent messages beside a bulk stream), pairs (several pairs on two cores), "
 					 "death (a killed peer with loans out).",
 					 NULL, NULL, NULL};
-	struct perf perf = {.opts = {.seconds = 2, .core_server = 1, .touch = true, .idle = WEFT_IDLE_ADAPTIVE}};
+	struct perf perf = {.opts = {.seconds = 2, .touch = true, .idle = WEFT_IDLE_ADAPTIVE}};
 	int rc;
 
+	choose_cores(&perf.opts);
 	parse_arguments(&argp, argc, argv, &perf);
 	settle(&perf);
 	rc = perf_result_open(&perf.result);
 	if (rc < 0)
 		return weft_fail("weft perf");
+	say_until_when(&perf);
 	perf.line_before_ns = floor_placement(perf.opts.core_client, perf.opts.core_server);
 	measure_floor(&perf);
 	rc = run(&perf);
 	perf.line_after_ns = floor_placement(perf.opts.core_client, perf.opts.core_server);
+	progress_clear();
 	if (rc == 0)
 		perf_print(&perf);
 	perf_result_close(&perf.result);

@@ -39,6 +39,7 @@ struct perf_side {
 	char peer_name[64];
 	pid_t peer_pid;              /* the client's view of the server */
 	unsigned char *payload;      /* opts->len_bytes of it */
+	uint64_t answered;           /* messages or requests that this side has answered */
 };
 
 struct perf_result {

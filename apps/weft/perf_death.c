@@ -92,9 +92,10 @@ static int victim(struct perf_side *side)
 
 	mortal.side = *side;
 	rc = come_alive(&mortal);
-	while (rc == 0)
+	if (rc < 0)
+		return rc;
+	for (;;) /* until it is killed */
 		traffic(&mortal);
-	return rc;
 }
 
 static bool is_home(struct mortal *mortal)

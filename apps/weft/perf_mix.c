@@ -82,12 +82,13 @@ static int serve(struct perf_side *side)
 
 	if (rc == 0)
 		rc = perf_lat_serve(side);
-	while (rc == 0) { /* until it is stopped */
+	if (rc < 0)
+		return rc;
+	for (;;) { /* until it is stopped */
 		if (weft_worker_poll(side->worker) == 0 && unread.first == unread.end)
 			weft_worker_turn(side->worker, WEFT_NEVER);
 		read_slice(side);
 	}
-	return rc;
 }
 
 static void on_home(struct weft_op *op, int status, void *user)

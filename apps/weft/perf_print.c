@@ -35,6 +35,8 @@ static void print_json(const struct perf *perf)
 				   perf->line_after_ns, "state_before", floor_state_name(floor_state_of(perf->line_before_ns)),
 				   "state_after", floor_state_name(floor_state_of(perf->line_after_ns)));
 
+	if (perf->opts.core_client >= 0)
+		json_object_set_new(report, "cores", json_pack("[i, i]", perf->opts.core_client, perf->opts.core_server));
 	if (weft_histogram_count(perf->result.latency_ns))
 		json_object_set_new(report, "round_trip_ns", percentiles(perf->result.latency_ns));
 	if (perf->floor_ns)
@@ -96,6 +98,8 @@ static void print_text(const struct perf *perf)
 		printf(" window %u", perf->opts.window);
 	if (perf->test->default_count)
 		printf(" count %u", perf->opts.count);
+	if (perf->opts.core_client >= 0)
+		printf(" cores %d,%d", perf->opts.core_client, perf->opts.core_server);
 	printf(" payload %s\n", perf->opts.touch ? "written and read" : "not touched");
 	printf("  one line back and forth: %.0f ns before, %.0f ns after (%s, %s)\n", perf->line_before_ns,
 	       perf->line_after_ns, floor_state_name(floor_state_of(perf->line_before_ns)),
@@ -103,8 +107,10 @@ static void print_text(const struct perf *perf)
 	print_distributions(perf);
 	for (unsigned int i = 0; i < perf->result.figure_count; i++)
 		printf("  %s %.6g\n", perf->result.figures[i].name, perf->result.figures[i].value);
-	if (perf->result.rate > 0)
+	if (perf->result.rate >= 1e5)
 		printf("  %.3f million a second, %.1f MB/s\n", perf->result.rate / 1e6, perf->result.bytes_per_second / 1e6);
+	else if (perf->result.rate > 0)
+		printf("  %.0f a second, %.1f MB/s\n", perf->result.rate, perf->result.bytes_per_second / 1e6);
 }
 
 void perf_print(const struct perf *perf)

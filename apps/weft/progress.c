@@ -4,6 +4,7 @@
  */
 #include "progress.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 #include <weft/clock.h>
@@ -11,12 +12,32 @@
 #define SHOW_NS UINT64_C(100000000)
 #define BAR 30
 
-void progress_start(struct progress *progress, const char *what, uint64_t total_bytes)
+void progress_say(const char *format, ...)
 {
+	va_list args;
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	fputc('\r', stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs("\033[K", stderr);
+	fflush(stderr);
+}
+
+void progress_clear(void)
+{
+	progress_say("%s", "");
+}
+
+void progress_start(struct progress *progress, const char *what, uint64_t total_bytes, int data_fd)
+{
+	progress_clear();
 	progress->what = what;
 	progress->start_ns = progress->shown_ns = weft_clock_now(weft_clock_real());
 	progress->total_bytes = total_bytes;
-	progress->terminal = isatty(STDERR_FILENO);
+	progress->terminal = isatty(STDERR_FILENO) && !isatty(data_fd);
 }
 
 static void print(const struct progress *progress, uint64_t done_bytes, uint64_t now_ns)

@@ -68,14 +68,14 @@ static void begin(struct receiving *receiving, struct weft_rx *rx)
 		return;
 	}
 	receiving->from = rx->peer_incarnation;
-	progress_start(&receiving->progress, "received", 0);
+	progress_start(&receiving->progress, "received", 0, STDOUT_FILENO);
 	weft_reply(rx, NULL, 0);
 }
 
 static void end(struct receiving *receiving, struct weft_rx *rx, uint64_t total_bytes)
 {
 	if (rx->peer_incarnation != receiving->from || receiving->done) {
-		weft_reply_error(rx, -WEFT_EINVAL);
+		weft_reply_error(rx, receiving->status < 0 ? receiving->status : -WEFT_EINVAL);
 		return;
 	}
 	if (total_bytes == receiving->received_bytes) {
@@ -144,9 +144,12 @@ static int run(struct receiving *receiving)
 	receiving->worker = weft_node_worker(receiving->node, 0);
 	weft_channel_on_peer(channel, on_peer, receiving);
 	weft_channel_handle(channel, on_message, receiving);
+	progress_say("waiting for `weft send %s`", receiving->name);
 	while (!receiving->done && !stream_interrupted)
 		weft_worker_turn(receiving->worker, WEFT_NEVER);
-	if (receiving->from)
+	if (!receiving->from)
+		progress_clear();
+	else
 		progress_end(&receiving->progress, receiving->received_bytes);
 	return receiving->status;
 }

@@ -14,6 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A receiver that is starting has a name a little before it receives. */
+#define STARTING_NS UINT64_C(2000000000)
+
 struct sending {
 	const char *name;
 	bool wait;
@@ -76,6 +79,9 @@ static int check(struct sending *sending)
 		return 0;
 	if (rc == -WEFT_EAGAIN)
 		rc = -WEFT_EPEERRESET; /* it is being waited for again */
+	if (rc == -WEFT_ECLOSED)
+		return weft_set_error(rc, "\"%s\" is gone: it ended before it had everything, and says there why",
+				      sending->name);
 	return weft_set_error(rc, "\"%s\" is gone: %s", sending->name, weft_error_text(rc));
 }
 
@@ -108,7 +114,7 @@ static int ask(struct sending *sending, enum stream_request_kind kind)
 	if (sending->answer == -WEFT_EBUSY)
 		return weft_set_error(WEFT_EBUSY, "\"%s\" is receiving from somebody else", sending->name);
 	if (sending->answer < 0)
-		return weft_set_error(sending->answer, "\"%s\" did not confirm: %s", sending->name,
+		return weft_set_error(sending->answer, "\"%s\" did not take everything: %s", sending->name,
 				      weft_error_text(sending->answer));
 	return 0;
 }
@@ -216,26 +222,53 @@ static uint64_t input_bytes(void)
 	return fstat(STDIN_FILENO, &info) == 0 && S_ISREG(info.st_mode) ? (uint64_t)info.st_size : 0;
 }
 
+/* Why there is no receiver. */
+static int refused(const struct sending *sending, int rc)
+{
+	const char *name = sending->name;
+
+	if (rc == -WEFT_ECONNREFUSED || rc == -WEFT_ENOENT)
+		return weft_set_error(rc, "nobody receives as \"%s\" here: start `weft recv %s`, or use --wait", name, name);
+	if (rc == -WEFT_EAGAIN)
+		return weft_set_error(rc, "\"%s\" runs here, but receives no stream: it is not `weft recv %s`", name, name);
+	return weft_set_error(rc, "\"%s\" cannot be reached: %s", name, weft_error_text(rc));
+}
+
+/* Until the receiver is there. */
+static int connect_to_receiver(struct sending *sending, struct weft_channel *channel)
+{
+	struct weft_sender_opts opts = {.size = sizeof opts, .wait_for_peer = sending->wait, .on_event = on_event,
+					.user = sending};
+	const struct weft_clock *clock = weft_worker_clock(sending->worker);
+	uint64_t deadline_ns = sending->wait ? WEFT_NEVER : weft_clock_now(clock) + STARTING_NS;
+	int rc = weft_sender_open(sending->worker, channel, sending->name, &opts, &sending->sender);
+
+	if (rc < 0)
+		return rc;
+	if (sending->wait)
+		progress_say("waiting for `weft recv %s`", sending->name);
+	while ((rc = weft_sender_status(sending->sender)) == -WEFT_EAGAIN && !stream_interrupted &&
+	       weft_clock_now(clock) < deadline_ns)
+		weft_worker_turn(sending->worker, deadline_ns);
+	progress_clear();
+	if (stream_interrupted)
+		return -WEFT_EINTR;
+	return rc < 0 ? refused(sending, rc) : 0;
+}
+
 static int run(struct sending *sending)
 {
-	struct weft_sender_opts opts = {.size = sizeof opts, .wait_for_peer = sending->wait, .on_event = on_event, .user = sending};
 	struct weft_channel *channel;
 	int rc = stream_open(NULL, &sending->node, &channel);
 
 	if (rc < 0)
 		return rc;
 	sending->worker = weft_node_worker(sending->node, 0);
-	rc = weft_sender_open(sending->worker, channel, sending->name, &opts, &sending->sender);
-	while (rc == 0 && weft_sender_status(sending->sender) == -WEFT_EAGAIN && !stream_interrupted)
-		weft_worker_turn(sending->worker, WEFT_NEVER);
-	if (stream_interrupted)
-		return -WEFT_EINTR;
-	if (rc == 0 && (rc = weft_sender_status(sending->sender)) < 0)
-		return weft_set_error(rc, "nobody receives as \"%s\" here (start `weft recv %s`, or use --wait): %s",
-				      sending->name, sending->name, weft_error_text(rc));
-	if (rc == 0)
-		rc = ask(sending, STREAM_BEGIN);
-	progress_start(&sending->progress, "sent", input_bytes());
+	rc = connect_to_receiver(sending, channel);
+	if (rc < 0)
+		return rc;
+	rc = ask(sending, STREAM_BEGIN);
+	progress_start(&sending->progress, "sent", input_bytes(), STDIN_FILENO);
 	if (rc == 0)
 		rc = send_all(sending);
 	if (rc == 0)

@@ -283,8 +283,8 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 	attach->failure = shm_failure_new(port, request);
 	rc = attach->path && attach->failure ? send_attach(attach, mine)
 					     : weft_set_error(WEFT_ENOMEM, "no memory to connect to \"%s\"", to);
-	if (rc < 0) {
-		attach_free(attach); /* the caller hears of it by the return value */
+	if (rc < 0 && rc != -WEFT_EPIPE) { /* who has hung up already may have said why: that is read as any answer */
+		attach_free(attach);       /* the caller hears of it by the return value */
 		return rc;
 	}
 	attach->port = port;
@@ -410,12 +410,24 @@ static bool too_many(const struct shm_device *device, const struct weft_peer_ide
 	return device->accepted_count >= ATTACHES_MAX || of_one >= ATTACHES_OF_ONE_MAX;
 }
 
+/* Another user is told why, and nothing else. */
+static void turn_away(const struct shm_device *device, int fd)
+{
+	struct shm_wire wire;
+
+	init_wire(&wire, device, SHM_REFUSE);
+	wire.incarnation = 0;
+	wire.error = -WEFT_EACCES;
+	(void)shm_wire_send(fd, &wire, NULL, 0);
+}
+
 void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
 	struct shm_device *device = user;
 	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct weft_peer_identity peer = {0};
 	struct shm_attach *attach = NULL;
+	int rc;
 
 	(void)events;
 	if (fd < 0) {
@@ -423,8 +435,11 @@ void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user)
 			shm_rendezvous_pause(device, errno);
 		return;
 	}
-	if (shm_rendezvous_peer(device, fd, &peer) == 0 && !too_many(device, &peer))
+	rc = shm_rendezvous_peer(device, fd, &peer);
+	if (rc == 0 && !too_many(device, &peer))
 		attach = attach_new(device, fd, attach_ready);
+	if (rc == -WEFT_EACCES)
+		turn_away(device, fd);
 	if (!attach) {
 		shm_foreign_hang_up(fd, peer.pid);
 		return;

@@ -155,9 +155,14 @@ static void port_close(struct weft_port **out)
 static void describe(struct weft_port *base, struct weft_driver_stats *out)
 {
 	struct shm_port *port = WEFT_CONTAINER_OF(base, struct shm_port, base);
-	uint32_t quiet = port->quiet_count;
+	const uint64_t *from = (const uint64_t *)&port->stats;
+	uint64_t *to = (uint64_t *)out;
+	uint32_t quiet = __atomic_load_n(&port->quiet_count, __ATOMIC_RELAXED);
 
-	*out = port->stats;
+	/* Word by word, as another thread writes them: see decision 0013. */
+	_Static_assert(sizeof *out % sizeof *to == 0, "whole words");
+	for (size_t i = 0; i < sizeof *out / sizeof *to; i++)
+		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 	/* What is not lent is copied once into the ring, or once out of it. */
 	out->copies = out->tx_frames - out->tx_loans + out->rx_frames - out->rx_loans;
 	out->copied_bytes = out->tx_inline_bytes + out->rx_inline_bytes;

@@ -25,7 +25,7 @@ int shm_half_make(struct shm_path *path, struct shm_wire *wire, int fds[SHM_FDS_
 	if (rc < 0)
 		return rc;
 	/* Slots in aligned pairs: processors fetch the second line of a pair along with the first. */
-	skip = path->carving.offset_bytes % (2 * SHM_SLOT_BYTES);
+	skip = path->carving.offset_bytes % ((size_t)2 * SHM_SLOT_BYTES);
 	at = (char *)path->carving.base + skip;
 	memset(at, 0, shm_rings_bytes(slots));
 	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++) {

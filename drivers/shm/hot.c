@@ -39,7 +39,7 @@ void shm_hot_make_on_runner(struct weft_worker *runner, const struct weft_messag
 		weft_arena_uncarve(device->opts.arena, &path->hot.carving); /* it cannot be shared */
 		path->hot.carving.base = NULL;
 	} else {
-		path->hot.skip_bytes = path->hot.carving.offset_bytes % (2 * SHM_SLOT_BYTES); /* pairs of lines, as ever */
+		path->hot.skip_bytes = path->hot.carving.offset_bytes % ((size_t)2 * SHM_SLOT_BYTES); /* pairs of lines, as ever */
 		/* No unit is the message that is awaited at its place: none ends its first lap where the count begins anew. */
 		memset((char *)path->hot.carving.base + path->hot.skip_bytes, 0, len_bytes);
 		device->hot_rings++;

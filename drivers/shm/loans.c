@@ -171,7 +171,7 @@ bool shm_releases_flush(struct shm_path *path)
 			return false;
 		path->pending_count -= count;
 		path->borrowed -= count;
-		memcpy(shm_stage_data(stage), path->books->pending + path->pending_count, count * 4);
+		memcpy(shm_stage_data(stage), path->books->pending + path->pending_count, (size_t)count * 4);
 		shm_stage_add(stage, tx, SHM_RELEASE, 0, count * 4);
 	}
 	shm_port_publish(path->port);

@@ -64,8 +64,12 @@ static int lock_dir(const char *dir)
 	struct stat info;
 	int fd;
 
+	if (dir[0] != '/')
+		return weft_set_error(WEFT_EINVAL, "directory %s is no absolute path: each process would mean another one", dir);
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return weft_set_error(weft_error_from_errno(errno), "directory %s cannot be made: %s", dir, strerror(errno));
+		return weft_set_error(weft_error_from_errno(errno),
+				      "directory %s cannot be made: %s; choose one whose parent is there and may be written",
+				      dir, strerror(errno));
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return weft_set_error(weft_error_from_errno(errno), "directory %s: %s", dir, strerror(errno));

@@ -137,6 +137,8 @@ static void drop_view(struct weft__station *station, void *argument)
 void weft_channel_close(struct weft_channel **channel_ptr)
 {
 	struct weft_channel *channel = *channel_ptr;
+	struct weft__station *own[WEFT__STATIONS_MAX];
+	unsigned int own_count = 0;
 	struct weft_node *node;
 
 	if (!channel)
@@ -148,12 +150,21 @@ void weft_channel_close(struct weft_channel **channel_ptr)
 	pthread_mutex_lock(&node->lock);
 	weft_list_remove(&channel->in_node);
 	node->channel_count--;
-	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
-		if (node->stations[i]) {
-			atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
-			weft__station_call(node->stations[i], drop_view, channel);
-		}
+	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++) {
+		struct weft__station *station = node->stations[i];
+
+		if (!station)
+			continue;
+		atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
+		if (weft_worker_is_owner(station->worker))
+			own[own_count++] = station;
+		else
+			weft__station_call(station, drop_view, channel);
+	}
 	pthread_mutex_unlock(&node->lock);
+	/* Here callbacks come, which may use the node: without its lock. */
+	for (unsigned int i = 0; i < own_count; i++)
+		drop_view(own[i], channel);
 	weft__channel_unref(channel);
 }
 

@@ -60,7 +60,7 @@ struct weft_sender {
 	uint8_t class_;
 	uint8_t delivery;
 	bool quick;             /* ready, one lane to look at, nothing staged or conflated */
-	uint64_t max_message_bytes;
+	uint64_t max_message_bytes; /* our channel's, or the peer's if that is less */
 
 	struct weft__station *station;
 	struct weft__view *view;
@@ -85,7 +85,7 @@ struct weft_sender {
 /* A buffer being filled or sent, or a received message that is kept or waits for a taker. */
 struct weft_loan {
 	struct weft_list link;    /* the station's free list; or its view's unexpected list */
-	struct weft_list in_lane; /* its lane's unexpected list; or its station's list of kept ones */
+	struct weft_list in_lane; /* its lane's unexpected list; or its station's list of orphans or kept ones */
 	struct weft__station *station;
 	void *data;
 	size_t len_bytes;
@@ -95,6 +95,9 @@ struct weft_loan {
 	struct weft__link *from;    /* whose memory it is; NULL: ours */
 	struct weft__rx_lane *lane; /* whose window it uses; NULL: none */
 	/* while it waits for a taker */
+	bool waits;
+	struct weft__link *waits_of; /* whose share of the waiting ones it is; NULL: that link has ended */
+	/* and from then on */
 	uint32_t sequence;
 	bool has_header, is_request;
 	bool ack_now;               /* its sender wants to hear at once that it was consumed */
@@ -159,6 +162,15 @@ void weft__notes_drop(struct weft__view *view);
 void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame);
 /* A message as a loan that waits in its lane, inside its sender's window; NULL without memory. */
 struct weft_loan *weft__message_hold(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame);
+/* ---- waiting.c: messages that nothing takes yet ---- */
+/* Keeps the message until something is posted for it; ends the link of a peer that has more waiting than its share. */
+void weft__wait_for_taker(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame);
+/* It does not wait any more. */
+void weft__waiting_taken(struct weft_loan *loan);
+/* The link has ended, and its lanes with it: drops what is too much of what it leaves behind. */
+void weft__waiting_left(struct weft__link *link);
+
+/* ---- deliver.c again ---- */
 /* A held message as the rx that it would have been. Its lane is NULL when the sender has gone since. */
 void weft__rx_of_loan(struct weft__view *view, struct weft_loan *loan, struct weft_rx *out);
 
@@ -167,7 +179,9 @@ void weft__rx_of_loan(struct weft__view *view, struct weft_loan *loan, struct we
 bool weft__is_large(size_t len_bytes);
 /* Begins to copy loan to op's buffer; op->as.posted is filled in. Takes the loan and op. */
 void weft__placing_begin(struct weft_op *op, struct weft_loan *loan);
-/* Copies at most budget_bytes. Returns whether anything was. */
+/* Hands all of a message to stream at once. */
+void weft__stream_now(const struct weft_rx *rx, weft_stream_fn *stream, void *user);
+/* Copies or streams at most budget_bytes. Returns whether anything was. */
 unsigned int weft__placing_run(struct weft__station *station, size_t budget_bytes);
 /* Ends those of a view that is being closed. */
 void weft__placing_drop(struct weft__view *view);
@@ -175,6 +189,8 @@ void weft__placing_drop(struct weft__view *view);
 /* ---- sender.c ---- */
 void weft__sender_event(struct weft_sender *sender, enum weft_sender_event event, int cause);
 void weft__sender_ready(struct weft_sender *sender);
+/* The peer's channel takes messages of so many bytes. */
+void weft__sender_limit(struct weft_sender *sender, uint64_t max_message_bytes);
 /* Nothing is sent until the link is awake again. */
 void weft__sender_park(struct weft_sender *sender);
 void weft__sender_unpark(struct weft_sender *sender);
@@ -215,6 +231,10 @@ int weft__send_buf(struct weft_sender *sender, struct weft__tx_lane *lane, enum 
 int weft__would_copy(const struct weft_sender *sender, size_t len_bytes);
 /* What a send says on a sender that is not ready. */
 int weft__sender_refuse(struct weft_sender *sender);
+/* Whether the options are those of this version: 0, -WEFT_EINVAL. */
+int weft__check_how(const struct weft_send_opts *how);
+/* What a send says of a message that is too long. */
+int weft__too_long(const struct weft_sender *sender, size_t len_bytes);
 /* Whether the sender takes a message of this length on the lane now: 0, or why not. */
 int weft__check_lane(struct weft_sender *sender, const struct weft__tx_lane *lane, size_t len_bytes);
 /* The same for small data: one frame, no memory. */
@@ -226,8 +246,7 @@ static inline bool weft__lane_has_credit(const struct weft__tx_lane *lane, size_
 {
 	return (int32_t)(lane->limit_sequence - lane->next_sequence) > 0 &&
 	       (lane->sent_bytes + len_bytes <= lane->limit_bytes ||
-		(lane->next_sequence == lane->delivered_sequence && /* and nothing is kept: all of the window is there */
-		 (int64_t)(lane->limit_bytes - lane->sent_bytes - lane->window_bytes) >= 0));
+		(lane->next_sequence == lane->delivered_sequence && lane->any_size));
 }
 
 /* ---- latest.c: deliveries that are not reliable ---- */

@@ -23,11 +23,9 @@ static struct weft_op *find_posted(struct weft__view *view, uint64_t tag)
 	return NULL;
 }
 
-/* Copies a message to where it belongs and tells; len_bytes is the room there. */
-static void copy_to(struct weft__station *station, const struct weft_rx *rx, void *buffer, size_t len_bytes,
-		    struct weft_op *op, weft_recv_fn *done, void *user)
+static struct weft_received received_of(const struct weft_rx *rx, void *buffer)
 {
-	struct weft_received received = {
+	return (struct weft_received){
 		.data = buffer,
 		.len_bytes = rx->len_bytes,
 		.tag = rx->tag,
@@ -35,6 +33,13 @@ static void copy_to(struct weft__station *station, const struct weft_rx *rx, voi
 		.peer = rx->peer,
 		.peer_incarnation = rx->peer_incarnation,
 	};
+}
+
+/* Copies a message to where it belongs and tells; len_bytes is the room there. */
+static void copy_to(struct weft__station *station, const struct weft_rx *rx, void *buffer, size_t len_bytes,
+		    struct weft_op *op, weft_recv_fn *done, void *user)
+{
+	struct weft_received received = received_of(rx, buffer);
 	size_t copied = rx->len_bytes < len_bytes ? rx->len_bytes : len_bytes;
 
 	memcpy(buffer, rx->data, copied);
@@ -80,11 +85,27 @@ static bool place_hooked_later(struct weft__rx_lane *lane, struct weft_rx *rx, c
 	op->as.posted.buffer = placement->buffer;
 	op->as.posted.len_bytes = rx->len_bytes;
 	op->as.posted.done = placement->done;
+	op->as.posted.stream = placement->stream;
 	op->as.posted.by_hook = true;
 	if (place_later(op, lane, rx, frame))
 		return true;
 	weft__op_put(op);
 	return false;
+}
+
+/* Puts all of the message where the hook said. */
+static void place_now(struct weft__view *view, const struct weft_rx *rx, const struct weft_placement *placement)
+{
+	struct weft_received received;
+
+	if (!placement->stream) {
+		copy_to(view->station, rx, placement->buffer, rx->len_bytes, NULL, placement->done, placement->user);
+		return;
+	}
+	weft__stream_now(rx, placement->stream, placement->user);
+	received = received_of(rx, NULL);
+	if (placement->done)
+		placement->done(NULL, 0, &received, placement->user);
 }
 
 /* True when the hook has dealt with the message. */
@@ -97,7 +118,7 @@ static bool place(struct weft__rx_lane *lane, struct weft_rx *rx, const struct w
 	if (rc == -WEFT_EAGAIN)
 		return false;
 	if (rc == 0 && !place_hooked_later(lane, rx, frame, &placement))
-		copy_to(view->station, rx, placement.buffer, rx->len_bytes, NULL, placement.done, placement.user);
+		place_now(view, rx, &placement);
 	return true;
 }
 
@@ -122,18 +143,6 @@ struct weft_loan *weft__message_hold(struct weft__rx_lane *lane, struct weft_rx 
 	return loan;
 }
 
-/* Keeps the message until something is posted for it. */
-static void wait_for_taker(struct weft__view *view, struct weft__rx_lane *lane, struct weft_rx *rx,
-			   const struct weft_rx_frame *frame)
-{
-	struct weft_loan *loan = weft__message_hold(lane, rx, frame);
-
-	if (loan)
-		weft_list_push_back(&view->unexpected, &loan->link);
-	else /* the window bounds how many can wait; beyond memory the link cannot go on without losing one */
-		weft__link_violation(lane->link, "more unexpected messages than memory");
-}
-
 void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame)
 {
 	struct weft__view *view = lane->view;
@@ -148,7 +157,7 @@ void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct 
 	if (view->handler)
 		view->handler(rx, view->handler_user);
 	else
-		wait_for_taker(view, lane, rx, frame);
+		weft__wait_for_taker(lane, rx, frame);
 }
 
 /* ---- messages that came before their receive ---- */
@@ -178,6 +187,7 @@ void weft__rx_of_loan(struct weft__view *view, struct weft_loan *loan, struct we
 /* Takes a waiting message out of the queues; its window stays used until it is freed. */
 static void unqueue(struct weft_loan *loan)
 {
+	weft__waiting_taken(loan);
 	weft_list_remove(&loan->link);
 	weft_list_remove(&loan->in_lane);
 	weft_list_push_back(&loan->station->kept, &loan->in_lane);
@@ -220,6 +230,7 @@ static void finish_waiting(struct weft_op *op)
 
 static void start_waiting(struct weft_op *op)
 {
+	weft__waiting_taken(op->as.posted.loan);
 	weft_list_remove(&op->as.posted.loan->link);
 	weft__placing_begin(op, op->as.posted.loan);
 }
@@ -247,6 +258,7 @@ int weft_recv_post(struct weft_worker *worker, struct weft_channel *channel, voi
 	op->as.posted.tag = wanted_tag;
 	op->as.posted.mask = mask;
 	op->as.posted.done = done;
+	op->as.posted.stream = NULL;
 	op->as.posted.by_hook = false;
 	op->as.posted.loan = find_unexpected(view, op);
 	if (!op->as.posted.loan)

@@ -135,7 +135,13 @@ static bool push(struct weft__tx_lane *lane)
 	unsigned char head[WEFT__HEAD_MAX];
 	int rc;
 
-	if (sender->status < 0 || lane->staged_count || !weft__lane_has_credit(lane, latest->len_bytes))
+	if (sender->status < 0)
+		return true;
+	if (latest->len_bytes > sender->max_message_bytes) { /* the peer's limit was not known when it was taken */
+		weft__latest_drop(lane, -WEFT_EMSGSIZE);
+		return true;
+	}
+	if (lane->staged_count || !weft__lane_has_credit(lane, latest->len_bytes))
 		return true;
 	head_len = weft__head_make(head, latest->has_header, latest->tag, latest->immediate);
 	if (!latest->is_loan && head_len + latest->len_bytes <= sender->inline_max)

@@ -13,8 +13,10 @@ struct weft_loan *weft__loan_alloc(struct weft__station *station)
 
 	if (!link)
 		return NULL;
+	station->free_loan_count--;
 	loan = WEFT_CONTAINER_OF(link, struct weft_loan, link);
 	loan->holds = 1;
+	loan->waits = false;
 	loan->buf = NULL;
 	loan->from = NULL;
 	loan->lane = NULL;
@@ -37,6 +39,8 @@ void weft__loan_free(struct weft_loan *loan)
 {
 	struct weft__station *station = loan->station;
 
+	if (loan->waits)
+		weft__waiting_taken(loan);
 	weft_list_remove(&loan->link);
 	weft_list_remove(&loan->in_lane);
 	if (loan->lane)
@@ -51,6 +55,7 @@ void weft__loan_free(struct weft_loan *loan)
 		station->reap_due |= loan->from->state == WEFT__LINK_DOWN;
 	}
 	weft_list_push_front(&station->free_loans, &loan->link);
+	station->free_loan_count++;
 }
 
 void weft__loans_forget_lane(struct weft__station *station, const struct weft__rx_lane *lane)

@@ -6,8 +6,6 @@
 
 #include "channel/channel_private.h"
 
-#include <stdlib.h>
-
 static void end_send(struct weft_op *op)
 {
 	if (op->done)
@@ -21,6 +19,7 @@ struct weft_op *weft__op_get(struct weft__station *station, enum weft__op_kind k
 
 	if (!link)
 		return NULL;
+	station->free_op_count--;
 	op = WEFT_CONTAINER_OF(link, struct weft_op, link);
 	op->kind = kind;
 	op->station = station;
@@ -37,6 +36,7 @@ void weft__op_put(struct weft_op *op)
 	op->kind = WEFT__OP_FREE;
 	/* Last in, first out: its lines are the likeliest to be cached. */
 	weft_list_push_front(&op->station->free_ops, &op->link);
+	op->station->free_op_count++;
 }
 
 static void release_staged(struct weft_op *op)
@@ -50,8 +50,8 @@ static void release_staged(struct weft_op *op)
 	}
 	if (op->as.staged.buf)
 		weft_buf_put(op->as.staged.buf);
-	if (op->as.staged.iov != op->as.staged.iov_storage)
-		free(op->as.staged.iov);
+	while (!weft_list_empty(&op->as.staged.more))
+		weft__op_put(WEFT_CONTAINER_OF(op->as.staged.more.next, struct weft_op, link));
 }
 
 void weft__op_finish(struct weft_op *op, int status)

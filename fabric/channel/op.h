@@ -12,15 +12,19 @@
 struct weft__station;
 struct weft__tx_lane;
 
+#define WEFT__STAGED_IOVECS 4
+#define WEFT__MORE_IOVECS 8
+
 enum weft__op_kind {
 	WEFT__OP_FREE,
 	WEFT__OP_LENT,     /* a loan is out; done when it comes home (WEFT_SENT) */
 	WEFT__OP_UNACKED,  /* waits in its lane's list for delivery (WEFT_DELIVERED) */
 	WEFT__OP_LATEST,   /* of its lane's latest message, which waits for room */
 	WEFT__OP_STAGED,   /* foreign memory being copied, in its link's list */
+	WEFT__OP_IOVECS,   /* no operation: room for more iovecs of such a one, in its list */
 	WEFT__OP_FINISHED, /* waits for its callback in the next turn */
 	WEFT__OP_POSTED,   /* a posted receive, in its view's list */
-	WEFT__OP_PLACING,  /* a large message being copied to where it belongs, in the station's list */
+	WEFT__OP_PLACING,  /* a large message on its way to where it belongs, in the station's list */
 	WEFT__OP_REQUEST,  /* in its sender's table */
 	WEFT__OP_REPLY,    /* found the ring full, in its link's list */
 };
@@ -40,22 +44,29 @@ struct weft_op {
 		} unacked;
 		struct {
 			struct weft_buf *buf;
-			struct iovec *iov; /* a copy of the caller's, in iov_storage or allocated */
-			struct iovec iov_storage[4];
+			/* A copy of the caller's: the first, then those of operations in more. */
+			const struct iovec *iov; /* where iov_at is */
 			unsigned int iov_count, iov_at;
+			struct iovec first[WEFT__STAGED_IOVECS];
+			struct weft_list more;
 			size_t iov_offset, len_bytes, copied_bytes;
 			uint64_t tag, immediate;
 			bool has_header;
 			enum weft_completion completion;
 		} staged;
 		struct {
+			struct iovec iov[WEFT__MORE_IOVECS];
+			unsigned int count;
+		} iovecs;
+		struct {
 			struct weft__view *view;
-			void *buffer;
+			void *buffer;           /* NULL with stream */
 			size_t len_bytes;
 			uint64_t tag, mask;
 			weft_recv_fn *done;
-			struct weft_loan *loan; /* the message that was there already, or is being copied */
-			size_t copied_bytes;
+			weft_stream_fn *stream; /* takes the pieces instead of buffer; or NULL */
+			struct weft_loan *loan; /* the message that was there already, or is being copied or streamed */
+			size_t taken_bytes;
 			bool by_hook;           /* placed, not posted */
 		} posted;
 		struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Large messages on their way to a posted buffer, or to where a place hook said: they stay lent, and are copied in
- * pieces between other work, each in turn.
+ * Large messages on their way to a posted buffer, or to where a place hook said: they stay lent, and are copied, or
+ * handed to the hook's stream where they lie, in pieces between other work, each in turn.
  */
 #include "channel/channel_private.h"
 
@@ -48,19 +48,35 @@ void weft__placing_begin(struct weft_op *op, struct weft_loan *loan)
 	op->kind = WEFT__OP_PLACING;
 	op->end = end_placing;
 	op->as.posted.loan = loan;
-	op->as.posted.copied_bytes = 0;
+	op->as.posted.taken_bytes = 0;
 	weft_list_push_back(&op->station->placing, &op->link);
 }
 
-static size_t copy_piece(struct weft_op *op, size_t max_bytes)
+/* The next piece to where it belongs. */
+static size_t take_piece(struct weft_op *op, size_t max_bytes)
 {
-	size_t at = op->as.posted.copied_bytes, left = wanted(op) - at;
+	size_t at = op->as.posted.taken_bytes, left = wanted(op) - at;
 	size_t len_bytes = left < max_bytes ? left : max_bytes;
+	const char *from = (const char *)op->as.posted.loan->data + at;
 
-	memcpy((char *)op->as.posted.buffer + at, (const char *)op->as.posted.loan->data + at, len_bytes);
-	op->as.posted.copied_bytes += len_bytes;
-	op->station->stats.copied_bytes += len_bytes;
+	op->as.posted.taken_bytes += len_bytes;
+	if (op->as.posted.stream) {
+		op->as.posted.stream(from, len_bytes, at, op->user);
+	} else {
+		memcpy((char *)op->as.posted.buffer + at, from, len_bytes);
+		op->station->stats.copied_bytes += len_bytes;
+	}
 	return len_bytes;
+}
+
+void weft__stream_now(const struct weft_rx *rx, weft_stream_fn *stream, void *user)
+{
+	size_t len_bytes;
+
+	for (size_t at = 0; at < rx->len_bytes; at += len_bytes) {
+		len_bytes = rx->len_bytes - at < LARGE_BYTES ? rx->len_bytes - at : LARGE_BYTES;
+		stream((const char *)rx->data + at, len_bytes, at, user);
+	}
 }
 
 unsigned int weft__placing_run(struct weft__station *station, size_t budget_bytes)
@@ -68,12 +84,12 @@ unsigned int weft__placing_run(struct weft__station *station, size_t budget_byte
 	while (budget_bytes && !weft_list_empty(&station->placing)) {
 		struct weft_op *op = WEFT_CONTAINER_OF(weft_list_pop_front(&station->placing), struct weft_op, link);
 
-		budget_bytes -= copy_piece(op, budget_bytes < PIECE_BYTES ? budget_bytes : PIECE_BYTES);
-		if (op->as.posted.copied_bytes < wanted(op)) {
+		budget_bytes -= take_piece(op, budget_bytes < PIECE_BYTES ? budget_bytes : PIECE_BYTES);
+		if (op->as.posted.taken_bytes < wanted(op)) {
 			weft_list_push_back(&station->placing, &op->link);
 			continue;
 		}
-		station->stats.copied_messages++;
+		station->stats.copied_messages += !op->as.posted.stream;
 		weft__op_finish(op, 0);
 	}
 	return 1;

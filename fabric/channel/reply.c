@@ -94,6 +94,23 @@ static void drop_held(struct weft_op *op)
 	weft__op_put(op);
 }
 
+static struct weft_op *pop_held(struct weft__link *link, struct weft_op *op)
+{
+	weft_list_remove(&op->link);
+	link->replies_count--;
+	link->lane_replies[op->as.reply.lane]--;
+	return op;
+}
+
+/*
+ * What answers may wait for a requester that does not read: as many as operations are still free. So one alone gets half
+ * of them, many get less each, and whatever requesters do, some are left for everything else.
+ */
+static bool may_hold(const struct weft__link *link)
+{
+	return link->replies_count < link->station->free_op_count;
+}
+
 /* Whether earlier answers of its class wait for room. */
 static bool others_wait(const struct reply_to *to)
 {
@@ -106,7 +123,7 @@ static bool others_wait(const struct reply_to *to)
 /* Takes the reference to buf: sends it now or when there is room. */
 static int send_buf(const struct reply_to *to, struct weft_buf *buf, size_t len_bytes, bool is_error)
 {
-	struct weft_op *op = weft__op_get(to->link->station, WEFT__OP_REPLY);
+	struct weft_op *op = may_hold(to->link) ? weft__op_get(to->link->station, WEFT__OP_REPLY) : NULL;
 
 	if (!op) {
 		weft_buf_put(buf);
@@ -123,6 +140,8 @@ static int send_buf(const struct reply_to *to, struct weft_buf *buf, size_t len_
 		return 0;
 	}
 	weft_list_push_back(&to->link->replies, &op->link);
+	to->link->replies_count++;
+	to->link->lane_replies[to->lane]++;
 	weft__link_busy(to->link);
 	return 0;
 }
@@ -157,7 +176,7 @@ bool weft__replies_flush(struct weft__link *link)
 		if (full[op->as.reply.class_])
 			continue;
 		if (tx_held(link, op))
-			drop_held(op);
+			drop_held(pop_held(link, op));
 		else
 			full[op->as.reply.class_] = true;
 	}
@@ -167,7 +186,7 @@ bool weft__replies_flush(struct weft__link *link)
 void weft__replies_drop(struct weft__link *link)
 {
 	while (!weft_list_empty(&link->replies))
-		drop_held(WEFT_CONTAINER_OF(link->replies.next, struct weft_op, link));
+		drop_held(pop_held(link, WEFT_CONTAINER_OF(link->replies.next, struct weft_op, link)));
 	WEFT_LIST_FOR_EACH(at, &link->station->open_calls) {
 		struct weft_call *call = WEFT_CONTAINER_OF(at, struct weft_call, link);
 

@@ -129,14 +129,29 @@ int weft__sender_refuse(struct weft_sender *sender)
 			      weft_error_text(sender->status));
 }
 
+int weft__check_how(const struct weft_send_opts *how)
+{
+	if (__builtin_expect(how->size == sizeof *how, 1))
+		return 0;
+	return weft_set_error(WEFT_EINVAL, "send options of %zu bytes: begin with WEFT_SEND_OPTS_INIT", how->size);
+}
+
+int weft__too_long(const struct weft_sender *sender, size_t len_bytes)
+{
+	const struct weft_channel *channel = sender->view->channel;
+
+	return weft_set_error(WEFT_EMSGSIZE, "%zu bytes to \"%s\", max_message_bytes of channel \"%s\" is %zu%s", len_bytes,
+			      sender->peer, channel->name, (size_t)sender->max_message_bytes,
+			      sender->max_message_bytes < channel->opts.max_message_bytes ? " there" : "");
+}
+
 /* Whether the lane takes a message now: 0, or why not. */
 int weft__check_lane(struct weft_sender *sender, const struct weft__tx_lane *lane, size_t len_bytes)
 {
 	if (sender->status < 0)
 		return weft__sender_refuse(sender);
 	if (len_bytes > sender->max_message_bytes)
-		return weft_set_error(WEFT_EMSGSIZE, "%zu bytes to \"%s\", the channel's max_message_bytes is %zu",
-				      len_bytes, sender->peer, (size_t)sender->max_message_bytes);
+		return weft__too_long(sender, len_bytes);
 	if (lane->staged_count)
 		return weft__sender_again(sender, true);
 	if (!weft__lane_has_credit(lane, len_bytes))
@@ -226,6 +241,9 @@ __attribute__((noinline)) int weft_send_with(struct weft_sender *sender, const v
 
 	if (!how)
 		how = &plain;
+	rc = weft__check_how(how);
+	if (rc < 0)
+		return rc;
 	lane = &sender->lanes[how->partition_key % sender->lane_count];
 	if (how->flags & WEFT_ZERO_COPY)
 		return weft__would_copy(sender, len_bytes);

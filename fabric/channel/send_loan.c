@@ -69,6 +69,11 @@ int weft_send_loan(struct weft_sender *sender, struct weft_loan *loan, const str
 
 	if (!how)
 		how = &plain;
+	rc = weft__check_how(how);
+	if (rc < 0) {
+		weft_loan_release(loan);
+		return rc;
+	}
 	if (!loan->buf || !loan->len_bytes)
 		return send_as_copy(sender, loan, how);
 	lane = &sender->lanes[how->partition_key % sender->lane_count];

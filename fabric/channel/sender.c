@@ -60,6 +60,8 @@ int weft_sender_open(struct weft_worker *worker, struct weft_channel *channel, c
 
 	if (rc < 0)
 		return rc;
+	if (opts && opts->size != sizeof *opts)
+		return weft_set_error(WEFT_EINVAL, "sender options of %zu bytes: call weft_sender_opts_init", opts->size);
 	if (!peer || strlen(peer) >= sizeof sender->peer)
 		return weft_set_error(WEFT_EINVAL, "a peer's name is NODE or NODE/WORKER, each at most %d bytes",
 				      WEFT_NAME_MAX);
@@ -184,6 +186,20 @@ static bool lanes_open(const struct weft_sender *sender)
 	return true;
 }
 
+static void find_quick_max(struct weft_sender *sender)
+{
+	sender->quick_max = sender->max_message_bytes < sender->inline_max ? (uint32_t)sender->max_message_bytes
+									    : sender->inline_max;
+}
+
+void weft__sender_limit(struct weft_sender *sender, uint64_t max_message_bytes)
+{
+	uint64_t ours = sender->view->channel->opts.max_message_bytes;
+
+	sender->max_message_bytes = ours < max_message_bytes ? ours : max_message_bytes;
+	find_quick_max(sender);
+}
+
 void weft__sender_ready(struct weft_sender *sender)
 {
 	struct weft__link *link = sender->link;
@@ -192,8 +208,7 @@ void weft__sender_ready(struct weft_sender *sender)
 		return;
 	sender->path = link->path;
 	sender->inline_max = link->path->port->inline_max;
-	sender->quick_max = sender->max_message_bytes < sender->inline_max ? (uint32_t)sender->max_message_bytes
-									    : sender->inline_max;
+	find_quick_max(sender);
 	if (!lanes_open(sender)) {
 		weft__link_busy(link);
 		return;

@@ -15,10 +15,24 @@ struct weft__connecting {
 	char peer[2 * WEFT_NAME_MAX + 2];
 };
 
+static void free_ended(struct weft_node *node)
+{
+	WEFT_LIST_FOR_EACH(at, &node->connecting) {
+		struct weft__connecting *connecting = WEFT_CONTAINER_OF(at, struct weft__connecting, link);
+
+		/* pairs with the release in weft__connecting_end */
+		if (!atomic_load_explicit(&connecting->ended, memory_order_acquire))
+			continue;
+		weft_list_remove(at);
+		free(connecting);
+	}
+}
+
 struct weft__connecting *weft__connecting_begin(struct weft__station *station, const char *peer)
 {
 	struct weft__connecting *connecting = calloc(1, sizeof *connecting);
 
+	free_ended(station->node); /* who only connects must not gather them */
 	if (!connecting)
 		return NULL;
 	connecting->station = station;
@@ -29,27 +43,21 @@ struct weft__connecting *weft__connecting_begin(struct weft__station *station, c
 
 void weft__connecting_end(struct weft__connecting *connecting)
 {
-	/* pairs with the acquire in weft__connecting_to, which frees it */
+	/* pairs with the acquire in free_ended, which frees it */
 	if (connecting)
 		atomic_store_explicit(&connecting->ended, true, memory_order_release);
 }
 
 bool weft__connecting_to(struct weft__station *station, const char *peer)
 {
-	bool found = false;
-
+	free_ended(station->node);
 	WEFT_LIST_FOR_EACH(at, &station->node->connecting) {
-		struct weft__connecting *connecting = WEFT_CONTAINER_OF(at, struct weft__connecting, link);
+		const struct weft__connecting *connecting = WEFT_CONTAINER_OF(at, struct weft__connecting, link);
 
-		/* pairs with the release in weft__connecting_end */
-		if (atomic_load_explicit(&connecting->ended, memory_order_acquire)) {
-			weft_list_remove(at);
-			free(connecting);
-		} else {
-			found |= connecting->station == station && strcmp(connecting->peer, peer) == 0;
-		}
+		if (connecting->station == station && strcmp(connecting->peer, peer) == 0)
+			return true;
 	}
-	return found;
+	return false;
 }
 
 void weft__connecting_drop(struct weft_node *node)

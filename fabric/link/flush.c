@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a link sends at the end of a turn: control about lanes first, then replies that had to wait, then staged copies.
+ * What a link sends at the end of a turn: its own lanes' control first, then replies that had to wait, then what it says
+ * of the peer's lanes, then staged copies.
  * Whatever the driver does not take stays marked and is tried again; nothing here is allocated.
  */
 #include "channel/channel_private.h"
@@ -78,6 +79,15 @@ static uint64_t untold_bytes_max(const struct weft__rx_lane *lane)
 	return spare < window / 4 ? spare : window / 4;
 }
 
+/* What the peer has been told once it may use, also when the channel has been opened anew with smaller limits since. */
+static void note_told(struct weft__rx_lane *lane, const struct weft__credit *credit)
+{
+	if ((int32_t)(credit->limit_sequence - lane->limit_sequence) > 0)
+		lane->limit_sequence = credit->limit_sequence;
+	if (credit->limit_bytes > lane->limit_bytes)
+		lane->limit_bytes = credit->limit_bytes;
+}
+
 static bool send_credit(struct weft__rx_lane *lane)
 {
 	const struct weft_channel_opts *opts = &lane->view->channel->opts;
@@ -85,19 +95,22 @@ static bool send_credit(struct weft__rx_lane *lane)
 		.delivered_sequence = weft__rx_lane_delivered(lane),
 		.limit_sequence = lane->next_sequence + opts->window_messages - lane->held_messages,
 		.limit_bytes = lane->received_bytes + opts->window_bytes - lane->held_bytes,
+		.max_message_bytes = opts->max_message_bytes,
 	};
+	bool any_size = !lane->held_messages;
 	unsigned char bytes[WEFT__CREDIT_BYTES];
 
 	weft__credit_encode(&credit, bytes);
 	if (!weft__link_control(lane->link, WEFT_CLASS_EXPRESS,
-				weft__meta(WEFT__CREDIT, 0, lane->id, lane->generation), bytes, sizeof bytes))
+				weft__meta(WEFT__CREDIT, any_size ? WEFT__ANY_SIZE : 0, lane->id, lane->generation),
+				bytes, sizeof bytes))
 		return false;
-	lane->limit_sequence = credit.limit_sequence;
-	lane->limit_bytes = credit.limit_bytes;
+	note_told(lane, &credit);
+	lane->any_size = any_size;
+	lane->any_sequence = lane->next_sequence;
 	/* So with messages: a quarter of the window is told in one go. */
 	lane->credit_sequence = credit.limit_sequence - opts->window_messages + (opts->window_messages + 3) / 4;
 	lane->credit_bytes = credit.limit_bytes - opts->window_bytes + untold_bytes_max(lane);
-	lane->told_delivered = credit.delivered_sequence;
 	return true;
 }
 
@@ -107,6 +120,9 @@ static bool flush_credits(struct weft__link *link)
 		struct weft__rx_lane *lane = WEFT_CONTAINER_OF(at, struct weft__rx_lane, dirty);
 		bool sent;
 
+		/* Who does not take its answers may not ask more. */
+		if (link->lane_replies[lane->id] && lane->to_tell == WEFT__CREDIT)
+			continue; /* the link stays busy with them */
 		if (lane->to_tell == WEFT__CREDIT)
 			sent = send_credit(lane);
 		else
@@ -135,9 +151,11 @@ bool weft__link_flush(struct weft__link *link, size_t *budget_bytes)
 		if (link->state != WEFT__LINK_UP || link->idle)
 			return true;
 	}
-	if (!flush_closes(link) || !flush_opens(link) || !flush_credits(link))
+	if (!flush_closes(link) || !flush_opens(link))
 		return false;
 	replied = weft__replies_flush(link);
+	if (!flush_credits(link))
+		return false;
 	staged = weft__staged_flush(link, budget_bytes);
 	return (!link->latest_count || weft__latest_flush(link)) && staged && replied;
 }

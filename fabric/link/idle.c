@@ -131,7 +131,7 @@ static void look_later(struct weft__station *station)
 {
 	uint64_t wait_ns = station->node->opts.link_idle_ns / 4;
 
-	if (!wait_ns || weft_timer_is_set(&station->idle_look))
+	if (!station->node->opts.link_idle_ns || weft_timer_is_set(&station->idle_look))
 		return;
 	wait_ns = wait_ns < LOOK_MIN_NS ? LOOK_MIN_NS : wait_ns > LOOK_MAX_NS ? LOOK_MAX_NS : wait_ns;
 	weft_timer_set(station->worker, &station->idle_look, weft_worker_now(station->worker) + wait_ns);
@@ -176,23 +176,31 @@ void weft__idle_look(struct weft_timer *timer, void *user)
 		look_later(station);
 }
 
+/* Ours to close, or being closed. What we have agreed to is the peer's to close, or not: it may call it off. */
+static bool is_on_its_way(const struct weft__link *link)
+{
+	return link->idle == WEFT__IDLE_ASKED || link->idle == WEFT__IDLE_DUE || link->idle == WEFT__IDLE_CLOSING;
+}
+
 bool weft__idle_close_one(struct weft__station *station)
 {
 	struct weft__link *oldest = NULL;
 	uint64_t now_ns = weft_worker_now(station->worker);
+	bool agreed_one = false;
 
 	WEFT_LIST_FOR_EACH(at, &station->links) {
 		struct weft__link *link = WEFT_CONTAINER_OF(at, struct weft__link, in_station);
 
-		if (link->state == WEFT__LINK_UP && link->idle != WEFT__AWAKE)
-			return true; /* one is on its way */
+		if (link->state == WEFT__LINK_UP && is_on_its_way(link))
+			return true;
+		agreed_one |= link->state == WEFT__LINK_UP && link->idle == WEFT__IDLE_AGREED;
 		look_at(link, now_ns);
 		if (may_ask(link) && (!oldest || link->active_ns < oldest->active_ns))
 			oldest = link;
 	}
 	if (oldest)
 		ask(oldest);
-	return oldest;
+	return oldest || agreed_one;
 }
 
 /* ---- what the peer says ---- */

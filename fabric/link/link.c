@@ -30,6 +30,7 @@ static struct weft__link *link_new(struct weft__station *station)
 	link->retry_ns = RETRY_FIRST_NS;
 	weft_timer_init(&link->retry, retry_now, link);
 	weft_timer_init(&link->patience, weft__idle_overdue, link);
+	weft__mail_init(&link->refused);
 	weft_list_init(&link->in_busy);
 	weft_list_init(&link->senders);
 	weft_list_init(&link->tx_dirty);
@@ -67,7 +68,7 @@ static int link_name(struct weft__link *link, const char *peer)
 		strcpy(link->peer_worker, slash + 1);
 	return 0;
 bad:
-	return weft_set_error(WEFT_EINVAL, "\"%s\" names no peer: it is NODE or NODE/WORKER, each 1 to %d of [A-Za-z0-9._-]",
+	return weft_set_error(WEFT_EINVAL, "\"%s\" names no peer: it is NODE or NODE/WORKER, each 1 to %d of [A-Za-z0-9._-], the first no dot",
 			      peer, WEFT_NAME_MAX);
 }
 
@@ -97,11 +98,9 @@ static void runner_connect(struct weft_worker *runner, const struct weft_message
 	link->connecting = weft__connecting_begin(station, link->peer);
 	rc = node->driver->connect(station->port, link->peer_node, &bytes, link);
 	if (rc < 0) {
-		struct weft_message answer = {.run = connect_refused,
-					      .with.numbers = {(uint64_t)(uintptr_t)link, (uint64_t)(int64_t)rc}};
-
-		while (weft_worker_post(station->worker, &answer) < 0)
-			sched_yield(); /* its mailbox is full for a moment; only the runner waits */
+		link->refused.message = (struct weft_message){.run = connect_refused,
+							      .with.numbers = {(uint64_t)(uintptr_t)link, (uint64_t)(int64_t)rc}};
+		weft__mail_send(station, &link->refused);
 	}
 }
 
@@ -397,7 +396,9 @@ void weft__link_path_down(void *port_user, struct weft_path *path, enum weft_dow
 		station->node->driver->disconnect(path);
 		return;
 	}
-	if (reason == WEFT_DOWN_CLOSED && link->idle == WEFT__IDLE_CLOSING && weft__idle_may_rest(link)) {
+	/* It may have ended in this very turn, before the path did. */
+	if (reason == WEFT_DOWN_CLOSED && link->state == WEFT__LINK_UP && link->idle == WEFT__IDLE_CLOSING &&
+	    weft__idle_may_rest(link)) {
 		weft__link_rest(link);
 		return;
 	}
@@ -441,6 +442,7 @@ void weft__link_end(struct weft__link *link, int cause)
 		connect_over(link);
 	station->reap_due = true;
 	drop_rx_lanes(link, cause);
+	weft__waiting_left(link);
 	weft__replies_drop(link);
 	while (!weft_list_empty(&link->senders))
 		weft__sender_lost(WEFT_CONTAINER_OF(link->senders.next, struct weft_sender, in_link), cause);

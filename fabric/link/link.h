@@ -6,6 +6,7 @@
 #ifndef LINK_H
 #define LINK_H
 
+#include "node/mail.h"
 #include "wire/control.h"
 
 #include <weft/send.h>
@@ -42,9 +43,9 @@ struct weft__tx_lane {
 	uint32_t limit_sequence;
 	uint64_t sent_bytes;
 	uint64_t limit_bytes;
-	uint64_t window_bytes;   /* the receiver's, as its first credit says */
 	uint16_t id;
 	bool opened;             /* credit has come */
+	bool any_size;           /* while all is delivered, the next message may exceed the limit of bytes */
 	bool told;               /* the open has been sent */
 	uint8_t class_;
 	uint32_t generation;     /* of the lane number: credit for an earlier holder of it is ignored */
@@ -71,12 +72,15 @@ struct weft__rx_origin {
 /* Our end of a lane that the peer sends on. */
 struct weft__rx_lane {
 	uint32_t next_sequence;
-	uint32_t limit_sequence; /* as last told: nothing may come beyond */
+	uint32_t limit_sequence; /* the largest that was told, also by an earlier channel of the name: nothing may come
+				  * beyond, but what was sent by the older one may still be on its way */
 	uint32_t credit_sequence; /* from this message on, and from these bytes, new credit is told */
 	uint64_t credit_bytes;
 	uint64_t received_bytes;
-	uint64_t limit_bytes;
-	uint32_t told_delivered;
+	uint64_t limit_bytes;    /* so too */
+	uint64_t max_message_bytes; /* and so too: ours, or what the peer announced, if that is less */
+	uint32_t any_sequence;   /* this message may exceed the limit of bytes, if any_size */
+	bool any_size;
 	uint32_t held_messages;  /* received, and not given back: unexpected or kept */
 	uint64_t held_bytes;
 	uint32_t generation;
@@ -84,7 +88,6 @@ struct weft__rx_lane {
 	uint8_t to_tell;         /* WEFT__CREDIT, WEFT__LANE_WAITING, WEFT__LANE_RESET or 0 */
 	struct weft__link *link;
 	struct weft__view *view; /* NULL: there is no such channel (yet) */
-	uint64_t max_message_bytes;
 	struct weft__rx_origin origin;
 	struct weft_list unexpected; /* loans of this lane that wait for a taker, oldest first */
 	struct weft_list in_view;
@@ -116,6 +119,7 @@ struct weft__link {
 	enum weft__link_state state;
 	bool closing;           /* leaves as soon as nothing is pending */
 	bool connect_out;       /* the outcome of a connect has yet to come */
+	struct weft__mail refused; /* if it is that the runner could not even try */
 	struct weft__connecting *connecting; /* from the connect until the end; NULL: the peer connected, or no memory */
 	char peer[2 * WEFT_NAME_MAX + 2]; /* as senders name it: "NODE" or "NODE/WORKER" */
 	char peer_node[WEFT_NAME_MAX + 1];
@@ -145,6 +149,9 @@ struct weft__link {
 	struct weft_list tx_dirty, rx_dirty; /* lanes with something to tell */
 	struct weft_list staged[WEFT_PRIORITY_COUNT]; /* lanes with staged operations, in turns */
 	struct weft_list replies;            /* replies that found the ring full */
+	unsigned int waiting;                /* its messages that wait for a taker, also of lanes that have been closed */
+	uint16_t replies_count;              /* of them, altogether and to requests of each lane */
+	uint16_t lane_replies[WEFT__LINK_LANES];
 	struct weft__tx_lane *tx_lanes[WEFT__LINK_LANES];
 	struct weft__rx_lane *rx_lanes[WEFT__LINK_LANES];
 };
@@ -202,7 +209,8 @@ bool weft__link_control(struct weft__link *link, enum weft_class class_, uint64_
 void weft__idle_look(struct weft_timer *timer, void *user);
 /* A link is up: it will be looked at. */
 void weft__idle_watch(struct weft__link *link);
-/* Asks the peer of the link that has been idle for longest to close it; false when all are in use. */
+/* Asks the peer of the link that has been idle for longest to close it, unless one is being closed; false when all are in
+ * use. */
 bool weft__idle_close_one(struct weft__station *station);
 /* What the peer says about it. */
 void weft__idle_receive(struct weft__link *link, const struct weft_rx_frame *frame);

@@ -41,6 +41,11 @@ void weft__rx_lane_credit(struct weft__rx_lane *lane, bool now)
 
 void weft__rx_lane_attach(struct weft__rx_lane *lane, struct weft__view *view)
 {
+	uint64_t ours = view->channel->opts.max_message_bytes, theirs = lane->terms.max_message_bytes;
+	uint64_t max_message_bytes = ours < theirs ? ours : theirs;
+
+	if (max_message_bytes > lane->max_message_bytes)
+		lane->max_message_bytes = max_message_bytes;
 	lane->view = view;
 	lane->origin = (struct weft__rx_origin){lane->link->peer_node, lane->link->peer_incarnation, view->channel,
 						lane->link->station->worker};
@@ -67,9 +72,10 @@ void weft__rx_lane_free(struct weft__rx_lane *lane, int cause)
 
 	/* What has come stays for whoever will take it, though its sender is gone. */
 	while (!weft_list_empty(&lane->unexpected)) {
-		struct weft_list *at = weft_list_pop_front(&lane->unexpected);
+		struct weft_loan *loan = WEFT_CONTAINER_OF(weft_list_pop_front(&lane->unexpected), struct weft_loan, in_lane);
 
-		weft_list_push_back(&link->station->kept, at);
+		loan->lane = NULL;
+		weft_list_push_back(loan->waits ? &link->station->orphans : &link->station->kept, &loan->in_lane);
 	}
 	weft__loans_forget_lane(link->station, lane);
 	weft_list_remove(&lane->in_view);
@@ -102,7 +108,6 @@ static void lane_open(struct weft__link *link, const struct weft_rx_frame *frame
 		return;
 	}
 	lane->id = id;
-	lane->max_message_bytes = lane->terms.max_message_bytes;
 	lane->generation = weft__meta_sequence(frame->meta);
 	lane->link = link;
 	weft_list_init(&lane->unexpected);
@@ -192,6 +197,13 @@ static inline void deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const
 		frame->path->port->release(frame->path, frame->loan_id);
 }
 
+/* Whether the message is within the bytes of its credit, or the one that may exceed them. */
+static inline bool bytes_allowed(const struct weft__rx_lane *lane, size_t len_bytes)
+{
+	return __builtin_expect(lane->received_bytes + len_bytes <= lane->limit_bytes, 1) ||
+	       (lane->any_size && lane->any_sequence == lane->next_sequence);
+}
+
 static inline __attribute__((always_inline)) void receive_message(struct weft__link *link, const struct weft_rx_frame *frame, bool is_request)
 {
 	uint16_t id = weft__meta_lane(frame->meta);
@@ -202,10 +214,10 @@ static inline __attribute__((always_inline)) void receive_message(struct weft__l
 	if (__builtin_expect(!lane || weft__meta_sequence(frame->meta) != lane->next_sequence ||
 				     (int32_t)(lane->limit_sequence - lane->next_sequence) <= 0 ||
 				     !parse_head(&rx, frame, flags, is_request) ||
-				     rx.len_bytes > lane->max_message_bytes,
+				     rx.len_bytes > lane->max_message_bytes || !bytes_allowed(lane, rx.len_bytes),
 			     0)) {
 		drop(frame);
-		weft__link_violation(link, "a message out of sequence, beyond its credit or malformed");
+		weft__link_violation(link, "a message out of sequence, beyond its credit, too long or malformed");
 		return;
 	}
 	lane->next_sequence++;

@@ -5,50 +5,104 @@
  */
 #include "channel/channel_private.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define QUANTUM_BYTES 16384u
+
+/* Keeps a copy of the iovecs beyond the first, 8 in an operation, so that nothing is allocated: 0, -WEFT_EAGAIN. */
+static int keep_more(struct weft_op *op, const struct iovec *iov, unsigned int iov_count)
+{
+	if (iov_count > (size_t)op->station->free_op_count * WEFT__MORE_IOVECS)
+		return -WEFT_EAGAIN;
+	while (iov_count) {
+		unsigned int count = iov_count < WEFT__MORE_IOVECS ? iov_count : WEFT__MORE_IOVECS;
+		struct weft_op *more = weft__op_get(op->station, WEFT__OP_IOVECS);
+
+		memcpy(more->as.iovecs.iov, iov, count * sizeof *iov);
+		more->as.iovecs.count = count;
+		weft_list_push_back(&op->as.staged.more, &more->link);
+		iov += count;
+		iov_count -= count;
+	}
+	return 0;
+}
+
+static int keep_iovecs(struct weft_op *op, const struct iovec *iov, unsigned int iov_count)
+{
+	unsigned int count = iov_count < WEFT__STAGED_IOVECS ? iov_count : WEFT__STAGED_IOVECS;
+
+	memcpy(op->as.staged.first, iov, count * sizeof *iov);
+	op->as.staged.iov = op->as.staged.first;
+	op->as.staged.iov_count = count;
+	op->as.staged.iov_at = 0;
+	weft_list_init(&op->as.staged.more);
+	return keep_more(op, iov + count, iov_count - count);
+}
+
+/* The next iovec; the room of those before it is free again. */
+static void next_iovec(struct weft_op *op)
+{
+	struct weft_list *more = &op->as.staged.more;
+	struct weft_op *at;
+
+	op->as.staged.iov_offset = 0;
+	if (++op->as.staged.iov_at < op->as.staged.iov_count || weft_list_empty(more))
+		return;
+	if (op->as.staged.iov != op->as.staged.first)
+		weft__op_put(WEFT_CONTAINER_OF(more->next, struct weft_op, link));
+	if (weft_list_empty(more))
+		return;
+	at = WEFT_CONTAINER_OF(more->next, struct weft_op, link);
+	op->as.staged.iov = at->as.iovecs.iov;
+	op->as.staged.iov_count = at->as.iovecs.count;
+	op->as.staged.iov_at = 0;
+}
+
+static int check_iovecs(const struct iovec *iov, unsigned int iov_count, size_t *len_bytes)
+{
+	*len_bytes = 0;
+	if (iov_count > WEFT_IOV_MAX)
+		return weft_set_error(WEFT_EINVAL, "%u iovecs: at most %d, put some together", iov_count, WEFT_IOV_MAX);
+	for (unsigned int i = 0; i < iov_count; i++)
+		if (__builtin_add_overflow(*len_bytes, iov[i].iov_len, len_bytes))
+			return weft_set_error(WEFT_EMSGSIZE, "the iovecs add up to more than memory can hold");
+	return 0;
+}
 
 int weft_sendv(struct weft_sender *sender, const struct iovec *iov, unsigned int iov_count,
 	       const struct weft_send_opts *how)
 {
 	struct weft__tx_lane *lane;
 	struct weft_op *op;
-	size_t len_bytes = 0;
+	size_t len_bytes;
 	int rc = weft__node_fork_check(sender->station->node);
 
 	if (rc < 0)
 		return rc;
 	if (!how || !how->done || !iov_count)
 		return weft_set_error(WEFT_EINVAL, "weft_sendv needs iovecs, and how->done to say when they are free");
-	for (unsigned int i = 0; i < iov_count; i++)
-		if (__builtin_add_overflow(len_bytes, iov[i].iov_len, &len_bytes))
-			return weft_set_error(WEFT_EMSGSIZE, "the iovecs add up to more than memory can hold");
+	rc = weft__check_how(how);
+	if (rc < 0)
+		return rc;
+	rc = check_iovecs(iov, iov_count, &len_bytes);
+	if (rc < 0)
+		return rc;
 	if (how->flags & WEFT_ZERO_COPY)
 		return weft__would_copy(sender, len_bytes);
 	if (sender->status < 0)
 		return weft__sender_refuse(sender);
 	if (len_bytes > sender->max_message_bytes)
-		return weft_set_error(WEFT_EMSGSIZE, "%zu bytes to \"%s\", the channel's max_message_bytes is %zu",
-				      len_bytes, sender->peer, (size_t)sender->max_message_bytes);
+		return weft__too_long(sender, len_bytes);
 	lane = &sender->lanes[how->partition_key % sender->lane_count];
 	if (lane->staged_count >= 16)
 		return weft__sender_again(sender, true);
 	op = weft__op_get(sender->station, WEFT__OP_STAGED);
 	if (!op)
 		return weft__sender_again(sender, true);
-	op->as.staged.iov = op->as.staged.iov_storage;
-	if (iov_count > sizeof op->as.staged.iov_storage / sizeof *iov) {
-		op->as.staged.iov = malloc(iov_count * sizeof *iov);
-		if (!op->as.staged.iov) {
-			weft__op_put(op);
-			return weft_set_error(WEFT_ENOMEM, "no memory for %u iovecs", iov_count);
-		}
+	if (keep_iovecs(op, iov, iov_count) < 0) {
+		weft__op_put(op);
+		return weft__sender_again(sender, true);
 	}
-	memcpy(op->as.staged.iov, iov, iov_count * sizeof *iov);
-	op->as.staged.iov_count = iov_count;
-	op->as.staged.iov_at = 0;
 	op->as.staged.iov_offset = op->as.staged.copied_bytes = 0;
 	op->as.staged.len_bytes = len_bytes;
 	op->as.staged.buf = NULL;
@@ -80,27 +134,34 @@ static size_t copy_piece(struct weft_op *op, size_t max_bytes)
 	       (const char *)iov->iov_base + op->as.staged.iov_offset, len_bytes);
 	op->as.staged.copied_bytes += len_bytes;
 	op->as.staged.iov_offset += len_bytes;
-	if (op->as.staged.iov_offset == iov->iov_len) {
-		op->as.staged.iov_at++;
-		op->as.staged.iov_offset = 0;
-	}
+	if (op->as.staged.iov_offset == iov->iov_len)
+		next_iovec(op);
 	return len_bytes;
 }
 
-/* The copy is whole: lends it. False when it has to wait. */
+/* Lends the copy; what is small, or nothing at all, goes as it is. */
+static int send_copy(struct weft_op *op, unsigned int flags)
+{
+	struct weft__tx_lane *lane = op->lane;
+	size_t len_bytes = op->as.staged.len_bytes;
+	unsigned char head[WEFT__HEAD_MAX];
+	uint32_t head_len = weft__head_make(head, op->as.staged.has_header, op->as.staged.tag, op->as.staged.immediate);
+
+	if (head_len + len_bytes <= lane->sender->inline_max)
+		return weft__send_inline(lane->sender, lane, flags, head, head_len, op->as.staged.buf->data, len_bytes, 0);
+	return weft__send_buf(lane->sender, lane, WEFT__DATA, flags, head, head_len, op->as.staged.buf, 0, len_bytes, NULL);
+}
+
+/* The copy is whole: sends it. False when it has to wait. */
 static bool send_whole(struct weft_op *op)
 {
 	struct weft__tx_lane *lane = op->lane;
 	struct weft__station *station = op->station;
 	bool ack = op->as.staged.completion == WEFT_DELIVERED;
 	unsigned int flags = (op->as.staged.has_header ? WEFT__HAS_HEADER : 0) | (ack ? WEFT__ACK_NOW : 0);
-	unsigned char head[WEFT__HEAD_MAX];
-	uint32_t head_len = weft__head_make(head, op->as.staged.has_header, op->as.staged.tag, op->as.staged.immediate);
 	uint32_t sequence = lane->next_sequence;
 
-	if (!weft__lane_has_credit(lane, op->as.staged.len_bytes) ||
-	    weft__send_buf(lane->sender, lane, WEFT__DATA, flags, head, head_len, op->as.staged.buf, 0,
-			   op->as.staged.len_bytes, NULL) < 0)
+	if (!weft__lane_has_credit(lane, op->as.staged.len_bytes) || send_copy(op, flags) < 0)
 		return false;
 	station->stats.copied_messages++;
 	station->stats.copied_bytes += op->as.staged.len_bytes;
@@ -133,7 +194,7 @@ static int get_buffer(struct weft_op *op)
 /* Works on the oldest operation of its lane, at most *max_bytes, which it lowers. */
 static enum progress step(struct weft_op *op, size_t *max_bytes)
 {
-	int rc = get_buffer(op);
+	int rc = op->as.staged.len_bytes > op->lane->sender->max_message_bytes ? -WEFT_EMSGSIZE : get_buffer(op);
 
 	if (rc == -WEFT_EAGAIN)
 		return STUCK;

@@ -123,10 +123,11 @@ void weft__tx_credit(struct weft__link *link, const struct weft_rx_frame *frame)
 	}
 	lane->limit_sequence = credit.limit_sequence;
 	lane->limit_bytes = credit.limit_bytes;
+	lane->any_size = weft__meta_flags(frame->meta) & WEFT__ANY_SIZE;
+	weft__sender_limit(lane->sender, credit.max_message_bytes);
 	delivered(lane, credit.delivered_sequence);
 	if (!lane->opened) {
 		lane->opened = true;
-		lane->window_bytes = lane->limit_bytes - lane->sent_bytes;
 		weft__sender_ready(lane->sender);
 	} else if (lane->sender->wants_writable) {
 		weft__sender_event(lane->sender, WEFT_SENDER_WRITABLE, 0);

@@ -123,6 +123,7 @@ void weft_detach(struct weft_node *node, struct weft_worker **worker)
 		}
 	node->leaving |= leaving; /* until channels know it no more */
 	pthread_mutex_unlock(&node->lock);
+	weft__station_end(attach.station); /* here, since callbacks are the owner's */
 	weft__runner_call(node, close_station, &attach);
 	pthread_mutex_lock(&node->lock);
 	node->leaving &= ~leaving;

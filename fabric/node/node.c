@@ -152,7 +152,7 @@ static int open_device(struct weft_node *node, const struct weft_node_opts *node
 
 	weft_device_opts_init(&opts, sizeof opts);
 	opts.name = node->name;
-	opts.runtime_dir = node->opts.runtime_dir ? node->opts.runtime_dir : secure_getenv("WEFT_RUNTIME_DIR");
+	opts.runtime_dir = option_or_environment(node->opts.runtime_dir, "WEFT_RUNTIME_DIR");
 	opts.runner = node->runner;
 	opts.arena = node->arena;
 	opts.incarnation = node->incarnation;
@@ -228,6 +228,7 @@ int weft_node_open(const struct weft_node_opts *opts, struct weft_node **out)
 	pthread_mutex_init(&node->degraded_lock, NULL);
 	weft_list_init(&node->channels);
 	weft_list_init(&node->connecting);
+	weft__mails_init(node);
 	rc = weft__node_opts_take(node, opts);
 	if (rc == 0)
 		rc = weft_random_system(&node->incarnation);
@@ -315,8 +316,10 @@ void weft_node_close(struct weft_node **node_ptr)
 	if (node->device)
 		node->driver->device_close(&node->device);
 	weft__connecting_drop(node);
-	if (node->runner)
+	if (node->runner) {
+		weft__mails_stop(node);
 		weft_worker_close(&node->runner);
+	}
 	if (node->arena)
 		weft_arena_close(&node->arena);
 	if (node->stop_fd >= 0)

@@ -7,6 +7,7 @@
 
 #include "channel/op.h"
 #include "link/link.h"
+#include "node/mail.h"
 
 #include <pthread.h>
 #include <weft/driver.h>
@@ -29,6 +30,7 @@ struct weft__station {
 	bool attached;                /* by weft_attach */
 	_Atomic bool owned;           /* its own thread has taken the worker */
 	bool grow_asked;
+	struct weft__mail grown;     /* the runner's answer */
 	bool views_due;              /* a handler was set while messages waited for one, or there is news of peers */
 	size_t next_grow_bytes;
 	size_t largest_bytes;        /* what the largest of its segments holds */
@@ -55,6 +57,9 @@ struct weft__station {
 	struct weft_timer idle_look; /* links without traffic */
 
 	struct weft_list free_ops, free_loans, free_calls;
+	unsigned int free_op_count, free_loan_count;
+	struct weft_list orphans;    /* messages that wait for a taker, whose lanes have been closed */
+	unsigned int left_count;     /* of those: whose links have ended */
 	struct weft_op *ops;
 	struct weft_loan *loans;
 	struct weft_call *calls;
@@ -86,6 +91,8 @@ struct weft_node {
 	struct weft_device *device;
 	const struct weft_driver *driver;
 	struct weft_list connecting; /* the runner's: see link/connecting.h */
+	struct weft_list mail;       /* and what it could not tell yet, see node/mail.h */
+	struct weft_timer mail_timer;
 
 	pthread_mutex_t lock; /* stations and channels: cold calls from any thread */
 	struct weft__station *stations[WEFT__STATIONS_MAX];
@@ -109,7 +116,9 @@ struct weft_node {
 
 int weft__station_open(struct weft_node *node, const char *name, int numa, const struct weft_worker_opts *worker_opts,
 		       struct weft__station **out);
-/* Both sides' threads must be quiet, or be the caller. */
+/* Ends all that is open on it, with the callbacks of that. Thread: owner. */
+void weft__station_end(struct weft__station *station);
+/* Both sides' threads must be quiet, or be the caller. Ends it first, if that has not been done. */
 void weft__station_close(struct weft__station **station);
 struct weft__station *weft__station_of(struct weft_worker *worker);
 /* Runs fn(station, argument) on each station's thread, or at once where nobody else polls it. */

@@ -227,20 +227,20 @@ static void grown(struct weft_worker *worker, const struct weft_message *message
 static void runner_grow(struct weft_worker *runner, const struct weft_message *message)
 {
 	struct weft__station *station = message->with.pointers[0];
-	struct weft_message answer = {.run = grown};
+	struct weft_message *answer = &station->grown.message;
 	const struct weft_segment *segment = NULL;
 	size_t best_bytes = message->with.numbers[1], least_bytes = message->with.numbers[2];
 	int rc = weft__station_memory(station, best_bytes, &segment);
 
 	(void)runner;
+	*answer = (struct weft_message){.run = grown};
 	if (rc == -WEFT_EQUOTA && least_bytes < best_bytes)
 		rc = weft__station_memory(station, least_bytes, &segment);
 	if (rc == 0)
-		answer.with.pointers[0] = (void *)(uintptr_t)segment;
+		answer->with.pointers[0] = (void *)(uintptr_t)segment;
 	else if (rc == -WEFT_EQUOTA)
-		answer.with.numbers[1] = least_bytes; /* for good: nothing is ever taken from the limit */
-	while (weft_worker_post(station->worker, &answer) < 0)
-		sched_yield(); /* its mailbox is full for a moment; only the runner waits */
+		answer->with.numbers[1] = least_bytes; /* for good: nothing is ever taken from the limit */
+	weft__mail_send(station, &station->grown);
 }
 
 int weft__station_grow(struct weft__station *station, size_t len_bytes)
@@ -313,6 +313,8 @@ static int make_tables(struct weft__station *station)
 		station->ops[i].station = station;
 		weft_list_push_back(&station->free_ops, &station->ops[i].link);
 	}
+	station->free_op_count = WEFT__OPS;
+	station->free_loan_count = WEFT__LOANS;
 	for (unsigned int i = 0; i < WEFT__LOANS; i++) {
 		station->loans[i].station = station;
 		weft_list_init(&station->loans[i].in_lane);
@@ -327,7 +329,8 @@ static int make_tables(struct weft__station *station)
 
 static void init_lists(struct weft__station *station)
 {
-	struct weft_list *lists[] = {&station->links,      &station->views,    &station->events,				     &station->finished,   &station->placing,  &station->busy_links, &station->requesters, &station->kept,
+	struct weft_list *lists[] = {&station->links,      &station->views,    &station->events,     &station->orphans,
+				     &station->finished,   &station->placing,  &station->busy_links, &station->requesters, &station->kept,
 				     &station->open_calls, &station->free_ops, &station->free_loans, &station->free_calls};
 
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
@@ -382,6 +385,7 @@ int weft__station_open(struct weft_node *node, const char *name, int numa, const
 	weft_timer_init(&station->unblock, unblock, station);
 	weft_timer_init(&station->sweep, weft__requests_sweep, station);
 	weft_timer_init(&station->idle_look, weft__idle_look, station);
+	weft__mail_init(&station->grown);
 	opts.user = station;
 	rc = make_tables(station);
 	if (rc == 0)
@@ -403,19 +407,25 @@ int weft__station_open(struct weft_node *node, const char *name, int numa, const
 	return 0;
 }
 
-void weft__station_close(struct weft__station **station_ptr)
+void weft__station_end(struct weft__station *station)
 {
-	struct weft__station *station = *station_ptr;
-
 	while (!weft_list_empty(&station->views))
 		weft__view_drop(WEFT_CONTAINER_OF(station->views.next, struct weft__view, in_station));
 	WEFT_LIST_FOR_EACH(at, &station->links)
 		weft__link_end(WEFT_CONTAINER_OF(at, struct weft__link, in_station), -WEFT_ECLOSED);
+	weft__ops_run_finished(station, WEFT__OPS);
+}
+
+void weft__station_close(struct weft__station **station_ptr)
+{
+	struct weft__station *station = *station_ptr;
+
+	weft__mails_drop(station);
+	weft__station_end(station);
 	if (station->worker && station->poller.poll) {
 		weft_timer_cancel(station->worker, &station->unblock);
 		weft_timer_cancel(station->worker, &station->sweep);
 		weft_timer_cancel(station->worker, &station->idle_look);
-		weft__ops_run_finished(station, WEFT__OPS);
 		weft_worker_remove_poller(station->worker, &station->poller);
 	}
 	if (station->port)

@@ -166,7 +166,8 @@ void weft__credit_encode(const struct weft__credit *credit, unsigned char out[WE
 	unsigned char *at = put_u32(out, credit->delivered_sequence);
 
 	at = put_u32(at, credit->limit_sequence);
-	put_u64(at, credit->limit_bytes);
+	at = put_u64(at, credit->limit_bytes);
+	put_u64(at, credit->max_message_bytes);
 }
 
 int weft__credit_decode(const void *bytes, size_t len_bytes, struct weft__credit *out)
@@ -177,6 +178,7 @@ int weft__credit_decode(const void *bytes, size_t len_bytes, struct weft__credit
 	credit.delivered_sequence = read_u32(&reader);
 	credit.limit_sequence = read_u32(&reader);
 	credit.limit_bytes = read_u64(&reader);
+	credit.max_message_bytes = read_u64(&reader);
 	if (!reader.ok)
 		return -WEFT_EPROTO;
 	*out = credit;

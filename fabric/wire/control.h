@@ -9,9 +9,9 @@
 #include <weft/driver.h>
 #include <weft/node.h>
 
-#define WEFT__PROTOCOL_VERSION 1
+#define WEFT__PROTOCOL_VERSION 2
 #define WEFT__LANE_OPEN_MAX (16 + WEFT_NAME_MAX)
-#define WEFT__CREDIT_BYTES 16
+#define WEFT__CREDIT_BYTES 24
 
 /* Who we are and whom we want. Strings are NUL-terminated here and length-prefixed on the wire. */
 struct weft__hello {
@@ -33,6 +33,7 @@ struct weft__credit {
 	uint32_t delivered_sequence; /* messages before this one have been delivered */
 	uint32_t limit_sequence;     /* messages before this one may be sent */
 	uint64_t limit_bytes;        /* and this many bytes since the lane was opened */
+	uint64_t max_message_bytes;  /* of the receiver's channel */
 };
 
 void weft__hello_encode(const struct weft__hello *hello, struct weft_hello *out);

@@ -66,6 +66,10 @@ void weft_log_to_stderr(enum weft_log_level level, const char *component, const 
 	len = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
 	len += (size_t)snprintf(text + len, sizeof text - len, ".%06ldZ %s %s %s\n", now.tv_nsec / 1000,
 				level_names[level], component, line);
+	if (len >= sizeof text) { /* cut */
+		len = sizeof text;
+		text[len - 1] = '\n';
+	}
 	if (write(STDERR_FILENO, text, len) < 0)
 		return; /* nowhere left to say it */
 }

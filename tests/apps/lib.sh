@@ -33,8 +33,11 @@ one_line()
 # await_node NAME: until the node listens.
 await_node()
 {
+	local socket
+	socket=@weft/$(id -u)/$1
+	[ -z "${WEFT_RUNTIME_DIR:-}" ] || socket=$WEFT_RUNTIME_DIR/$1
 	for _ in $(seq 200); do
-		grep -q "@weft/$(id -u)/$1\$" /proc/net/unix && return 0
+		awk -v socket="$socket" '$4 == "00010000" && $8 == socket { found = 1 } END { exit !found }' /proc/net/unix && return 0
 		sleep 0.05
 	done
 	fail "node $1 did not open"

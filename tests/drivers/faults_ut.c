@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Proves that every constructor of a driver fails cleanly, whichever call for memory or descriptors it is that fails:
- * the error is said once, nothing stays behind, and the next attempt succeeds.
+ * the error is said once, nothing stays behind, and the next attempt succeeds: faults_ut DRIVER [WORDS...].
  */
 #include "conformance/side.h"
 #include "fault.h"
@@ -304,6 +304,10 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_loan_waits_until_its_borrower_has_descriptors),
 	};
 
-	side_driver = weft_driver_find("shm");
-	return suite_main("driver faults", cases, SUITE_COUNT(cases), argc, argv);
+	side_driver = argc > 1 ? weft_driver_find(argv[1]) : NULL;
+	if (!side_driver) {
+		fprintf(stderr, "usage: faults_ut DRIVER [WORDS...]: %s\n", weft_last_error());
+		return 2;
+	}
+	return suite_main(argv[1], cases, SUITE_COUNT(cases), argc - 1, argv + 1);
 }

@@ -39,7 +39,8 @@ struct weft_channel_opts {
 	enum weft_delivery delivery;
 	enum weft_priority priority;
 	unsigned int lanes;        /* 1 to 8; a message goes to lane (partition key modulo lanes). Default 1: all in order */
-	size_t max_message_bytes;  /* default 1 MiB; longer ones are refused by -WEFT_EMSGSIZE. Up to 1 GiB; a message is
+	size_t max_message_bytes;  /* default 1 MiB; longer ones are refused by -WEFT_EMSGSIZE, and so are those that
+				    * are longer than the peer's channel says. Up to 1 GiB; a message is
 				    * one buffer of the sender's memory, so that memory_max_bytes of its node must allow
 				    * for it, or it is refused by -WEFT_ENOMEM */
 	unsigned int window_messages; /* what a lane may have unconsumed at the receiver; default 1024 */

@@ -56,8 +56,9 @@ struct weft_node_opts {
 	unsigned int worker_count; /* own workers; 0: the application polls weft_node_worker(node, 0). Default 1 */
 	const char *cores;        /* "2-3,8" or "package:1.core:0-3"; default: the core plan within the inherited mask */
 	enum weft_idle idle;      /* of the workers; default adaptive */
-	const char *runtime_dir;  /* directory for the rendezvous socket; default $WEFT_RUNTIME_DIR, else an abstract
-				   * socket, which leaves nothing behind and reaches as far as the network namespace */
+	const char *runtime_dir;  /* directory for the rendezvous socket, an absolute path; default $WEFT_RUNTIME_DIR, else
+				   * (also if "") an abstract socket, which leaves nothing behind and reaches as far as the
+				   * network namespace */
 	enum weft_pages pages;
 	size_t memory_max_bytes;  /* shareable memory altogether; default 1 GiB, at least 8 MiB. A peer may hold a quarter of
 				   * it on loan, or one message of any size */
@@ -110,7 +111,7 @@ WEFT_API struct weft_worker *weft_node_worker(struct weft_node *node, unsigned i
  */
 WEFT_API int weft_attach(struct weft_node *node, const char *name, struct weft_worker **out);
 /* Ends an attached worker and what is open on it; sets *worker to NULL. Callbacks of what ends by that come before it
- * returns, and may run on the node's runner, for which the caller waits. Not inside a callback. Thread: its thread. */
+ * returns, on the calling thread. Not inside a callback. Thread: its thread. */
 WEFT_API void weft_detach(struct weft_node *node, struct weft_worker **worker);
 
 /* Borrowed until close. Thread: any. */

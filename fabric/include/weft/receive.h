@@ -59,16 +59,24 @@ WEFT_API int weft_recv_post(struct weft_worker *worker, struct weft_channel *cha
 
 /* ---- placing ---- */
 
-/* What a place hook answers for a message. */
+/*
+ * A piece of a message that is streamed: len_bytes of it that begin offset_bytes into it. Borrowed for the callback; pieces
+ * come in order, none is empty, and other work is done between them. Thread: owner.
+ */
+typedef void weft_stream_fn(const void *data, size_t len_bytes, size_t offset_bytes, void *user);
+
+/* What a place hook answers for a message: a buffer, or stream. */
 struct weft_placement {
-	void *buffer;         /* where to put all of it: len_bytes of room; kept until done */
-	weft_recv_fn *done;
+	void *buffer;           /* where to put all of it: len_bytes of room; kept until done */
+	weft_recv_fn *done;     /* after the last piece, or with why there are no more; may be NULL */
 	void *user;
+	weft_stream_fn *stream; /* not NULL: takes each piece where it lies, and buffer is not used */
 };
 /*
  * Sees size, tag and immediate (rx->data is the first piece). 0: use *out; -WEFT_EAGAIN: deliver as usual; other codes
  * refuse the message, which is dropped and counted. Hooks are asked in the order of the messages; a large message is
- * copied in pieces of at most 64 KiB between other work, so its done may come after later messages. Thread: owner.
+ * copied or streamed in pieces of at most 64 KiB between other work, so its done may come after later messages.
+ * Thread: owner.
  */
 typedef int weft_place_fn(const struct weft_rx *rx, size_t total_len_bytes, struct weft_placement *out, void *user);
 /* Asks hook for each message before posted receives and the handler. Keeps user. NULL: stops. Thread: any. */

@@ -33,8 +33,10 @@ WEFT_API int weft_request_more(struct weft_sender *sender, const void *data, siz
 			       weft_reply_fn *on_reply, void *user, struct weft_op **op);
 
 /* Answers the request rx, once: copies data. While the next request of the same peer is here already, the answer goes out
- * with that one's, at most 8 together; urgent and high ones go out at once. Never waits for room in the ring. -WEFT_EINVAL if rx is no request or was
- * answered; -WEFT_EPEERRESET when the requester is gone; -WEFT_EAGAIN when no memory is free: defer it and answer later;
+ * with that one's, at most 8 together; urgent and high ones go out at once. Never waits for room in the ring: what finds
+ * none is kept, and the lane of the request gets no credit until it has left. -WEFT_EINVAL if rx is no request or was
+ * answered; -WEFT_EPEERRESET when the requester is gone; -WEFT_EAGAIN when no memory is free, or as many answers to this
+ * peer are kept as the worker has free operations (half of 4096, if no other takes any): defer it and answer later;
  * -WEFT_ENOMEM when the node's memory_max_bytes does not allow for so long an answer.
  * Thread: owner, inside the callback. */
 WEFT_API int weft_reply(struct weft_rx *rx, const void *data, size_t len_bytes);

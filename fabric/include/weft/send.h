@@ -78,7 +78,8 @@ enum weft_completion {
 };
 
 /*
- * Ends an operation, once. status: 0; not sent: -WEFT_ECANCELED (also dropped, or replaced by a later one), -WEFT_ENOMEM;
+ * Ends an operation, once. status: 0; not sent: -WEFT_ECANCELED (also dropped, or replaced by a later one), -WEFT_ENOMEM,
+ * -WEFT_EMSGSIZE (the peer's channel, once it was there, takes only shorter ones);
  * unknown whether it was delivered: -WEFT_ECLOSED (the sender was closed, or the peer left), -WEFT_EPEERRESET (it died, or
  * closed the channel), -WEFT_EPROTO.
  */
@@ -102,10 +103,10 @@ struct weft_send_opts {
 	void *user;
 	struct weft_op **op;    /* where to put the pending operation, for weft_op_cancel; NULL: not wanted */
 };
-#define WEFT_SEND_OPTS_INIT {.size = sizeof(struct weft_send_opts)}
+#define WEFT_SEND_OPTS_INIT {sizeof(struct weft_send_opts), 0, false, 0, 0, 0, WEFT_ACCEPTED, NULL, NULL, NULL}
 
 /* Sends a copy of len_bytes (0 is allowed) on lane 0 without header. The quickest form. Borrows data. -WEFT_EAGAIN,
- * -WEFT_EMSGSIZE (longer than max_message_bytes), -WEFT_ENOMEM (longer than the node's memory_max_bytes allows for beside
+ * -WEFT_EMSGSIZE (longer than max_message_bytes here or at the peer), -WEFT_ENOMEM (longer than the node's memory_max_bytes allows for beside
  * the memory that is there already), or why the sender is lost. Thread: owner. */
 WEFT_API int weft_send(struct weft_sender *sender, const void *data, size_t len_bytes);
 /* The same, with more to follow at once (WEFT_MORE): bursts are committed as one. Thread: owner. */
@@ -115,8 +116,9 @@ WEFT_API void weft_sender_flush(struct weft_sender *sender);
 /* Sends a copy with everything that can be said. Borrows data and how. Errors as weft_send. Thread: owner. */
 WEFT_API int weft_send_with(struct weft_sender *sender, const void *data, size_t len_bytes,
 			    const struct weft_send_opts *how);
+#define WEFT_IOV_MAX 1024
 /*
- * Sends foreign memory as one message: keeps the memory (not the iovec array) until how->done says that it is free;
+ * Sends foreign memory as one message, of at most WEFT_IOV_MAX pieces (else -WEFT_EINVAL): keeps the memory (not the iovec array) until how->done says that it is free;
  * done is required. Copied in pieces of at most 64 KiB between other work, into one buffer; where there can be none of
  * that size, done says -WEFT_ENOMEM. Errors as weft_send. Thread: owner.
  */

@@ -3,6 +3,7 @@
  * Proves that a driver is found by name in a module and completed, that a module that does not fit is refused with what
  * is wrong, and that nothing is loaded from anywhere else. The modules are built beside this program.
  */
+#include "fault.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
@@ -28,6 +29,22 @@ static bool says(const char *part)
 static bool refused(const char *name, const char *part, const char *other_part)
 {
 	return !weft_driver_find(name) && says(part) && says(other_part);
+}
+
+/* First of all, while neither the module nor the table over it is there. */
+static void a_driver_for_which_there_is_no_memory_is_found_later(void)
+{
+	const struct weft_driver *driver = NULL;
+	unsigned int skip = 0;
+
+	for (bool struck = true; struck && skip < 100; skip++) {
+		fault_arm(skip);
+		driver = weft_driver_find("fault+testdrv");
+		struck = fault_disarm();
+		CU_ASSERT_TRUE(driver || (struck && says("no memory for driver")));
+	}
+	CU_ASSERT_PTR_NOT_NULL(driver);
+	CU_ASSERT_TRUE(skip > 2);
 }
 
 static void a_built_in_driver_is_found_without_a_module(void)
@@ -183,6 +200,7 @@ static void threads_that_look_at_once_find_the_same(void)
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
+		SUITE_CASE(a_driver_for_which_there_is_no_memory_is_found_later),
 		SUITE_CASE(a_built_in_driver_is_found_without_a_module),
 		SUITE_CASE(a_driver_in_a_module_is_found_and_stays_the_same),
 		SUITE_CASE(a_smaller_table_gets_what_it_lacks),

@@ -5,6 +5,7 @@
  * same seed makes the same faults. Seeds are written down here, so that each run is the same.
  */
 #include "conformance/side.h"
+#include "fault.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
@@ -190,6 +191,28 @@ static void a_loan_that_waits_comes_home_when_its_reader_leaves(void)
 	there->path = NULL;
 	CU_ASSERT_TRUE(SIDES_UNTIL(buf->refs == 1 && here->downs == 1));
 	CU_ASSERT_EQUAL(there->got, 0);
+	weft_buf_put(buf);
+	close_both();
+}
+
+/* A reliable path may lose nothing: better none than that. */
+static void what_cannot_wait_for_want_of_memory_breaks_its_path(void)
+{
+	struct weft_buf *buf = NULL;
+
+	join_with(NULL, "delay=1,delay_us=10000000");
+	there->on_frame = here->on_frame = in_order;
+	CU_ASSERT_EQUAL_FATAL(weft_pool_get(here->pool, 300, &buf), 0);
+	CU_ASSERT_TRUE_FATAL(SIDES_UNTIL(send_some(0, buf)));
+	CU_ASSERT_TRUE(SIDES_UNTIL(side_stats(there).rx_loans == 1));
+	CU_ASSERT_EQUAL(send_number(1), 0); /* it would wait behind the loan */
+	fault_arm(0);
+	CU_ASSERT_TRUE(SIDES_UNTIL(there->downs == 1));
+	CU_ASSERT_TRUE(fault_disarm());
+	CU_ASSERT_STRING_EQUAL(fault_name(), "malloc");
+	CU_ASSERT_EQUAL(there->reason, WEFT_DOWN_BROKEN);
+	CU_ASSERT_EQUAL(there->got, 0);
+	CU_ASSERT_TRUE(SIDES_UNTIL(here->downs == 1 && buf->refs == 1));
 	weft_buf_put(buf);
 	close_both();
 }
@@ -427,6 +450,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_sleeper_is_woken_for_what_waits),
 		SUITE_CASE(what_waits_comes_before_the_end_of_its_path),
 		SUITE_CASE(a_loan_that_waits_comes_home_when_its_reader_leaves),
+		SUITE_CASE(what_cannot_wait_for_want_of_memory_breaks_its_path),
 		SUITE_CASE(a_path_is_cut_after_so_many_frames_and_told_as_broken),
 		SUITE_CASE(frames_that_come_in_count_for_a_cut_too),
 		SUITE_CASE(all_loans_come_home_after_a_cut),

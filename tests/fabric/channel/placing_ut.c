@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Proves that large messages reach posted buffers and places in pieces, whole, with other messages in between, and that
- * whatever ends half-way ends once and gives its memory back.
+ * Proves that large messages reach posted buffers, places and streams in pieces, whole, with other messages in between, and
+ * that whatever ends half-way ends once and gives its memory back.
  */
 #include "fabric/pair.h"
 #include "suite.h"
@@ -41,7 +41,7 @@ static int choose(const struct weft_rx *rx, size_t total_len_bytes, struct weft_
 
 	(void)rx;
 	(void)total_len_bytes;
-	*out = (struct weft_placement){place->buffer, on_received, &place->got};
+	*out = (struct weft_placement){.buffer = place->buffer, .done = on_received, .user = &place->got};
 	return 0;
 }
 
@@ -237,6 +237,98 @@ static void what_a_sender_that_is_gone_had_sent_is_still_placed(void)
 	free(place.buffer);
 }
 
+struct streamed {
+	size_t next_bytes;      /* where the next piece must begin */
+	unsigned int pieces;
+	bool wrong;
+	struct got got;
+};
+
+static void on_piece(const void *data, size_t len_bytes, size_t offset_bytes, void *user)
+{
+	struct streamed *streamed = user;
+	const char *bytes = data;
+
+	streamed->pieces++;
+	streamed->wrong |= offset_bytes != streamed->next_bytes || !len_bytes || len_bytes > 65536 || streamed->got.calls;
+	for (size_t i = 0; i < len_bytes; i++)
+		streamed->wrong |= bytes[i] != (char)((offset_bytes + i) * 7 + (offset_bytes + i) / 4096);
+	streamed->next_bytes += len_bytes;
+}
+
+static void on_streamed(struct weft_op *op, int status, const struct weft_received *received, void *user)
+{
+	on_received(op, status, received, &((struct streamed *)user)->got);
+}
+
+static int choose_stream(const struct weft_rx *rx, size_t total_len_bytes, struct weft_placement *out, void *user)
+{
+	(void)rx;
+	(void)total_len_bytes;
+	*out = (struct weft_placement){.done = on_streamed, .user = user, .stream = on_piece};
+	return 0;
+}
+
+static void a_message_is_streamed_in_pieces_and_copied_nowhere(void)
+{
+	static const size_t lengths[] = {16, 65536, LARGE};
+	struct weft_node_stats before, after;
+	struct streamed streamed = {0};
+	struct pair pair;
+
+	open_large(&pair);
+	weft_channel_place(pair.far_channel, choose_stream, &streamed);
+	pair_connect(&pair);
+	weft_node_describe(pair.far, &before);
+	for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+		streamed = (struct streamed){0};
+		send_large(&pair, lengths[i], NULL);
+		CU_ASSERT_TRUE(PAIR_UNTIL(&pair, streamed.got.calls == 1));
+		CU_ASSERT_EQUAL(streamed.got.status, 0);
+		CU_ASSERT_EQUAL(streamed.got.len_bytes, lengths[i]);
+		CU_ASSERT_EQUAL(streamed.next_bytes, lengths[i]);
+		CU_ASSERT_TRUE(streamed.pieces >= lengths[i] / 65536);
+		CU_ASSERT_FALSE(streamed.wrong);
+	}
+	weft_node_describe(pair.far, &after);
+	CU_ASSERT_EQUAL(after.copied_bytes, before.copied_bytes);
+	CU_ASSERT_TRUE(all_home(&pair));
+	pair_close(&pair);
+}
+
+static void an_empty_message_has_no_pieces_but_is_told(void)
+{
+	struct streamed streamed = {0};
+	struct pair pair;
+
+	open_large(&pair);
+	weft_channel_place(pair.far_channel, choose_stream, &streamed);
+	pair_connect(&pair);
+	CU_ASSERT_EQUAL(weft_send(pair.sender, NULL, 0), 0);
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, streamed.got.calls == 1));
+	CU_ASSERT_EQUAL(streamed.pieces, 0);
+	CU_ASSERT_EQUAL(streamed.got.status, 0);
+	pair_close(&pair);
+}
+
+static void a_channel_closed_half_way_ends_what_is_being_streamed(void)
+{
+	struct streamed streamed = {0};
+	struct pair pair;
+
+	open_large(&pair);
+	weft_channel_place(pair.far_channel, choose_stream, &streamed);
+	pair_connect(&pair);
+	send_large(&pair, LARGE, NULL);
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, streamed.pieces > 1));
+	weft_channel_close(&pair.far_channel);
+	CU_ASSERT_EQUAL(streamed.got.calls, 1);
+	CU_ASSERT_EQUAL(streamed.got.status, -WEFT_ECLOSED);
+	CU_ASSERT_FALSE(streamed.wrong);
+	CU_ASSERT_TRUE(all_home(&pair));
+	pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -246,6 +338,9 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_receive_can_be_cancelled_half_way),
 		SUITE_CASE(a_channel_closed_half_way_ends_what_is_being_placed),
 		SUITE_CASE(what_a_sender_that_is_gone_had_sent_is_still_placed),
+		SUITE_CASE(a_message_is_streamed_in_pieces_and_copied_nowhere),
+		SUITE_CASE(an_empty_message_has_no_pieces_but_is_told),
+		SUITE_CASE(a_channel_closed_half_way_ends_what_is_being_streamed),
 	};
 
 	return suite_main("placing", cases, SUITE_COUNT(cases), argc, argv);

@@ -187,7 +187,7 @@ static int choose(const struct weft_rx *rx, size_t total_len_bytes, struct weft_
 	if (rx->tag == 2)
 		return -WEFT_EMSGSIZE;
 	placer->asked_len = total_len_bytes;
-	*out = (struct weft_placement){placer->buffer, on_received, &placer->got};
+	*out = (struct weft_placement){.buffer = placer->buffer, .done = on_received, .user = &placer->got};
 	return 0;
 }
 
@@ -297,6 +297,41 @@ static void a_handler_may_close_another_channel_whose_messages_wait_too(void)
 	pair_close(&pair);
 }
 
+struct curious {
+	struct pair *pair;
+	struct weft_channel *next;
+	int rc;
+};
+
+/* What the end of a posted receive may lead to: a look at the node, and another channel. */
+static void look_and_go_on(struct weft_op *op, int status, const struct weft_received *received, void *user)
+{
+	struct curious *curious = user;
+	struct weft_node_stats stats;
+
+	(void)op, (void)received;
+	CU_ASSERT_EQUAL(status, -WEFT_ECLOSED);
+	weft_node_describe(curious->pair->far, &stats);
+	curious->rc = weft_channel_open(curious->pair->far, "next", NULL, &curious->next);
+}
+
+static void a_callback_of_a_channel_that_is_being_closed_may_use_the_node(void)
+{
+	struct curious curious = {.rc = 1};
+	char buffer[8];
+	struct pair pair;
+
+	pair_open(&pair, NULL);
+	curious.pair = &pair;
+	CU_ASSERT_EQUAL(weft_recv_post(pair.far_worker, pair.far_channel, buffer, sizeof buffer, 0, 0, look_and_go_on, &curious,
+				       NULL), 0);
+	weft_channel_close(&pair.far_channel);
+	CU_ASSERT_EQUAL(curious.rc, 0);
+	CU_ASSERT_STRING_EQUAL(weft_channel_name(curious.next), "next");
+	weft_channel_close(&curious.next);
+	pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -310,6 +345,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_channel_that_opens_later_gets_what_waits_for_it),
 		SUITE_CASE(a_worker_that_is_attached_later_has_the_handlers_set_before),
 		SUITE_CASE(a_handler_may_close_another_channel_whose_messages_wait_too),
+		SUITE_CASE(a_callback_of_a_channel_that_is_being_closed_may_use_the_node),
 	};
 
 	return suite_main("receive", cases, SUITE_COUNT(cases), argc, argv);

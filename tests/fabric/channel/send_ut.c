@@ -355,6 +355,34 @@ static void foreign_memory_is_sent_in_pieces_and_then_given_back(void)
 	free(data);
 }
 
+static void foreign_memory_may_be_little_or_nothing(void)
+{
+	static const size_t lens[] = {0, 1, 200, 241};
+	unsigned char data[241];
+	struct inbox inbox;
+	struct pair pair;
+
+	open_checked(&pair, &inbox, NULL);
+	for (unsigned int i = 0; i < sizeof lens / sizeof *lens; i++) {
+		struct weft_send_opts how = WEFT_SEND_OPTS_INIT;
+		struct iovec iov[2] = {{data, 0}, {data, lens[i]}};
+		int result = 1;
+
+		fill(data, lens[i], i);
+		how.done = on_done;
+		how.user = &result;
+		how.has_header = i % 2;
+		how.completion = i % 2 ? WEFT_DELIVERED : WEFT_SENT;
+		CU_ASSERT_EQUAL(weft_sendv(pair.sender, iov, 2, &how), 0);
+		CU_ASSERT_TRUE(PAIR_UNTIL(&pair, result != 1 && inbox.count == i + 1));
+		CU_ASSERT_EQUAL(result, 0);
+		CU_ASSERT_EQUAL(inbox.last_len, lens[i]);
+	}
+	CU_ASSERT_TRUE(inbox.good);
+	CU_ASSERT_EQUAL(pair.events[WEFT_SENDER_LOST], 0);
+	pair_close(&pair);
+}
+
 static void a_staged_send_can_be_cancelled(void)
 {
 	struct weft_send_opts how = WEFT_SEND_OPTS_INIT;
@@ -421,6 +449,25 @@ static void what_was_sent_before_leaving_still_arrives(void)
 	pair_close(&pair);
 }
 
+static void options_of_another_size_are_refused(void)
+{
+	struct weft_sender_opts sender_opts = {.wait_for_peer = true};
+	struct weft_send_opts how = {.completion = WEFT_ACCEPTED};
+	struct weft_sender *sender;
+	struct weft_loan *loan;
+	struct inbox inbox;
+	struct pair pair;
+
+	open_checked(&pair, &inbox, NULL);
+	CU_ASSERT_EQUAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), &sender_opts, &sender),
+			-WEFT_EINVAL);
+	CU_ASSERT_EQUAL(weft_send_with(pair.sender, "x", 1, &how), -WEFT_EINVAL);
+	CU_ASSERT_EQUAL(weft_sendv(pair.sender, &(struct iovec){"x", 1}, 1, &how), -WEFT_EINVAL);
+	CU_ASSERT_EQUAL_FATAL(weft_loan_get(pair.near_worker, 1, &loan), 0);
+	CU_ASSERT_EQUAL(weft_send_loan(pair.sender, loan, &how), -WEFT_EINVAL);
+	pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -428,6 +475,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_hundred_thousand_random_messages_keep_their_order),
 		SUITE_CASE(a_header_travels_with_small_and_large_messages),
 		SUITE_CASE(a_message_beyond_the_maximum_is_refused),
+		SUITE_CASE(options_of_another_size_are_refused),
 		SUITE_CASE(a_full_window_is_seen_and_its_end_is_told),
 		SUITE_CASE(delivery_is_reported_after_the_handler_has_run),
 		SUITE_CASE(a_loan_is_handed_over_without_a_copy_and_comes_home),
@@ -435,6 +483,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_received_loan_is_not_sent_on_when_no_copy_is_allowed),
 		SUITE_CASE(a_kept_message_stays_readable_until_it_is_released),
 		SUITE_CASE(foreign_memory_is_sent_in_pieces_and_then_given_back),
+		SUITE_CASE(foreign_memory_may_be_little_or_nothing),
 		SUITE_CASE(a_staged_send_can_be_cancelled),
 		SUITE_CASE(a_peer_that_leaves_ends_the_sender),
 		SUITE_CASE(a_peer_that_is_not_there_fails_the_sender),

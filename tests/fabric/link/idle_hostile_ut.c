@@ -15,6 +15,7 @@
 static struct stranger stranger;
 static struct weft_channel *channel;
 static struct weft_sender *sender;
+static unsigned int links_max; /* 0: the default */
 static unsigned int events[8];
 static int cause;
 
@@ -39,6 +40,7 @@ static void set_up(uint64_t link_idle_ns, weft_rx_fn *handler)
 	memset(events, 0, sizeof events);
 	weft_node_opts_init(&node_opts, sizeof node_opts);
 	node_opts.link_idle_ns = link_idle_ns;
+	node_opts.links_max = links_max ? links_max : node_opts.links_max;
 	stranger_open(&stranger, &node_opts);
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(stranger.node, "test", NULL, &channel), 0);
 	weft_channel_handle(channel, handler, NULL);
@@ -173,6 +175,27 @@ static void a_request_after_the_question_is_answered_in_vain(void)
 	tear_down();
 }
 
+static void who_asks_and_takes_it_back_does_not_keep_other_links_open(void)
+{
+	struct weft_sender *third;
+	struct stranger other;
+
+	links_max = 2;
+	set_up(0, ignore);
+	links_max = 0;
+	stranger_join(&other, &stranger, "other");
+	agree(1);
+	/* All links are taken; the one that it asked for may stay after all, so the other is asked. */
+	CU_ASSERT_EQUAL(weft_sender_open(stranger.worker, channel, "third", NULL, &third), -WEFT_EAGAIN);
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&other, other.heard[WEFT__IDLE_ASK] == WEFT_CLASS_COUNT));
+	CU_ASSERT_TRUE(stranger_idle(&stranger, WEFT__IDLE_OFF, WEFT_CLASS_EXPRESS, 1));
+	stranger_idle_both(&other, WEFT__IDLE_YES, weft__meta_sequence(other.last[WEFT__IDLE_ASK]));
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&other, other.heard[WEFT__IDLE_CLOSE] == 1));
+	CU_ASSERT_EQUAL(weft_sender_open(stranger.worker, channel, "third", NULL, &third), 0);
+	stranger_part(&other);
+	tear_down();
+}
+
 /* ---- at random ---- */
 
 static uint64_t seed_of_run(void)
@@ -240,6 +263,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(what_was_called_off_in_one_class_is_off_in_the_other),
 		SUITE_CASE(a_loan_lent_after_the_question_stays_readable),
 		SUITE_CASE(a_request_after_the_question_is_answered_in_vain),
+		SUITE_CASE(who_asks_and_takes_it_back_does_not_keep_other_links_open),
 		SUITE_CASE(any_order_and_count_of_its_frames_is_survived),
 	};
 

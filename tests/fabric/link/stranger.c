@@ -45,6 +45,15 @@ void stranger_connect(struct stranger *stranger)
 	CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(stranger, links_of(stranger->node) > 0));
 }
 
+static void stranger_meet(struct stranger *stranger, const char *which)
+{
+	side_open(&stranger->side, which, 1, 0);
+	stranger->end = &stranger->side.ends[0];
+	stranger->end->user = stranger;
+	stranger->end->on_frame = on_frame;
+	stranger_connect(stranger);
+}
+
 void stranger_open(struct stranger *stranger, struct weft_node_opts *opts)
 {
 	char name[48];
@@ -57,11 +66,21 @@ void stranger_open(struct stranger *stranger, struct weft_node_opts *opts)
 	CU_ASSERT_EQUAL_FATAL(weft_node_open(opts, &stranger->node), 0);
 	stranger->worker = weft_node_worker(stranger->node, 0);
 	side_driver = weft_driver_find("shm");
-	side_open(&stranger->side, "stranger", 1, 0);
-	stranger->end = &stranger->side.ends[0];
-	stranger->end->user = stranger;
-	stranger->end->on_frame = on_frame;
-	stranger_connect(stranger);
+	stranger_meet(stranger, "stranger");
+}
+
+void stranger_join(struct stranger *stranger, const struct stranger *first, const char *which)
+{
+	memset(stranger, 0, sizeof *stranger);
+	snprintf(stranger->name, sizeof stranger->name, "test-%d-%s", (int)getpid(), which);
+	stranger->node = first->node;
+	stranger->worker = first->worker;
+	stranger_meet(stranger, which);
+}
+
+void stranger_part(struct stranger *stranger)
+{
+	side_close(&stranger->side);
 }
 
 void stranger_close(struct stranger *stranger)
@@ -116,7 +135,7 @@ void stranger_open_lane(struct stranger *stranger, uint16_t id, const char *chan
 
 void stranger_grant(struct stranger *stranger, uint64_t lane_open_meta)
 {
-	struct weft__credit credit = {.limit_sequence = 1000, .limit_bytes = 1 << 30};
+	struct weft__credit credit = {.limit_sequence = 1000, .limit_bytes = 1 << 30, .max_message_bytes = 1 << 30};
 	unsigned char bytes[WEFT__CREDIT_BYTES];
 
 	weft__credit_encode(&credit, bytes);

@@ -26,6 +26,9 @@ struct stranger {
 /* Opens a node with such options (its name and workers are the fixture's), and the stranger, and connects to it. */
 void stranger_open(struct stranger *stranger, struct weft_node_opts *opts);
 void stranger_close(struct stranger *stranger);
+/* Another one, called which, connects to the same node; close it before the first. */
+void stranger_join(struct stranger *stranger, const struct stranger *first, const char *which);
+void stranger_part(struct stranger *stranger);
 /* Connects (once more). */
 void stranger_connect(struct stranger *stranger);
 /* Closes its path in good order. */

@@ -69,6 +69,24 @@ static void a_stale_socket_is_replaced_and_a_living_one_is_not(void)
 	tear_down();
 }
 
+static void a_directory_is_an_absolute_path_and_an_empty_one_is_none(void)
+{
+	struct weft_node_opts opts;
+	struct weft_node *node;
+
+	strcpy(directory, "run");
+	CU_ASSERT_EQUAL(open_there(&node), -WEFT_EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(weft_last_error(), "absolute"));
+	CU_ASSERT_NOT_EQUAL(access("run", F_OK), 0);
+	strcpy(directory, "/nowhere/run");
+	CU_ASSERT_EQUAL(open_there(&node), -WEFT_ENOENT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(weft_last_error(), "choose one"));
+	weft_node_opts_init(&opts, sizeof opts);
+	opts.runtime_dir = "";
+	CU_ASSERT_EQUAL_FATAL(weft_node_open(&opts, &node), 0);
+	weft_node_close(&node);
+}
+
 static void a_file_that_is_no_socket_is_left_alone(void)
 {
 	struct weft_node *node;
@@ -148,6 +166,7 @@ int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(a_stale_socket_is_replaced_and_a_living_one_is_not),
+		SUITE_CASE(a_directory_is_an_absolute_path_and_an_empty_one_is_none),
 		SUITE_CASE(a_file_that_is_no_socket_is_left_alone),
 		SUITE_CASE(a_node_removes_only_the_socket_that_it_made),
 		SUITE_CASE(of_many_that_start_at_once_exactly_one_gets_the_name),

@@ -129,6 +129,9 @@ static void it_describes_itself(void)
 	CU_ASSERT_PTR_NOT_NULL(info.source);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(info.reason);
 	CU_ASSERT_EQUAL(info.source[0] == 't', info.reason[0] == '\0');
+#ifdef WEFT_TEST_COUNTER /* clock_forced.c */
+	CU_ASSERT_EQUAL(info.source[0] == 't', WEFT_TEST_COUNTER);
+#endif
 	CU_ASSERT_TRUE(info.ticks_per_second > 1e6);
 	CU_ASSERT_TRUE(info.read_ns > 0);
 	CU_ASSERT_FALSE(weft_clock_is_virtual(weft_clock_real()));

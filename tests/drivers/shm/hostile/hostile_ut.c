@@ -145,7 +145,7 @@ static void turn(void)
 
 #define TURNS_UNTIL(condition)                                                                   \
 	({                                                                                       \
-		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + UINT64_C(20000000000);    \
+		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + UINT64_C(60000000000);    \
 		bool held_;                                                                      \
 		while (!(held_ = (condition)) && weft_clock_now(weft_clock_real()) < end_ns_) \
 			turn();                                                                  \

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <weft/clock.h>
 
-#define WAIT_NS UINT64_C(20000000000)
+#define WAIT_NS UINT64_C(60000000000)
 
 #define UNITS (HOSTILE_SLOTS * SHM_LINE_UNITS)
 

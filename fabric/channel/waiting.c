@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages that nothing takes yet: each waits as a loan. A lane's window says how many of it can wait, but lanes are many,
+ * and can be closed and opened anew; so a peer also has a share of the worker's loans, and what senders that are gone
+ * have left behind has a limit too.
+ */
+#include "channel/channel_private.h"
+
+#include <weft/log.h>
+
+#define LEFT_MAX (WEFT__LOANS / 2)
+
+/* Twice as many as are free: one peer alone gets two thirds, many get less each, and some are left for the next one. */
+static bool has_share(const struct weft__link *link)
+{
+	return link->waiting < 2 * link->station->free_loan_count;
+}
+
+void weft__wait_for_taker(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame)
+{
+	struct weft_loan *loan;
+
+	/* It was within its credit, and cannot be lost without ending the link. */
+	if (!has_share(lane->link)) {
+		weft__link_violation(lane->link, "more messages wait for a receive than its share");
+		return;
+	}
+	loan = weft__message_hold(lane, rx, frame);
+	if (!loan) {
+		weft__link_violation(lane->link, "more unexpected messages than memory");
+		return;
+	}
+	loan->waits = true;
+	loan->waits_of = lane->link;
+	lane->link->waiting++;
+	weft_list_push_back(&lane->view->unexpected, &loan->link);
+}
+
+void weft__waiting_taken(struct weft_loan *loan)
+{
+	if (loan->waits_of)
+		loan->waits_of->waiting--;
+	else
+		loan->station->left_count--;
+	loan->waits = false;
+	if (!loan->lane) { /* no orphan any more */
+		weft_list_remove(&loan->in_lane);
+		weft_list_push_back(&loan->station->kept, &loan->in_lane);
+	}
+}
+
+void weft__waiting_left(struct weft__link *link)
+{
+	struct weft__station *station = link->station;
+	unsigned int dropped = 0;
+
+	if (!link->waiting)
+		return;
+	WEFT_LIST_FOR_EACH(at, &station->orphans) {
+		struct weft_loan *loan = WEFT_CONTAINER_OF(at, struct weft_loan, in_lane);
+
+		if (loan->waits_of != link)
+			continue;
+		link->waiting--;
+		loan->waits_of = NULL;
+		station->left_count++;
+		if (station->left_count > LEFT_MAX) { /* what comes before it stays whole */
+			weft__loan_free(loan);
+			dropped++;
+		}
+	}
+	if (dropped)
+		weft_log(WEFT_LOG_WARN, "link", "peer %s is gone messages %u action dropped: nothing received them, and %u of "
+			 "such wait already", link->peer, dropped, LEFT_MAX);
+}
