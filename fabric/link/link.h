@@ -220,6 +220,8 @@ bool weft__idle_say_close(struct weft_path *path, uint32_t round);
 bool weft__idle_may_rest(const struct weft__link *link);
 /* Whether a sender needs the link: it has met back-pressure, or has not been ready yet. */
 bool weft__idle_is_wanted(const struct weft__link *link);
+/* The peer is another incarnation than the one that the senders of this link knew before it was idle. */
+void weft__idle_lose_parked(struct weft__link *link);
 /* The other side has kept us waiting for too long. */
 void weft__idle_overdue(struct weft_timer *timer, void *user);
 /* Tells what is to be told, and closes what is due; false when there was no room. */
