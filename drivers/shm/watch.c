@@ -20,12 +20,14 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include <weft/errors.h>
 #include <weft/log.h>
 
 #define WATCH_PATHS (FUTEX_WAITV_MAX - 1u) /* and the word that wakes the thread for us */
 #define WATCH_STACK_BYTES ((size_t)256 << 10)
+#define WATCH_RETRY_NS 10000000
 #define WATCH_WAKES_MAX 16u /* of one word: anybody who maps it can wake us, as often as they like */
 
 /* One path's place: our word has the same index. */
@@ -115,8 +117,17 @@ static unsigned int look(struct shm_watch *watch, struct futex_waitv *waits, uin
 	return count;
 }
 
-static void become_deaf(struct shm_watch *watch, int error)
+/* A wait that failed. What this kernel or a filter of system calls does not let us do it will not let us do later either;
+ * the rest, such as a lack of memory, passes. */
+static void wait_failed(struct shm_watch *watch, int error)
 {
+	/* EFAULT: what was looked at is unmapped by now, and the next look does not find it any more. */
+	if (error == EAGAIN || error == EINTR || error == EFAULT)
+		return;
+	if (error != ENOSYS && error != EPERM && error != EINVAL) {
+		nanosleep(&(struct timespec){.tv_nsec = WATCH_RETRY_NS}, NULL);
+		return;
+	}
 	weft_log(WEFT_LOG_WARN, "shm", "deaths of peers are noticed late: futex_waitv error %s action allow it, it is in Linux "
 		 "5.16 and later", strerror(error));
 	watch->is_deaf = true;
@@ -140,9 +151,8 @@ static void *run(void *argument)
 					 : syscall(SYS_futex_waitv, waits, count, 0, NULL, 0);
 
 		woken = !watch->is_deaf && rc > 0 ? from[rc] : -1;
-		/* EFAULT: what was looked at is unmapped by now, and the next look does not find it any more. */
-		if (rc < 0 && errno != EAGAIN && errno != EINTR && errno != EFAULT && !watch->is_deaf)
-			become_deaf(watch, errno);
+		if (rc < 0 && !watch->is_deaf)
+			wait_failed(watch, errno);
 	}
 	return NULL;
 }
