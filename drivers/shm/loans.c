@@ -30,7 +30,8 @@ int shm_loan_book(struct shm_path *path, const struct weft_tx_frame *frame, stru
 	struct shm_lent *lent;
 	uint16_t index;
 
-	if (!path->lent && make_table(path) < 0)
+	/* Who has taken leave has given all back: what it got now would never come home. Its path ends with its last message. */
+	if (path->proven || (!path->lent && make_table(path) < 0))
 		return -WEFT_EAGAIN;
 	if (frame->loan->segment_id >= SHM_SEGMENTS || path->shared[frame->loan->segment_id] != SHM_SHARE_DONE)
 		return -WEFT_ENXIO;

@@ -24,7 +24,7 @@ struct hostile {
 	/* our half of the path */
 	int memory_fd;
 	unsigned char *memory;
-	uint32_t tails[WEFT_CLASS_COUNT];
+	uint32_t tails[WEFT_CLASS_COUNT], heads[WEFT_CLASS_COUNT];
 	/* what is sent as ATTACH: right, until an attack spoils it */
 	struct shm_wire attach;
 	size_t attach_len_bytes;
@@ -112,6 +112,8 @@ bool hostile_put_units(struct hostile *h, enum weft_class class_, unsigned int k
 		       uint32_t claimed_len_bytes, const void *data, size_t data_len_bytes);
 /* Whether put would have to wait for the victim. */
 bool hostile_is_full(const struct hostile *h, enum weft_class class_);
+/* Reads all that the victim has sent, and says so. */
+void hostile_skip(struct hostile *h, enum weft_class class_);
 /* Says how far we have read in the victim's ring, true or not. */
 void hostile_set_head(struct hostile *h, enum weft_class class_, uint32_t position);
 

@@ -57,6 +57,17 @@ static void takes_leave_with_loans(struct hostile *h)
 	HOSTILE_EXPECT(hostile_send(h->control_fd, &wire, sizeof wire, NULL, 0));
 }
 
+/* Its ring has still something in it: until that is read, the path stands. */
+static void takes_leave_and_talks_on(struct hostile *h)
+{
+	struct shm_wire wire = hostile_control(SHM_BYE, 0);
+
+	borrow(h);
+	HOSTILE_EXPECT(hostile_send(h->control_fd, &wire, sizeof wire, NULL, 0));
+	for (unsigned int i = 0; i < 200000 && hostile_put(h, WEFT_CLASS_NORMAL, SHM_INLINE, 4, "more", 4); i++)
+		hostile_skip(h, WEFT_CLASS_NORMAL); /* there is room for more to be lent */
+}
+
 static void stops_with_loans(struct hostile *h)
 {
 	borrow(h); /* whoever stays is stopped when its attack is over */
@@ -169,6 +180,7 @@ const struct hostile_attack hostile_lives[] = {
 	HOSTILE_ATTACK(vanishes_with_loans, HOSTILE_DIED),
 	HOSTILE_ATTACK(hangs_up_and_lives_on, HOSTILE_HUNG_UP),
 	HOSTILE_ATTACK(takes_leave_with_loans, HOSTILE_CLOSED),
+	HOSTILE_ATTACK(takes_leave_and_talks_on, HOSTILE_CLOSED),
 	HOSTILE_ATTACK(stops_with_loans, HOSTILE_STAYS),
 	HOSTILE_ATTACK(says_that_it_is_dead_and_lives_on, HOSTILE_DIED),
 	HOSTILE_ATTACK(is_dead_from_the_beginning, HOSTILE_DIED),
