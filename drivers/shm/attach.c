@@ -116,7 +116,7 @@ static void let_go(struct shm_attach *attach, const int *fds, unsigned int fd_co
 {
 	for (unsigned int i = 0; i < fd_count; i++)
 		if (shm_foreign_is_bell(fds[i]))
-			shm_foreign_hang_up(fds[i], attach->peer.pid);
+			shm_foreign_drop_bell(fds[i], attach->peer.pid);
 		else
 			shm_foreign_close(fds[i], attach->peer.pid);
 	shm_control_shun(attach->device, attach->peer.pid);
@@ -150,7 +150,7 @@ static void linger_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	(void)watch;
 	(void)events;
 	let_go(attach, fds, fd_count);
-	if (rc == 0 || (rc < 0 && rc != -WEFT_EAGAIN))
+	if (rc == 0 || (rc < 0 && rc != -WEFT_EAGAIN) || shm_foreign_is_shunned(attach->peer.pid))
 		attach_free(attach);
 }
 
@@ -268,8 +268,11 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 	struct shm_device *device = port->device;
 	struct weft_peer_identity peer;
 	struct shm_attach *attach;
-	int fd, rc = shm_rendezvous_connect(device, to, &fd);
+	int fd, rc;
 
+	if (shm_foreign_is_full())
+		return weft_set_error(WEFT_EAGAIN, "no connection to \"%s\": too much that peers sent waits to be closed", to);
+	rc = shm_rendezvous_connect(device, to, &fd);
 	if (rc < 0)
 		return rc;
 	rc = shm_rendezvous_peer(device, fd, &peer);
@@ -424,12 +427,16 @@ static void turn_away(const struct shm_device *device, int fd)
 void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
 	struct shm_device *device = user;
-	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct weft_peer_identity peer = {0};
 	struct shm_attach *attach = NULL;
-	int rc;
+	int fd, rc;
 
 	(void)events;
+	if (shm_foreign_is_full()) {
+		shm_rendezvous_pause(device, 0);
+		return;
+	}
+	fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
 			shm_rendezvous_pause(device, errno);

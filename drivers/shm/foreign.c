@@ -8,6 +8,7 @@
  */
 #include "shm/foreign.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -18,6 +19,9 @@
 #define CLOSERS_MAX 16u
 #define CLOSERS_OF_ONE_MAX 4u
 #define WAITING_MAX 4096u
+/* From here on nothing more is taken, neither connections nor messages that bring descriptors. What is on its way still fits. */
+#define FULL 512u
+#define UNREAD_MAX 64u /* messages that are looked at when a connection ends */
 /* What may be left to close of one process before it is shunned: what it should not have sent, and with its connections,
  * of which all that it may have can end at once. */
 #define ODD_OF_ONE_MAX 8u
@@ -37,6 +41,7 @@ static struct closer {
 } closers[CLOSERS_MAX];
 static struct foreign waiting[WAITING_MAX]; /* in no order */
 static unsigned int waiting_count;
+static bool full_was_said;
 
 static bool has_option(int fd, int option, int wanted)
 {
@@ -154,13 +159,69 @@ void shm_foreign_close(int fd, int64_t pid)
 		close_aside(fd, pid, true);
 }
 
+/*
+ * Whether nothing that is unread brings descriptors, so that closing waits for nothing. After the shutdown nothing more comes.
+ * Each message says who sent it, if that is asked for, and the end of all says nothing: so an empty one is not taken for it.
+ */
+static bool is_empty(int fd)
+{
+	int yes = 1;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) < 0)
+		return false;
+	for (unsigned int i = 0; i < UNREAD_MAX; i++) {
+		union {
+			struct cmsghdr align;
+			char bytes[CMSG_SPACE(sizeof(struct ucred))];
+		} control;
+		struct msghdr message = {.msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+		ssize_t got = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT);
+
+		if (got < 0 && errno != ECONNRESET && errno != EINTR)
+			return true;
+		if (got >= 0 && message.msg_flags & MSG_CTRUNC)
+			return false;
+		if (got >= 0 && !message.msg_controllen)
+			return true;
+		if (got >= 0)
+			(void)recv(fd, NULL, 0, MSG_DONTWAIT);
+	}
+	return false;
+}
+
 void shm_foreign_hang_up(int fd, int64_t pid)
+{
+	shutdown(fd, SHUT_RDWR);
+	if (is_empty(fd))
+		close(fd);
+	else
+		close_aside(fd, pid, false);
+}
+
+void shm_foreign_drop_bell(int fd, int64_t pid)
 {
 	shutdown(fd, SHUT_RDWR);
 	close_aside(fd, pid, false);
 }
 
 /* ---- those who send too much of it ---- */
+
+bool shm_foreign_is_full(void)
+{
+	bool is_full, say;
+	int64_t pid;
+
+	pthread_mutex_lock(&lock);
+	is_full = waiting_count >= FULL;
+	say = is_full && !full_was_said;
+	full_was_said = is_full;
+	pid = is_full ? waiting[0].pid : 0;
+	pthread_mutex_unlock(&lock);
+	if (say)
+		weft_log(WEFT_LOG_WARN, "shm", "closing what peers sent does not get on: %u wait, the first of pid %lld action no peer "
+			 "is accepted until it does: end that process", FULL, (long long)pid);
+	return is_full;
+}
 
 static void count(const struct foreign *one, int64_t pid, unsigned int *all, unsigned int *odd)
 {

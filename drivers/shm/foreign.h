@@ -12,9 +12,14 @@
 void shm_foreign_close(int fd, int64_t pid);
 /* Whether closing what that process sent does not get on: until it does, nothing is taken from it. Thread: any. */
 bool shm_foreign_is_shunned(int64_t pid);
+/* Whether so much waits to be closed that nothing more is to be taken from anybody: else all descriptors would end there.
+ * Thread: any. */
+bool shm_foreign_is_full(void);
 /* Ends a connection with process pid, into which it may have sent descriptors that nobody read. It sees the end at once.
- * Takes. Thread: any but workers. */
+ * Nobody else has this end. Takes. Thread: any but workers. */
 void shm_foreign_hang_up(int fd, int64_t pid);
+/* The same for a bell, which process pid made and may have as well. Takes. Thread: any but workers. */
+void shm_foreign_drop_bell(int fd, int64_t pid);
 /* Whether it is a Unix socket for packets, as a bell is: sending into it never waits. */
 bool shm_foreign_is_bell(int fd);
 

@@ -57,7 +57,7 @@ void shm_path_free(struct shm_path *path)
 	if (path->control_fd >= 0)
 		shm_foreign_hang_up(path->control_fd, path->base.peer.pid);
 	if (path->ring_fd >= 0)
-		shm_foreign_hang_up(path->ring_fd, path->base.peer.pid);
+		shm_foreign_drop_bell(path->ring_fd, path->base.peer.pid);
 	shm_bell_close(&path->bell, path->base.peer.pid);
 	if (path->pid_fd >= 0)
 		close(path->pid_fd);

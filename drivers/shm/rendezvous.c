@@ -159,10 +159,10 @@ int shm_rendezvous_listen(struct shm_device *device)
 
 void shm_rendezvous_pause(struct shm_device *device, int error)
 {
-	if (!device->listen_said)
+	if (error && !device->listen_said)
 		weft_log(WEFT_LOG_WARN, "shm", "node %s error %s action peers wait and are accepted later: raise the limit of "
 			 "open descriptors (ulimit -n)", device->name, weft_error_name(-weft_error_from_errno(error)));
-	device->listen_said = true;
+	device->listen_said |= error != 0;
 	shm_pause_begin(&device->listen_pause, device->opts.runner, &device->listen_watch);
 }
 

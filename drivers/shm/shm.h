@@ -380,7 +380,8 @@ void shm_attach_cancel(struct shm_device *device, const struct shm_port *port);
 /* ---- rendezvous.c ---- */
 int shm_rendezvous_listen(struct shm_device *device);
 void shm_rendezvous_close(struct shm_device *device);
-/* Nobody can be accepted for lack of descriptors or memory (an errno): tries again a little later. */
+/* Nobody can be accepted for lack of descriptors or memory (an errno), or until some are closed (0, and that was said): tries
+ * again a little later. */
 void shm_rendezvous_pause(struct shm_device *device, int error);
 /* A non-blocking socket connected to the device named to; -WEFT_ECONNREFUSED when nobody listens. */
 int shm_rendezvous_connect(struct shm_device *device, const char *to, int *fd);

@@ -148,8 +148,8 @@ static unsigned int count_queued(int fd)
 	return count < SHM_FDS_SENT_MAX ? count : SHM_FDS_SENT_MAX;
 }
 
-/* Whether there is room for all descriptors of the next message, if it has any: what has none the kernel closes by itself,
- * and waits for it. */
+/* Whether there is room for all descriptors of the next message, if it has any, here and where they are closed: what has none
+ * the kernel closes by itself, and waits for it. */
 static bool has_room(int fd)
 {
 	struct msghdr message = {0};
@@ -157,7 +157,7 @@ static bool has_room(int fd)
 	/* Only a look: nothing is installed, and what is dropped are references that the message still has. */
 	if (recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT) < 0 || !(message.msg_flags & MSG_CTRUNC))
 		return true;
-	return are_free(SHM_FDS_SENT_MAX) || are_free(count_queued(fd));
+	return !shm_foreign_is_full() && (are_free(SHM_FDS_SENT_MAX) || are_free(count_queued(fd)));
 }
 
 int shm_wire_receive(int fd, int64_t pid, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count)

@@ -9,6 +9,7 @@
 #include "shm/ring.h"
 #include "shm/wire.h"
 
+#include <sys/time.h>
 #include <sys/types.h>
 
 #define HOSTILE_MEMORY_BYTES ((size_t)65536)
@@ -73,6 +74,8 @@ int hostile_memfd(size_t len_bytes, const struct weft_segment_header *header, un
 void hostile_set_life(struct hostile *h, uint32_t word);
 /* Wakes whoever waits for it. */
 void hostile_wake_life(struct hostile *h);
+/* -1: the victim lets nobody in, not within that time (0: it may take as long as it likes). */
+int hostile_try_to_connect(const struct hostile *h, const struct timeval *patience);
 int hostile_connect(const struct hostile *h);
 /* Sends any bytes with any descriptors; false when the other end is gone. */
 bool hostile_send(int fd, const void *bytes, size_t len_bytes, const int *fds, unsigned int fd_count);
