@@ -52,7 +52,7 @@ static int device_open(const struct weft_device_opts *opts, struct weft_device *
 	if (!device)
 		return weft_set_error(WEFT_ENOMEM, "no memory for a device");
 	device->listen_fd = -1;
-	device->enough_said_pid = -1;
+	device->enough_said_to = -1;
 	weft_list_init(&device->attaches);
 	weft_list_init(&device->ports);
 	weft_list_init(&device->paths);

@@ -33,7 +33,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 struct foreign {
 	int fd;
 	bool odd;    /* it should not have come */
-	int64_t pid; /* whose */
+	int64_t who; /* whose */
 };
 static struct closer {
 	bool runs, closes;
@@ -58,12 +58,12 @@ bool shm_foreign_is_bell(int fd)
 
 /* ---- closers ---- */
 
-static unsigned int closing_of(int64_t pid)
+static unsigned int closing_of(int64_t who)
 {
 	unsigned int count = 0;
 
 	for (unsigned int i = 0; i < CLOSERS_MAX; i++)
-		count += closers[i].closes && closers[i].one.pid == pid;
+		count += closers[i].closes && closers[i].one.who == who;
 	return count;
 }
 
@@ -71,7 +71,7 @@ static unsigned int closing_of(int64_t pid)
 static bool take_one(struct foreign *out)
 {
 	for (unsigned int i = 0; i < waiting_count; i++) {
-		if (closing_of(waiting[i].pid) >= CLOSERS_OF_ONE_MAX)
+		if (closing_of(waiting[i].who) >= CLOSERS_OF_ONE_MAX)
 			continue;
 		*out = waiting[i];
 		waiting[i] = waiting[--waiting_count];
@@ -130,7 +130,7 @@ static struct closer *reserve_closer(void)
 }
 
 /* Where no thread can be had, the next one that is started finds it. */
-static void close_aside(int fd, int64_t pid, bool odd)
+static void close_aside(int fd, int64_t who, bool odd)
 {
 	struct closer *closer;
 	bool has_room;
@@ -138,7 +138,7 @@ static void close_aside(int fd, int64_t pid, bool odd)
 	pthread_mutex_lock(&lock);
 	has_room = waiting_count < WAITING_MAX;
 	if (has_room)
-		waiting[waiting_count++] = (struct foreign){fd, odd, pid};
+		waiting[waiting_count++] = (struct foreign){fd, odd, who};
 	closer = reserve_closer();
 	pthread_mutex_unlock(&lock);
 	if (closer && !start(closer)) {
@@ -148,15 +148,15 @@ static void close_aside(int fd, int64_t pid, bool odd)
 	}
 	if (!has_room)
 		weft_log(WEFT_LOG_WARN, "shm", "descriptor %d from pid %lld is left open: closing %u from peers does not get on",
-			 fd, (long long)pid, WAITING_MAX);
+			 fd, (long long)who, WAITING_MAX);
 }
 
-void shm_foreign_close(int fd, int64_t pid)
+void shm_foreign_close(int fd, int64_t who)
 {
 	if (fcntl(fd, F_GET_SEALS) >= 0)
 		close(fd);
 	else
-		close_aside(fd, pid, true);
+		close_aside(fd, who, true);
 }
 
 /*
@@ -189,19 +189,19 @@ static bool is_empty(int fd)
 	return false;
 }
 
-void shm_foreign_hang_up(int fd, int64_t pid)
+void shm_foreign_hang_up(int fd, int64_t who)
 {
 	shutdown(fd, SHUT_RDWR);
 	if (is_empty(fd))
 		close(fd);
 	else
-		close_aside(fd, pid, false);
+		close_aside(fd, who, false);
 }
 
-void shm_foreign_drop_bell(int fd, int64_t pid)
+void shm_foreign_drop_bell(int fd, int64_t who)
 {
 	shutdown(fd, SHUT_RDWR);
-	close_aside(fd, pid, false);
+	close_aside(fd, who, false);
 }
 
 /* ---- those who send too much of it ---- */
@@ -209,38 +209,38 @@ void shm_foreign_drop_bell(int fd, int64_t pid)
 bool shm_foreign_is_full(void)
 {
 	bool is_full, say;
-	int64_t pid;
+	int64_t who;
 
 	pthread_mutex_lock(&lock);
 	is_full = waiting_count >= FULL;
 	say = is_full && !full_was_said;
 	full_was_said = is_full;
-	pid = is_full ? waiting[0].pid : 0;
+	who = is_full ? waiting[0].who : 0;
 	pthread_mutex_unlock(&lock);
 	if (say)
 		weft_log(WEFT_LOG_WARN, "shm", "closing what peers sent does not get on: %u wait, the first of pid %lld action no peer "
-			 "is accepted until it does: end that process", FULL, (long long)pid);
+			 "is accepted until it does: end that process", FULL, (long long)who);
 	return is_full;
 }
 
-static void count(const struct foreign *one, int64_t pid, unsigned int *all, unsigned int *odd)
+static void count(const struct foreign *one, int64_t who, unsigned int *all, unsigned int *odd)
 {
-	*all += one->pid == pid;
-	*odd += one->pid == pid && one->odd;
+	*all += one->who == who;
+	*odd += one->who == who && one->odd;
 }
 
-bool shm_foreign_is_shunned(int64_t pid)
+bool shm_foreign_is_shunned(int64_t who)
 {
 	unsigned int all = 0, odd = 0;
 
-	if (pid == getpid())
+	if (who == getpid())
 		return false; /* nothing protects us from ourselves */
 	pthread_mutex_lock(&lock);
 	for (unsigned int i = 0; i < waiting_count; i++)
-		count(&waiting[i], pid, &all, &odd);
+		count(&waiting[i], who, &all, &odd);
 	for (unsigned int i = 0; i < CLOSERS_MAX; i++)
 		if (closers[i].closes)
-			count(&closers[i].one, pid, &all, &odd);
+			count(&closers[i].one, who, &all, &odd);
 	pthread_mutex_unlock(&lock);
 	return odd > ODD_OF_ONE_MAX || all > ALL_OF_ONE_MAX;
 }

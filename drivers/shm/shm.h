@@ -131,6 +131,7 @@ struct shm_path {
 
 	/* the runner's */
 	struct shm_device *device;
+	int64_t who; /* of foreign.h: never changes, so the worker looks at it too */
 	int control_fd, pid_fd;
 	int ring_fd;               /* by which the peer is woken */
 	struct shm_bell bell;
@@ -211,7 +212,7 @@ struct shm_device {
 	struct weft_fd_watch listen_watch;
 	struct weft_list attaches; /* handshakes under way */
 	unsigned int accepted_count;     /* those that peers began */
-	int64_t enough_said_pid;         /* who had too many paths when that was logged last; -1: nobody */
+	int64_t enough_said_to;          /* who had too many paths when that was logged last; -1: nobody */
 	bool listen_said;                /* that descriptors lack */
 	struct shm_pause listen_pause;
 	struct weft_list ports, paths;
@@ -267,7 +268,7 @@ void shm_hot_made_on_worker(struct weft_worker *worker, const struct weft_messag
 void shm_hot_free(struct shm_path *path);
 
 /* ---- path.c: a path between runner and worker ---- */
-struct shm_path *shm_path_new(struct shm_port *port);
+struct shm_path *shm_path_new(struct shm_port *port, int64_t who);
 /* What the other owner has told; see mail.c. */
 void shm_path_start_on_worker(struct weft_worker *worker, const struct weft_message *message);
 void shm_path_down_on_worker(struct weft_worker *worker, const struct weft_message *message);
@@ -335,7 +336,7 @@ void shm_control_stop(struct shm_path *path);
 void shm_control_share(struct shm_path *path, uint32_t segment_id);
 void shm_control_bye(struct shm_path *path);
 /* Ends all paths of a process that is shunned, if it is: see foreign.h. */
-void shm_control_shun(struct shm_device *device, int64_t pid);
+void shm_control_shun(struct shm_device *device, int64_t who);
 /* The path's port closes: takes leave, and frees the path once the peer has done so too, or has ended. */
 void shm_control_linger(struct shm_path *path);
 
@@ -387,6 +388,8 @@ void shm_rendezvous_pause(struct shm_device *device, int error);
 int shm_rendezvous_connect(struct shm_device *device, const char *to, int *fd);
 /* Who is at the other end; -WEFT_EACCES when we do not talk with that user. */
 int shm_rendezvous_peer(struct shm_device *device, int fd, struct weft_peer_identity *out);
+/* The process at the other end, as foreign.h counts it. */
+int64_t shm_rendezvous_who(int fd, const struct weft_peer_identity *peer);
 /* A descriptor that tells when the process at the other end ends; -1 when it cannot be had. */
 int shm_rendezvous_pidfd(int fd, const struct weft_peer_identity *peer);
 

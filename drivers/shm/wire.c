@@ -91,7 +91,7 @@ int shm_wire_send(int fd, const struct shm_wire *wire, const int *fds, unsigned 
 }
 
 /* Takes every descriptor out of the message. Those that are too many are closed aside; false if there were any. */
-static bool take_fds(struct msghdr *message, int64_t pid, int fds[SHM_FDS_MAX], unsigned int *count)
+static bool take_fds(struct msghdr *message, int64_t who, int fds[SHM_FDS_MAX], unsigned int *count)
 {
 	bool fit = true;
 
@@ -108,7 +108,7 @@ static bool take_fds(struct msghdr *message, int64_t pid, int fds[SHM_FDS_MAX], 
 			if (*count < SHM_FDS_MAX) {
 				fds[(*count)++] = fd;
 			} else {
-				shm_foreign_close(fd, pid);
+				shm_foreign_close(fd, who);
 				fit = false;
 			}
 		}
@@ -160,7 +160,7 @@ static bool has_room(int fd)
 	return !shm_foreign_is_full() && (are_free(SHM_FDS_SENT_MAX) || are_free(count_queued(fd)));
 }
 
-int shm_wire_receive(int fd, int64_t pid, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count)
+int shm_wire_receive(int fd, int64_t who, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count)
 {
 	/* For all that may come, as has_room() says. */
 	union {
@@ -185,7 +185,7 @@ int shm_wire_receive(int fd, int64_t pid, struct shm_wire *out, int fds[SHM_FDS_
 	if (got < 0)
 		return errno == EAGAIN ? -WEFT_EAGAIN : 0;
 	/* Also of an empty packet, which is taken for the end: there may be some in it. */
-	if (!take_fds(&message, pid, fds, fd_count) || message.msg_flags & MSG_TRUNC)
+	if (!take_fds(&message, who, fds, fd_count) || message.msg_flags & MSG_TRUNC)
 		rc = -WEFT_EPROTO;
 	else if (message.msg_flags & MSG_CTRUNC)
 		rc = -WEFT_ENOMEM; /* there was room for all that may come: somebody else took the last descriptors */
@@ -194,6 +194,6 @@ int shm_wire_receive(int fd, int64_t pid, struct shm_wire *out, int fds[SHM_FDS_
 	if (got && rc == 0)
 		return 1;
 	while (*fd_count)
-		shm_foreign_close(fds[--*fd_count], pid);
+		shm_foreign_close(fds[--*fd_count], who);
 	return got ? rc : 0;
 }
