@@ -66,6 +66,12 @@ struct shm_hot {
 	uint32_t skip_bytes;          /* the ring begins so far into it */
 };
 
+/* What peers make us map. */
+struct shm_mapped {
+	uint32_t count;
+	uint64_t bytes;
+};
+
 /* What the peer rings to wake us; the other end of it is the peer's. */
 struct shm_bell {
 	int fd;    /* -1: none */
@@ -155,6 +161,7 @@ struct shm_path {
 	struct weft_carving carving;
 	struct weft_mapping mappings[SHM_SEGMENT_FDS]; /* of the peer's rings, its armed line, its word of life */
 	unsigned int mapping_count;
+	struct shm_mapped mapped;    /* of all segments of the peer */
 	const _Atomic uint32_t *peer_life; /* NULL: it has none */
 	struct shm_watch *watch;     /* NULL: nobody tells it of our death, or us of its */
 	unsigned int watch_place;
@@ -312,9 +319,11 @@ void shm_mail_init(struct shm_device *device);
 void shm_mail_drop(struct shm_device *device, const struct shm_port *port);
 
 /* ---- mappings.c: what the process maps of its peers ---- */
-/* As weft_mapping_open; also -WEFT_ENOMEM when the process maps as much as it may. Thread: any. */
-int shm_mapping_open(int fd, uint64_t incarnation, uint32_t segment_id, uint64_t max_len_bytes, struct weft_mapping *out);
-void shm_mapping_close(struct weft_mapping *mapping);
+/* As weft_mapping_open, for a path; also -WEFT_ENOMEM when we map as much as a process may, -WEFT_EQUOTA when the peer's
+ * process has its share of it. Thread: runner. */
+int shm_mapping_open(struct shm_path *path, int fd, uint64_t incarnation, uint32_t segment_id, uint64_t max_len_bytes,
+		     struct weft_mapping *out);
+void shm_mapping_close(struct shm_path *path, struct weft_mapping *mapping);
 
 /* ---- shares.c: the peer's segments ---- */
 /* Maps a segment that the peer shares; on the runner. -WEFT_EPROTO when it was shared before or the id cannot be,
