@@ -111,6 +111,7 @@ static int port_open(struct weft_device *base, const struct weft_port_opts *opts
 	weft_list_init(&port->paths);
 	weft_list_init(&port->outbox);
 	weft_list_init(&port->doomed);
+	weft_list_init(&port->debtors);
 	weft_list_push_back(&device->ports, &port->in_device);
 	port->home = malloc(SHM_HOME_MAX * sizeof *port->home);
 	rc = port->home ? weft_arena_carve(device->opts.arena, sizeof(struct shm_armed), &port->armed_carving)
@@ -145,6 +146,7 @@ static void port_close(struct weft_port **out)
 			weft_worker_remove_fd(port->worker, &path->bell_watch);
 		if (path->lent)
 			shm_loans_home(path);
+		shm_debtor_leave(path);
 		shm_path_leave_port(path);
 		shm_control_linger(path);
 	}

@@ -238,6 +238,7 @@ static void finish_limbo(struct shm_path *path)
 	if (!path->proven || path->finished)
 		return;
 	path->finished = true; /* more than one notice of the peer's end may come */
+	shm_debtor_leave(path);
 	shm_tell_runner(path, SHM_TELL_END);
 }
 

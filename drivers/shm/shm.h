@@ -35,6 +35,7 @@ struct shm_port;
 struct shm_failure;
 struct shm_device;
 struct shm_watch;
+struct shm_debtor;
 
 /* A buffer that the peer holds. Private: the peer only names it. */
 struct shm_lent {
@@ -124,6 +125,7 @@ struct shm_path {
 	uint16_t lent_free;
 	uint32_t lent_count;
 	uint64_t lent_bytes;
+	struct shm_debtor *debtor; /* its process; NULL: before the first loan, and where nothing is counted */
 	uint32_t borrowed;         /* loans of the peer that we hold, or whose release is not sent */
 	uint32_t pending_count;    /* releases that are not sent yet */
 	struct shm_shares *books;  /* shares, as the worker has seen it; NULL before the first loan */
@@ -197,6 +199,7 @@ struct shm_port {
 	struct weft_list paths;       /* all that the worker knows */
 	struct weft_list outbox;      /* paths with something to tell the runner */
 	struct weft_list doomed;
+	struct weft_list debtors;
 	bool any_doomed;
 	uint64_t *home;               /* cookies of loans that came home: a ring */
 	uint32_t home_head, home_tail;
@@ -261,6 +264,16 @@ int shm_stage_reserve(struct shm_path *path, struct shm_tx *tx, uint32_t len_byt
 void shm_port_publish(struct shm_port *port);
 /* Forgets what is staged of a path that is down, and lets nothing more into its rings. */
 void shm_stage_drop(struct shm_path *path);
+
+/* ---- debtors.c: what one process holds by all its paths to a port; on the worker ---- */
+/* Before the path's first loan. -WEFT_ENOMEM. */
+int shm_debtor_join(struct shm_path *path);
+/* The path has nothing of ours, and will have nothing more. Harmless when it has not joined. */
+void shm_debtor_leave(struct shm_path *path);
+/* Whether one loan more is within the limits of the path's process; one may always be out. */
+bool shm_debtor_may_have(const struct shm_path *path, uint64_t len_bytes);
+/* It has one more (1), or one less (-1). */
+void shm_debtor_count(struct shm_path *path, int count, uint64_t len_bytes);
 
 /* ---- hot.c: larger rings for paths whose readers fall behind ---- */
 
