@@ -6,9 +6,11 @@
 #include "shm/shm.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <weft/errors.h>
@@ -299,20 +301,33 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 
 /* ---- the listener ---- */
 
+/* How many paths one process may have in all: half of our descriptors, of which each takes four. */
+static unsigned int most_of_one(void)
+{
+	struct rlimit limit;
+	rlim_t most = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 8 : 0;
+
+	return most < SHM_PATHS_OF_ONE_MAX ? SHM_PATHS_OF_ONE_MAX : most < UINT_MAX ? (unsigned int)most : UINT_MAX;
+}
+
 /*
- * Whether a process has as many paths as it may, so that none takes the place of all others. Where numbers are not visible
- * from here nobody can say whose they are: all those share a larger number. Our own process may have any.
+ * Whether a process has as many paths as it may, so that none takes the place of all others at a port; two processes of many
+ * workers each have many in all. Those that nobody can tell apart share a larger number. Our own process may have any.
  */
-static bool has_enough(const struct shm_attach *attach)
+static bool has_enough(const struct shm_attach *attach, const struct weft_port *port)
 {
 	struct shm_device *device = attach->device;
-	unsigned int count = 0, max = attach->who ? SHM_PATHS_OF_ONE_MAX : SHM_PATHS_OF_UNSEEN_MAX;
+	unsigned int here = 0, count = 0;
 
 	if (attach->who == getpid())
 		return false;
-	WEFT_LIST_FOR_EACH(at, &device->paths)
-		count += WEFT_CONTAINER_OF(at, struct shm_path, in_device)->who == attach->who;
-	if (count < max)
+	WEFT_LIST_FOR_EACH(at, &device->paths) {
+		const struct shm_path *path = WEFT_CONTAINER_OF(at, struct shm_path, in_device);
+
+		count += path->who == attach->who;
+		here += path->who == attach->who && path->base.port == port;
+	}
+	if (attach->who ? here < SHM_PATHS_OF_ONE_MAX && count < most_of_one() : count < SHM_PATHS_OF_UNSEEN_MAX)
 		return false;
 	if (device->enough_said_to != attach->who)
 		weft_log(WEFT_LOG_WARN, "shm", "refused a path of pid %lld uid %u paths %u action it should use what it has, or "
@@ -328,11 +343,11 @@ static int build_accepted(struct shm_attach *attach, const struct shm_wire *thei
 	struct shm_wire answer;
 	int own_fds[SHM_FDS_MAX] = {[SHM_SEGMENT_FDS] = -1}, rc;
 
-	if (has_enough(attach))
-		return -WEFT_EQUOTA;
 	take_hello(&hello, theirs);
 	attach->peer.incarnation = theirs->incarnation;
 	rc = attach->device->opts.events->accept(attach->device->opts.user, &attach->peer, &hello, &mine, &port);
+	if (rc == 0 && has_enough(attach, port))
+		rc = -WEFT_EQUOTA;
 	if (rc < 0)
 		return rc;
 	attach->path = shm_path_new(WEFT_CONTAINER_OF(port, struct shm_port, base), attach->who);

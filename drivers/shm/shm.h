@@ -18,8 +18,8 @@
 #define SHM_DRAIN_MAX 64u   /* messages taken from one ring in one turn */
 #define SHM_LOANS 1024u     /* what one peer may hold of ours, and we of one peer's */
 #define SHM_SEGMENTS 1024u  /* ids of segments are below this */
-#define SHM_PATHS_OF_ONE_MAX 224u     /* that one process may have with us, of the 256 that a worker has for all */
-#define SHM_PATHS_OF_UNSEEN_MAX 1024u /* those of all whose process ids are not visible here */
+#define SHM_PATHS_OF_ONE_MAX 224u     /* that one process may have with a worker, of the 256 that it has for all */
+#define SHM_PATHS_OF_UNSEEN_MAX 1024u /* those of all that cannot be told apart */
 #define SHM_PATH_BYTES (UINT64_C(64) << 30)     /* of the peer's segments that one path maps for loans */
 #define SHM_MAPPED_MAX 16384u                    /* segments of peers that a process maps: a quarter of what Linux allows */
 #define SHM_MAPPED_MAX_BYTES (UINT64_C(4) << 40) /* and address space for them: 1/32 of 47 bits */
