@@ -35,13 +35,13 @@ int shm_shares_add(struct shm_path *path, uint32_t segment_id, int fd)
 	mapping = calloc(1, sizeof *mapping);
 	if (!mapping)
 		return weft_set_error(WEFT_ENOMEM, "no memory for a segment of a peer");
-	rc = shm_mapping_open(fd, path->base.peer.incarnation, segment_id, SHM_PATH_BYTES, mapping);
+	rc = shm_mapping_open(path, fd, path->base.peer.incarnation, segment_id, SHM_PATH_BYTES, mapping);
 	if (rc < 0) {
 		free(mapping);
 		return rc;
 	}
 	if (mapping->len_bytes > SHM_PATH_BYTES - shares->mapped_bytes) {
-		shm_mapping_close(mapping);
+		shm_mapping_close(path, mapping);
 		free(mapping);
 		weft_log(WEFT_LOG_WARN, "shm", "pid %lld shares more than %llu bytes over one path action closed",
 			 (long long)path->base.peer.pid, (unsigned long long)SHM_PATH_BYTES);
@@ -73,7 +73,7 @@ void shm_shares_free(struct shm_path *path)
 		struct weft_mapping *mapping = atomic_load_explicit(&shares->by_id[i], memory_order_relaxed);
 
 		if (mapping)
-			shm_mapping_close(mapping);
+			shm_mapping_close(path, mapping);
 		free(mapping);
 	}
 	free(shares);

@@ -20,6 +20,7 @@
 #define PATHS_MAX 80u /* more than it takes */
 
 static struct shm_path *paths[PATHS_MAX];
+static struct shm_device device;
 static struct weft_segment_header *header;
 
 /* Memory whose owner can say at any time that it is another segment. */
@@ -42,18 +43,26 @@ static int share(struct shm_path *path, uint32_t segment_id, int fd)
 	return shm_shares_add(path, segment_id, fd);
 }
 
+/* Paths of one process: of ours, which may have all. */
 static void begin(unsigned int path_count)
 {
+	weft_list_init(&device.paths);
 	for (unsigned int i = 0; i < path_count; i++) {
 		paths[i] = aligned_alloc(64, (sizeof *paths[i] + 63) & ~(size_t)63);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(paths[i]);
 		memset(paths[i], 0, sizeof *paths[i]);
+		paths[i]->device = &device;
+		paths[i]->who = getpid();
+		weft_list_push_back(&device.paths, &paths[i]->in_device);
 	}
 }
 
 static void free_path(unsigned int i)
 {
 	shm_shares_free(paths[i]);
+	CU_ASSERT_EQUAL(paths[i]->mapped.count, 0);
+	CU_ASSERT_EQUAL(paths[i]->mapped.bytes, 0);
+	weft_list_remove(&paths[i]->in_device);
 	free(paths[i]);
 }
 
@@ -119,6 +128,26 @@ static void one_process_maps_so_many_segments_and_no_more(void)
 	end(SHM_MAPPED_MAX / SHM_SEGMENTS + 1, fd);
 }
 
+/* As many as they are, by all paths of a process: the last of the others gets some too. */
+static void no_process_takes_all_that_can_be_mapped(void)
+{
+	int fd = make_memory(4096);
+	unsigned int count = 0;
+	int rc = 0;
+
+	begin(SHM_MAPPED_MAX / SHM_SEGMENTS);
+	for (unsigned int i = 0; i < SHM_MAPPED_MAX / SHM_SEGMENTS; i++)
+		paths[i]->who = i < SHM_MAPPED_MAX / SHM_SEGMENTS - 1 ? INT64_C(1) << 40 : (INT64_C(1) << 40) + 1;
+	for (unsigned int i = 0; rc == 0; i++)
+		for (uint32_t j = 0; j < SHM_SEGMENTS && (rc = share(paths[i], j, fd)) == 0; j++)
+			count++;
+	CU_ASSERT_EQUAL(rc, -WEFT_EQUOTA);
+	CU_ASSERT_TRUE(count >= SHM_MAPPED_MAX / 2 && count <= SHM_MAPPED_MAX * 3 / 4);
+	for (uint32_t j = 0; j < SHM_SEGMENTS; j++)
+		CU_ASSERT_EQUAL(share(paths[SHM_MAPPED_MAX / SHM_SEGMENTS - 1], j, fd), 0);
+	end(SHM_MAPPED_MAX / SHM_SEGMENTS, fd);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -127,6 +156,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(one_process_maps_so_many_bytes_and_no_more),
 #endif
 		SUITE_CASE(one_process_maps_so_many_segments_and_no_more),
+		SUITE_CASE(no_process_takes_all_that_can_be_mapped),
 	};
 
 	return suite_main("shm shares", cases, SUITE_COUNT(cases), argc, argv);
