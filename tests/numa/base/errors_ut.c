@@ -7,6 +7,7 @@
 
 #include <CUnit/Basic.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <string.h>
 #include <weft/errors.h>
@@ -27,6 +28,7 @@ static void every_code_has_one_name_and_a_text(void)
 			CU_ASSERT_NOT_EQUAL(codes[i], codes[j]);
 	}
 	CU_ASSERT_STRING_EQUAL(weft_error_name(1999), "WEFT_E?");
+	CU_ASSERT_STRING_EQUAL(weft_error_name(INT_MIN), "WEFT_E?");
 }
 
 static void codes_below_2000_equal_errno(void)
