@@ -52,6 +52,14 @@ int shm_mapping_open(int fd, uint64_t incarnation, uint32_t segment_id, uint64_t
 	return 0;
 }
 
+bool shm_mapping_is_share(uint32_t count, uint64_t len_bytes)
+{
+	uint32_t all_count = atomic_load_explicit(&mapped_count, memory_order_relaxed);
+	uint64_t all_bytes = atomic_load_explicit(&mapped_bytes, memory_order_relaxed);
+
+	return count + all_count >= SHM_MAPPED_MAX || len_bytes + all_bytes >= SHM_MAPPED_MAX_BYTES;
+}
+
 void shm_mapping_close(struct weft_mapping *mapping)
 {
 	forget(mapping);

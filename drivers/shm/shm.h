@@ -50,7 +50,9 @@ struct shm_lent {
  * worker looks them up. An entry stays until the path is freed.
  */
 struct shm_shares {
-	uint64_t mapped_bytes; /* the runner's */
+	/* the runner's */
+	uint64_t mapped_bytes;
+	uint32_t mapped_count;
 	_Atomic(struct weft_mapping *) by_id[SHM_SEGMENTS];
 	/* the worker's */
 	uint32_t held[SHM_LOANS];    /* by the index in the loan's id: the id plus 1, or 0 when we do not hold it */
@@ -127,7 +129,6 @@ struct shm_path {
 
 	/* the runner's writes, the worker reads: made with the peer's first share */
 	_Atomic(struct shm_shares *) shares;
-
 
 	/* the runner's */
 	struct shm_device *device;
@@ -313,11 +314,14 @@ void shm_mail_drop(struct shm_device *device, const struct shm_port *port);
 /* ---- mappings.c: what the process maps of its peers ---- */
 /* As weft_mapping_open; also -WEFT_ENOMEM when the process maps as much as it may. Thread: any. */
 int shm_mapping_open(int fd, uint64_t incarnation, uint32_t segment_id, uint64_t max_len_bytes, struct weft_mapping *out);
+/* Whether who has so much mapped here has its share: as much as is left, so that one alone gets half. Thread: any. */
+bool shm_mapping_is_share(uint32_t count, uint64_t len_bytes);
 void shm_mapping_close(struct weft_mapping *mapping);
 
 /* ---- shares.c: the peer's segments ---- */
 /* Maps a segment that the peer shares; on the runner. -WEFT_EPROTO when it was shared before or the id cannot be,
- * -WEFT_EQUOTA when the peer has shared SHM_PATH_BYTES, -WEFT_ENOMEM, or what mapping gave. */
+ * -WEFT_EQUOTA when the peer has shared SHM_PATH_BYTES, -WEFT_ENOMEM (also when its process has its share of what this one may
+ * map), or what mapping gave. */
 int shm_shares_add(struct shm_path *path, uint32_t segment_id, int fd);
 /* The segment, or NULL if the peer has not shared it; if found, path->books is there. On the worker. */
 const struct weft_mapping *shm_shares_find(struct shm_path *path, uint32_t segment_id);
