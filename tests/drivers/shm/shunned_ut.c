@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Proves that closing what processes sent waits for nobody: what does not get on holds up neither the caller nor what
- * others sent, and is held against its sender until it is closed.
+ * others sent, and is held against its sender until it is closed; and that a forked child begins anew.
  */
 #include "fault.h"
 #include "hostile/hostile.h"
@@ -11,6 +11,7 @@
 #include <CUnit/Basic.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SLOW (INT64_C(1) << 40) /* no process has these numbers */
@@ -50,10 +51,44 @@ static void what_one_sent_holds_up_nothing_that_another_sent(void)
 	CU_ASSERT_FALSE(shm_foreign_is_shunned(QUICK));
 }
 
+/* Whether what somebody sent to this process is closed. */
+static bool closes(int64_t pid)
+{
+	int ends[2];
+	bool closed;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return false;
+	shm_foreign_close(ends[1], pid);
+	closed = is_closed(ends[0]);
+	close(ends[0]);
+	return closed;
+}
+
+/* It has a copy of what its parent's threads were doing, and not the threads. */
+static void a_forked_child_closes_what_is_sent_to_it(void)
+{
+	unsigned long kept = fault_count_kept();
+	int readers[20], status = -1;
+	pid_t child;
+
+	for (unsigned int i = 0; i < 20; i++)
+		shm_foreign_close(hostile_lingering(&readers[i]), SLOW + i / 5);
+	child = fork();
+	if (child == 0)
+		_exit(shm_foreign_is_shunned(SLOW) || !closes(QUICK));
+	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+	CU_ASSERT_EQUAL(status, 0);
+	for (unsigned int i = 0; i < 20; i++)
+		close(readers[i]);
+	CU_ASSERT_TRUE(fault_keeps_only(kept));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(what_one_sent_holds_up_nothing_that_another_sent),
+		SUITE_CASE(a_forked_child_closes_what_is_sent_to_it),
 	};
 
 	return suite_main("shm shunned", cases, SUITE_COUNT(cases), argc, argv);
