@@ -166,29 +166,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* Two rings that carry the same payload; on one core, or not pinned, a line that both yield over. */
-static void measure_floor(struct perf *perf)
-{
-	struct floor_opts opts;
-	struct floor_latency latency;
-	bool rings = perf->opts.core_client >= 0 && perf->opts.core_client != perf->opts.core_server;
-	int rc;
-
-	if (!perf->test->has_floor || perf->opts.len_bytes > 4096 || weft_histogram_open(&perf->floor_ns) < 0)
-		return;
-	floor_opts_init(&opts, sizeof opts);
-	opts.sender_core = perf->opts.core_client;
-	opts.receiver_core = perf->opts.core_server;
-	opts.iterations = 300000;
-	if (rings && perf->opts.len_bytes >= 8 && perf->opts.len_bytes % 8 == 0)
-		rc = floor_ring_pingpong(&opts, perf->opts.len_bytes, perf->floor_ns, &latency);
-	else
-		rc = floor_pingpong(perf->opts.len_bytes, 300000, perf->opts.core_client, perf->opts.core_server,
-				    perf->floor_ns);
-	if (rc < 0)
-		weft_histogram_close(&perf->floor_ns);
-}
-
 /* Defaults of the test, and what it cannot take. */
 static void settle(struct perf *perf)
 {
@@ -255,7 +232,7 @@ int command_perf(int argc, char **argv)
 		return weft_fail("weft perf");
 	say_until_when(&perf);
 	perf.line_before_ns = floor_placement(perf.opts.core_client, perf.opts.core_server);
-	measure_floor(&perf);
+	perf_floor_measure(&perf);
 	rc = run(&perf);
 	perf.line_after_ns = floor_placement(perf.opts.core_client, perf.opts.core_server);
 	progress_clear();

@@ -6,6 +6,8 @@
 #ifndef PERF_H
 #define PERF_H
 
+#include "bare.h"
+
 #include <stdbool.h>
 #include <sys/types.h>
 #include <weft/histogram.h>
@@ -59,12 +61,19 @@ struct perf_result {
 	unsigned int distribution_count;
 };
 
+/* What of the machine itself is measured beside a test. */
+enum perf_floor {
+	PERF_FLOOR_NONE,
+	PERF_FLOOR_ROUND_TRIP, /* the bare ping-pong of the same size */
+	PERF_FLOOR_ONE_WAY,    /* messages of about the same size in a bare ring, or whole buffers */
+};
+
 struct perf_test {
 	const char *name, *help;
 	size_t default_len_bytes, max_len_bytes; /* 0: takes no size */
 	unsigned int default_window;  /* 0: takes no window */
 	unsigned int default_count, max_count; /* 0: takes no count */
-	bool has_floor;               /* the bare ping-pong of its size says something about it */
+	enum perf_floor floor;
 	/* Sets the handler of the server's channel; the server then turns until it is stopped. 0 or a negative code. */
 	int (*serve)(struct perf_side *side);
 	int (*measure)(struct perf_side *side, struct perf_result *result);
@@ -82,8 +91,13 @@ struct perf {
 	bool has_len, has_window, has_count;
 	double line_before_ns, line_after_ns;
 	struct weft_histogram *floor_ns; /* the bare ping-pong of the same size; NULL when it cannot be had */
+	struct floor_rate floor_rate;    /* messages 0: it cannot be had */
 	struct perf_result result;
 };
+
+/* ---- perf_floor.c ---- */
+/* Measures the floor that belongs to the test, if the machine lets it. */
+void perf_floor_measure(struct perf *perf);
 
 /* ---- perf_print.c ---- */
 void perf_print(const struct perf *perf);

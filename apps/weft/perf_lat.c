@@ -152,7 +152,7 @@ const struct perf_test perf_lat = {
 	.default_len_bytes = 64,
 	.max_len_bytes = 64 << 20,
 	.default_window = 1,
-	.has_floor = true,
+	.floor = PERF_FLOOR_ROUND_TRIP,
 	.serve = perf_lat_serve,
 	.measure = measure,
 };

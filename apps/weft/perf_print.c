@@ -50,6 +50,10 @@ static void print_json(const struct perf *perf)
 		json_object_set_new(report, "per_second", json_real(perf->result.rate));
 		json_object_set_new(report, "bytes_per_second", json_real(perf->result.bytes_per_second));
 	}
+	if (perf->floor_rate.messages) {
+		json_object_set_new(report, "floor_per_second", json_real(perf->floor_rate.messages_per_second));
+		json_object_set_new(report, "floor_bytes_per_second", json_real(perf->floor_rate.bytes_per_second));
+	}
 	json_dumpf(report, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(report);
@@ -89,6 +93,14 @@ static void print_distributions(const struct perf *perf)
 		print_named_row(perf->result.distributions[i].name, perf->result.distributions[i].ns);
 }
 
+static void print_rate(const char *name, double per_second, double bytes_per_second)
+{
+	if (per_second >= 1e5)
+		printf("  %-16s %.3f million a second, %.1f MB/s\n", name, per_second / 1e6, bytes_per_second / 1e6);
+	else
+		printf("  %-16s %.0f a second, %.1f MB/s\n", name, per_second, bytes_per_second / 1e6);
+}
+
 static void print_text(const struct perf *perf)
 {
 	printf("weft perf %s:", perf->test->name);
@@ -107,10 +119,10 @@ static void print_text(const struct perf *perf)
 	print_distributions(perf);
 	for (unsigned int i = 0; i < perf->result.figure_count; i++)
 		printf("  %s %.6g\n", perf->result.figures[i].name, perf->result.figures[i].value);
-	if (perf->result.rate >= 1e5)
-		printf("  %.3f million a second, %.1f MB/s\n", perf->result.rate / 1e6, perf->result.bytes_per_second / 1e6);
-	else if (perf->result.rate > 0)
-		printf("  %.0f a second, %.1f MB/s\n", perf->result.rate, perf->result.bytes_per_second / 1e6);
+	if (perf->result.rate > 0)
+		print_rate("weft", perf->result.rate, perf->result.bytes_per_second);
+	if (perf->floor_rate.messages)
+		print_rate("floor", perf->floor_rate.messages_per_second, perf->floor_rate.bytes_per_second);
 }
 
 void perf_print(const struct perf *perf)

@@ -149,7 +149,7 @@ const struct perf_test perf_rate = {
 	.default_len_bytes = 64,
 	.max_len_bytes = 64 << 20,
 	.default_window = 1,
-	.has_floor = true,
+	.floor = PERF_FLOOR_ONE_WAY,
 	.serve = serve,
 	.measure = measure_rate,
 };
@@ -159,7 +159,7 @@ const struct perf_test perf_bw = {
 	.default_len_bytes = 1 << 20,
 	.max_len_bytes = 256 << 20,
 	.default_window = 1,
-	.has_floor = true,
+	.floor = PERF_FLOOR_ONE_WAY,
 	.serve = serve,
 	.measure = measure_bw,
 };

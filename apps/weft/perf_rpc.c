@@ -128,7 +128,7 @@ const struct perf_test perf_rpc = {
 	.default_len_bytes = 32,
 	.max_len_bytes = 64 << 10,
 	.default_window = 1,
-	.has_floor = true,
+	.floor = PERF_FLOOR_ROUND_TRIP,
 	.serve = serve,
 	.measure = measure,
 };

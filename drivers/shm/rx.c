@@ -58,10 +58,10 @@ static inline __attribute__((always_inline)) int take(struct shm_path *path, str
 	return 1;
 }
 
-/* Seldom, for it takes the line from the producer, which never needs the last quarter to go on. */
-static inline void publish_head(struct shm_rx *rx)
+/* Seldom, for it takes the line from the producer, which never needs the last part of the ring to go on. */
+static inline void publish_head(struct shm_rx *rx, uint32_t after)
 {
-	if (__builtin_expect(rx->head - rx->published > rx->mask / 4, 0))
+	if (__builtin_expect(rx->head - rx->published > after, 0))
 		shm_rx_publish(rx);
 }
 
@@ -85,7 +85,7 @@ static __attribute__((noinline)) unsigned int drain(struct shm_path *path, struc
 		}
 		frame += taken;
 		scratch += taken;
-		publish_head(rx);
+		publish_head(rx, rx->mask / 4);
 		start = shm_rx_start(rx);
 		if (!shm_rx_ready(rx, start))
 			break;
@@ -115,15 +115,13 @@ static inline __attribute__((always_inline)) unsigned int drain_normal(struct sh
 
 	if (__builtin_expect(shm_start_kind(start) != SHM_INLINE || shm_start_lines(start) || !max, 0))
 		return drain(path, rx, start, frames, max);
-	/* The second line of the message comes while the first is looked at. */
-	if (shm_start_units(start) > SHM_LINE_UNITS)
-		__builtin_prefetch(&rx->units[(rx->head + SHM_LINE_UNITS) & rx->mask], 0, 3);
 	if (__builtin_expect(take(path, rx, start, port->scratch[port->burst], frames) < 0, 0)) {
 		shm_path_down(path, WEFT_DOWN_VIOLATION);
 		return 0;
 	}
 	port->burst++;
-	publish_head(rx);
+	/* Rather with the next empty look: an answer to this message would wait in the store buffer behind the line. */
+	publish_head(rx, rx->mask / 2);
 	start = shm_rx_start(rx);
 	return __builtin_expect(shm_rx_ready(rx, start), 0) ? 1 + drain(path, rx, start, frames + 1, max - 1) : 1;
 }
@@ -136,8 +134,10 @@ static inline __attribute__((always_inline)) unsigned int poll_path(struct shm_p
 	uint64_t express_start = shm_rx_start(express), normal_start = shm_rx_start(normal);
 	bool has_express = shm_rx_ready(express, express_start), has_normal = shm_rx_ready(normal, normal_start);
 
-	if (__builtin_expect(!(has_express | has_normal), 1))
+	if (__builtin_expect(!(has_express | has_normal), 1)) {
+		publish_head(normal, normal->mask / 4);
 		return 0;
+	}
 	path->empty_looks = 0;
 	if (__builtin_expect(has_express, 0))
 		return drain_both(path, express_start, normal_start, frames, max);

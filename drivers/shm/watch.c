@@ -27,8 +27,8 @@
 
 #define WATCH_PATHS (FUTEX_WAITV_MAX - 1u) /* and the word that wakes the thread for us */
 #define WATCH_STACK_BYTES ((size_t)256 << 10)
+#define WATCH_RETRY_NS 10000000
 #define WATCH_WAKES_MAX 16u /* of one word: anybody who maps it can wake us, as often as they like */
-#define WATCH_PAUSE_NS 10000000 /* after a wait that could not be begun */
 
 /* One path's place: our word has the same index. */
 struct shm_watched {
@@ -117,29 +117,20 @@ static unsigned int look(struct shm_watch *watch, struct futex_waitv *waits, uin
 	return count;
 }
 
-static void become_deaf(struct shm_watch *watch, int error)
-{
-	weft_log(WEFT_LOG_WARN, "shm", "deaths of peers are noticed late: futex_waitv error %s action allow it, it is in Linux "
-		 "5.16 and later", strerror(error));
-	watch->is_deaf = true;
-}
-
-/* Until places change, or for so long (NULL: for ever). */
-static long wait_for_kick(struct shm_watch *watch, uint32_t kick, const struct timespec *timeout)
-{
-	return syscall(SYS_futex, &watch->kick, FUTEX_WAIT_PRIVATE, kick, timeout, NULL, 0);
-}
-
-/* A wait for many has not ended by a wake. */
-static void wait_failed(struct shm_watch *watch, uint32_t kick, int error)
+/* A wait that failed. What this kernel or a filter of system calls does not let us do it will not let us do later either;
+ * the rest, such as a lack of memory, passes. */
+static void wait_failed(struct shm_watch *watch, int error)
 {
 	/* EFAULT: what was looked at is unmapped by now, and the next look does not find it any more. */
 	if (error == EAGAIN || error == EINTR || error == EFAULT)
 		return;
-	if (error == ENOSYS || error == EPERM || error == EACCES)
-		become_deaf(watch, error);
-	else /* there is no memory for it, which passes */
-		wait_for_kick(watch, kick, &(struct timespec){.tv_nsec = WATCH_PAUSE_NS});
+	if (error != ENOSYS && error != EPERM && error != EINVAL) {
+		nanosleep(&(struct timespec){.tv_nsec = WATCH_RETRY_NS}, NULL);
+		return;
+	}
+	weft_log(WEFT_LOG_WARN, "shm", "deaths of peers are noticed late: futex_waitv error %s action allow it, it is in Linux "
+		 "5.16 and later", strerror(error));
+	watch->is_deaf = true;
 }
 
 static void *run(void *argument)
@@ -156,12 +147,12 @@ static void *run(void *argument)
 	pthread_cond_signal(&watch->started);
 	pthread_mutex_unlock(&watch->lock);
 	while ((count = look(watch, waits, from, woken)) > 0) {
-		uint32_t kick = (uint32_t)waits[0].val;
-		long rc = watch->is_deaf ? wait_for_kick(watch, kick, NULL) : syscall(SYS_futex_waitv, waits, count, 0, NULL, 0);
+		long rc = watch->is_deaf ? syscall(SYS_futex, &watch->kick, FUTEX_WAIT_PRIVATE, (uint32_t)waits[0].val, NULL)
+					 : syscall(SYS_futex_waitv, waits, count, 0, NULL, 0);
 
 		woken = !watch->is_deaf && rc > 0 ? from[rc] : -1;
 		if (rc < 0 && !watch->is_deaf)
-			wait_failed(watch, kick, errno);
+			wait_failed(watch, errno);
 	}
 	return NULL;
 }

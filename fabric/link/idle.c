@@ -278,6 +278,16 @@ void weft__idle_receive(struct weft__link *link, const struct weft_rx_frame *fra
 	}
 }
 
+void weft__idle_lose_parked(struct weft__link *link)
+{
+	WEFT_LIST_FOR_EACH(at, &link->senders) {
+		struct weft_sender *sender = WEFT_CONTAINER_OF(at, struct weft_sender, in_link);
+
+		if (sender->parked)
+			weft__sender_lost(sender, -WEFT_EPEERRESET);
+	}
+}
+
 /* ---- closing ---- */
 
 /* Whether somebody waits for an outcome of what was sent. */

@@ -201,19 +201,27 @@ int weft__link_to(struct weft__station *station, const char *peer, struct weft__
 
 /* ---- events of the driver ---- */
 
-static struct weft__link *link_up(struct weft__station *station, const char *peer)
+/* Whether this is the user whom the link had as its peer, if it had one. */
+static bool same_user(const struct weft__link *link, const struct weft_peer_identity *peer)
 {
-	WEFT_LIST_FOR_EACH(at, &station->links) {
+	return !link->peer_incarnation || link->peer_uid == peer->uid;
+}
+
+/* A link to the same peer that is up; only one to the same user, once it is known who that is. */
+static struct weft__link *link_up(const struct weft__link *like)
+{
+	WEFT_LIST_FOR_EACH(at, &like->station->links) {
 		struct weft__link *link = WEFT_CONTAINER_OF(at, struct weft__link, in_station);
 
-		if (link->state == WEFT__LINK_UP && link_serves(link, peer))
+		if (link->state == WEFT__LINK_UP && link_serves(link, like->peer) && same_user(like, &link->path->peer))
 			return link;
 	}
 	return NULL;
 }
 
 /* For a path that the peer made: the link that gave way to it, or a new one. */
-static struct weft__link *link_for_incoming(struct weft__station *station, const struct weft__hello *hello)
+static struct weft__link *link_for_incoming(struct weft__station *station, const struct weft_path *path,
+					     const struct weft__hello *hello)
 {
 	char peer[sizeof ((struct weft__link *)0)->peer];
 	struct weft__link *link;
@@ -222,7 +230,7 @@ static struct weft__link *link_for_incoming(struct weft__station *station, const
 	WEFT_LIST_FOR_EACH(at, &station->links) {
 		link = WEFT_CONTAINER_OF(at, struct weft__link, in_station);
 		if ((link->state == WEFT__LINK_RETRYING || link->state == WEFT__LINK_DORMANT) && !link->connect_out &&
-		    link_serves(link, peer)) {
+		    link_serves(link, peer) && same_user(link, &path->peer)) {
 			weft_timer_cancel(station->worker, &link->retry);
 			return link;
 		}
@@ -243,17 +251,6 @@ static void link_merge(struct weft__link *from, struct weft__link *to)
 		weft__sender_move(WEFT_CONTAINER_OF(at, struct weft_sender, in_link), to);
 	weft__link_end(from, -WEFT_ECLOSED);
 	weft__link_wake(to); /* which may be about to rest */
-}
-
-/* The peer is another incarnation than the one that these senders knew before their link was idle. */
-static void lose_parked(struct weft__link *link)
-{
-	WEFT_LIST_FOR_EACH(at, &link->senders) {
-		struct weft_sender *sender = WEFT_CONTAINER_OF(at, struct weft_sender, in_link);
-
-		if (sender->parked)
-			weft__sender_lost(sender, -WEFT_EPEERRESET);
-	}
 }
 
 static void count_up(struct weft__station *station, int change)
@@ -282,15 +279,21 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 		station->node->driver->disconnect(path);
 		return;
 	}
+	if (link && !same_user(link, &path->peer)) {
+		weft__link_connect_failed(port_user, link, -WEFT_EACCES, "another user has the name now");
+		station->node->driver->disconnect(path);
+		return;
+	}
 	/* The peer's connection was accepted before ours was begun: that one stays. The peer may have taken ours meanwhile. */
-	if (link && station->node->incarnation > path->peer.incarnation && (other = link_up(station, link->peer))) {
+	if (link && station->node->incarnation > path->peer.incarnation && (other = link_up(link)) &&
+	    same_user(other, &path->peer)) {
 		link_merge(link, other);
 		(void)weft__idle_say_close(path, 0);
 		station->node->driver->disconnect(path);
 		return;
 	}
 	if (!link) {
-		link = link_for_incoming(station, &hello);
+		link = link_for_incoming(station, path, &hello);
 		if (!link) {
 			station->node->driver->disconnect(path);
 			return;
@@ -304,8 +307,9 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 	count_up(station, 1);
 	weft__idle_watch(link);
 	if (link->peer_incarnation && link->peer_incarnation != path->peer.incarnation)
-		lose_parked(link);
+		weft__idle_lose_parked(link);
 	link->peer_incarnation = path->peer.incarnation;
+	link->peer_uid = path->peer.uid;
 	if (link->closing)
 		weft__link_end(link, -WEFT_ECLOSED);
 	WEFT_LIST_FOR_EACH(at, &link->senders)
@@ -344,7 +348,7 @@ void weft__link_connect_failed(void *port_user, void *request, int error, const 
 	connect_over(link);
 	weft_log(WEFT_LOG_DEBUG, "link", "peer %s error %s why %s", link->peer, weft_error_name(error), why);
 	/* The peer is connecting to us, and that connection stays. It is here, or comes; should it fail, we try again. */
-	if (error == -WEFT_EBUSY && (other = link_up(station, link->peer))) {
+	if (error == -WEFT_EBUSY && (other = link_up(link))) {
 		link_merge(link, other);
 		return;
 	}
@@ -363,16 +367,7 @@ void weft__link_connect_failed(void *port_user, void *request, int error, const 
 
 static int cause_of(enum weft_down_reason reason)
 {
-	switch (reason) {
-	case WEFT_DOWN_CLOSED:
-		return -WEFT_ECLOSED;
-	case WEFT_DOWN_VIOLATION:
-		return -WEFT_EPROTO;
-	case WEFT_DOWN_DIED:
-	case WEFT_DOWN_BROKEN:
-		break;
-	}
-	return -WEFT_EPEERRESET;
+	return reason == WEFT_DOWN_CLOSED ? -WEFT_ECLOSED : reason == WEFT_DOWN_VIOLATION ? -WEFT_EPROTO : -WEFT_EPEERRESET;
 }
 
 void weft__link_path_down(void *port_user, struct weft_path *path, enum weft_down_reason reason)
@@ -463,7 +458,7 @@ void weft__link_rest(struct weft__link *link)
 	}
 	if (weft_list_empty(&link->senders))
 		weft__link_end(link, -WEFT_ECLOSED);
-	else if ((other = link_up(station, link->peer)))
+	else if ((other = link_up(link)))
 		link_merge(link, other); /* the peer has come back before we were through */
 	else if (wake)
 		weft__link_wake(link);

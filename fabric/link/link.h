@@ -124,7 +124,8 @@ struct weft__link {
 	char peer[2 * WEFT_NAME_MAX + 2]; /* as senders name it: "NODE" or "NODE/WORKER" */
 	char peer_node[WEFT_NAME_MAX + 1];
 	char peer_worker[WEFT_NAME_MAX + 1];
-	uint64_t peer_incarnation;
+	uint64_t peer_incarnation; /* 0: it was never up */
+	uint32_t peer_uid;      /* as long as the link lives: whoever says the same name is not the same */
 	uint8_t peer_role;
 	uint32_t kept;          /* received loans of it that the application keeps */
 	uint64_t kept_bytes;
@@ -219,6 +220,8 @@ bool weft__idle_say_close(struct weft_path *path, uint32_t round);
 bool weft__idle_may_rest(const struct weft__link *link);
 /* Whether a sender needs the link: it has met back-pressure, or has not been ready yet. */
 bool weft__idle_is_wanted(const struct weft__link *link);
+/* The peer is another incarnation than the one that the senders of this link knew before it was idle. */
+void weft__idle_lose_parked(struct weft__link *link);
 /* The other side has kept us waiting for too long. */
 void weft__idle_overdue(struct weft_timer *timer, void *user);
 /* Tells what is to be told, and closes what is due; false when there was no room. */

@@ -17,6 +17,7 @@ static void add_station(const struct weft__station *station, struct weft_node_st
 
 	for (size_t i = 0; i < STATION_COUNTERS; i++)
 		to[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+	sum->buffers_out += weft_pool_out_count(station->pool);
 	sum->links += __atomic_load_n(&station->stats.links, __ATOMIC_RELAXED);
 	station->node->driver->describe(station->port, &driver);
 	sum->loans_out += driver.loans_out;

@@ -106,6 +106,12 @@ static __attribute__((noinline, cold)) int miss(struct weft_pool *pool, size_t l
 	return -WEFT_EAGAIN;
 }
 
+/* One writer, the owner; others read it. */
+static inline void count_out(struct weft_pool *pool, int change)
+{
+	__atomic_store_n(&pool->stats.out_count, pool->stats.out_count + (uint32_t)change, __ATOMIC_RELAXED);
+}
+
 int weft_pool_get(struct weft_pool *pool, size_t len_bytes, struct weft_buf **out)
 {
 	struct weft_buf *buf;
@@ -121,7 +127,7 @@ int weft_pool_get(struct weft_pool *pool, size_t len_bytes, struct weft_buf **ou
 	buf->refs = 1;
 	buf->next = NULL;
 	pool->stats.gets++;
-	pool->stats.out_count++;
+	count_out(pool, 1);
 	pool->stats.free_bytes -= buf->capacity_bytes;
 	*out = buf;
 	return 0;
@@ -141,7 +147,7 @@ void weft_buf_put(struct weft_buf *buf)
 	if (--buf->refs)
 		return;
 	pool->stats.puts++;
-	pool->stats.out_count--;
+	count_out(pool, -1);
 	pool->stats.free_bytes += buf->capacity_bytes;
 	if (buf->size_class < POOL_SLAB_CLASSES)
 		weft__mem_slab_put(pool, buf);
@@ -177,6 +183,11 @@ bool weft_pool_is_low(const struct weft_pool *pool)
 	size_t low_bytes = pool->low_water_bytes ? pool->low_water_bytes : pool->stats.total_bytes / 8;
 
 	return pool->stats.free_bytes < low_bytes;
+}
+
+uint32_t weft_pool_out_count(const struct weft_pool *pool)
+{
+	return __atomic_load_n(&pool->stats.out_count, __ATOMIC_RELAXED);
 }
 
 void weft_pool_describe(const struct weft_pool *pool, struct weft_pool_stats *out)

@@ -55,8 +55,9 @@ WEFT_API void weft_sender_opts_init(struct weft_sender_opts *opts, size_t size);
  */
 WEFT_API int weft_sender_open(struct weft_worker *worker, struct weft_channel *channel, const char *peer,
 			      const struct weft_sender_opts *opts, struct weft_sender **out);
-/* What was accepted is still sent, except messages of WEFT_LATEST that wait for room; pending operations end with
- * -WEFT_ECLOSED, in the turns to come. Sets *sender to NULL. Also inside its own callbacks. Thread: owner. */
+/* What was accepted is still sent, except messages of WEFT_LATEST that wait for room and those of weft_sendv that are
+ * being copied; pending operations end with -WEFT_ECLOSED (see weft_done_fn), in the turns to come. Sets *sender to NULL.
+ * Also inside its own callbacks. Thread: owner. */
 WEFT_API void weft_sender_close(struct weft_sender **sender);
 /*
  * Turns the worker until the sender is ready: for programs whose next line needs it. 0, -WEFT_ETIMEDOUT (with
@@ -78,10 +79,12 @@ enum weft_completion {
 };
 
 /*
- * Ends an operation, once. status: 0; not sent: -WEFT_ECANCELED (also dropped, or replaced by a later one), -WEFT_ENOMEM,
- * -WEFT_EMSGSIZE (the peer's channel, once it was there, takes only shorter ones);
- * unknown whether it was delivered: -WEFT_ECLOSED (the sender was closed, or the peer left), -WEFT_EPEERRESET (it died, or
- * closed the channel), -WEFT_EPROTO.
+ * Ends an operation, once. status: 0, it is as `completion` says.
+ * Not sent: -WEFT_ECANCELED (also dropped, or replaced by a later one), -WEFT_ENOMEM, -WEFT_EMSGSIZE (the peer's channel,
+ * once it was there, takes only shorter ones).
+ * Cut off: -WEFT_ECLOSED (the sender was closed, or the peer left), -WEFT_EPEERRESET (it died, or closed the channel),
+ * -WEFT_EPROTO. Where WEFT_DELIVERED was asked for, the outcome is unknown: the message may have been consumed, and only
+ * the word of it been lost. What weft_sendv was still copying, and what waited as the latest, was not sent.
  */
 typedef void weft_done_fn(struct weft_op *op, int status, void *user);
 

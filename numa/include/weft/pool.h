@@ -78,6 +78,8 @@ struct weft_pool_stats {
 	uint64_t gets, puts, remote_puts, misses; /* since open */
 	uint32_t out_count;                       /* buffers that are not home */
 };
+/* Buffers that are not home. Thread: any; may be a moment old. */
+WEFT_API uint32_t weft_pool_out_count(const struct weft_pool *pool);
 /* Thread: owner. */
 WEFT_API void weft_pool_describe(const struct weft_pool *pool, struct weft_pool_stats *out);
 

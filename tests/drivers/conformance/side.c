@@ -13,6 +13,7 @@
 
 const struct weft_driver *side_driver;
 const char *side_faults;
+uint32_t side_allowed_uid = UINT32_MAX;
 
 static struct side *open_sides[OPEN_MAX];
 
@@ -196,6 +197,8 @@ void side_open(struct side *side, const char *which, unsigned int end_count, uin
 	opts.events = &events;
 	opts.user = side;
 	opts.faults = side_faults;
+	opts.allowed_uids = &side_allowed_uid;
+	opts.allowed_uid_count = side_allowed_uid != UINT32_MAX;
 	CU_ASSERT_EQUAL_FATAL(weft_device_open(side->driver, &opts, &side->device), 0);
 	for (unsigned int i = 0; i < end_count; i++)
 		end_open(side, &side->ends[i], loan_quota_bytes);

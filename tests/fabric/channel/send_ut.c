@@ -197,6 +197,26 @@ static void delivery_is_reported_after_the_handler_has_run(void)
 	pair_close(&pair);
 }
 
+static void what_is_cut_off_may_have_been_delivered(void)
+{
+	struct weft_send_opts how = WEFT_SEND_OPTS_INIT;
+	struct inbox inbox;
+	struct pair pair;
+	int result = 1;
+
+	open_checked(&pair, &inbox, NULL);
+	how.completion = WEFT_DELIVERED;
+	how.done = on_done;
+	how.user = &result;
+	CU_ASSERT_EQUAL(weft_send_with(pair.sender, "", 0, &how), 0);
+	while (!inbox.count)
+		weft_worker_poll(pair.far_worker);
+	weft_sender_close(&pair.sender);
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, result != 1));
+	CU_ASSERT_EQUAL(result, -WEFT_ECLOSED);
+	pair_close(&pair);
+}
+
 static struct weft_loan *get_loan(struct pair *pair, size_t len_bytes)
 {
 	struct weft_loan *loan = NULL;
@@ -478,6 +498,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(options_of_another_size_are_refused),
 		SUITE_CASE(a_full_window_is_seen_and_its_end_is_told),
 		SUITE_CASE(delivery_is_reported_after_the_handler_has_run),
+		SUITE_CASE(what_is_cut_off_may_have_been_delivered),
 		SUITE_CASE(a_loan_is_handed_over_without_a_copy_and_comes_home),
 		SUITE_CASE(what_would_be_copied_is_refused_when_no_copy_is_allowed),
 		SUITE_CASE(a_received_loan_is_not_sent_on_when_no_copy_is_allowed),

@@ -107,11 +107,25 @@ static void without_room_for_the_pieces_it_is_back_pressure(void)
 	pair_close(&pair);
 }
 
+static void what_is_still_being_copied_when_its_sender_is_closed_is_not_sent(void)
+{
+	set_up();
+	CU_ASSERT_EQUAL(send_pieces(WEFT_IOV_MAX, NULL), 0);
+	weft_sender_close(&pair.sender);
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, ends == 1));
+	CU_ASSERT_EQUAL(result, -WEFT_ECLOSED);
+	for (unsigned int i = 0; i < 1000; i++)
+		pair_turn(&pair);
+	CU_ASSERT_EQUAL(got, 0);
+	pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(any_number_of_pieces_is_one_message),
 		SUITE_CASE(the_room_for_pieces_comes_back),
+		SUITE_CASE(what_is_still_being_copied_when_its_sender_is_closed_is_not_sent),
 		SUITE_CASE(without_room_for_the_pieces_it_is_back_pressure),
 	};
 
