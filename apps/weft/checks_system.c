@@ -22,7 +22,7 @@ static void nofile(const struct machine *machine, struct finding *out)
 	struct process_limit limit;
 
 	system_limit(machine->root, "Max open files", &limit);
-	needed(out, "4096 or more: a node takes some 10, each peer 3; below 256 connections soon fail");
+	needed(out, "4096 or more: a node takes some 10, each peer 4; below 256 connections soon fail");
 	fix(out, "ulimit -n 65536, or LimitNOFILE=65536 in the unit file");
 	if (limit.soft == SYSTEM_UNKNOWN || limit.soft == SYSTEM_UNLIMITED) {
 		measured(out, "%s", limit.soft == SYSTEM_UNKNOWN ? "not told by the system" : "unlimited");

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <weft/log.h>
@@ -42,6 +43,27 @@ static struct closer {
 static struct foreign waiting[WAITING_MAX]; /* in no order */
 static unsigned int waiting_count;
 static bool full_was_said;
+
+/* A forked child has none of the threads, one of which may have held the lock; what they close is its parent's. */
+static void forked(void)
+{
+	lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	memset(closers, 0, sizeof closers);
+	waiting_count = 0;
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, forked);
+}
+
+static void take_lock(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, watch_forks);
+	pthread_mutex_lock(&lock);
+}
 
 static bool has_option(int fd, int option, int wanted)
 {
@@ -85,14 +107,14 @@ static void *close_them(void *argument)
 	struct closer *self = argument;
 
 	pthread_setname_np(pthread_self(), "weft-close");
-	pthread_mutex_lock(&lock);
+	take_lock();
 	while (take_one(&self->one)) {
 		int fd = self->one.fd;
 
 		self->closes = true;
 		pthread_mutex_unlock(&lock);
 		close(fd);
-		pthread_mutex_lock(&lock);
+		take_lock();
 		self->closes = false;
 	}
 	self->runs = false;
@@ -135,14 +157,14 @@ static void close_aside(int fd, int64_t who, bool odd)
 	struct closer *closer;
 	bool has_room;
 
-	pthread_mutex_lock(&lock);
+	take_lock();
 	has_room = waiting_count < WAITING_MAX;
 	if (has_room)
 		waiting[waiting_count++] = (struct foreign){fd, odd, who};
 	closer = reserve_closer();
 	pthread_mutex_unlock(&lock);
 	if (closer && !start(closer)) {
-		pthread_mutex_lock(&lock);
+		take_lock();
 		closer->runs = false;
 		pthread_mutex_unlock(&lock);
 	}
@@ -235,7 +257,7 @@ bool shm_foreign_is_shunned(int64_t who)
 
 	if (who == getpid())
 		return false; /* nothing protects us from ourselves */
-	pthread_mutex_lock(&lock);
+	take_lock();
 	for (unsigned int i = 0; i < waiting_count; i++)
 		count(&waiting[i], who, &all, &odd);
 	for (unsigned int i = 0; i < CLOSERS_MAX; i++)

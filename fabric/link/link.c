@@ -340,6 +340,8 @@ void weft__link_connect_failed(void *port_user, void *request, int error, const 
 {
 	struct weft__link *link = request, *other;
 	struct weft__station *station = link->station;
+	/* -WEFT_EAGAIN: what lacks here or there is back in a moment; as a sender's status it means the same. */
+	bool passes = error == -WEFT_EBUSY || error == -WEFT_EAGAIN;
 
 	(void)port_user;
 	connect_came(link);
@@ -352,9 +354,9 @@ void weft__link_connect_failed(void *port_user, void *request, int error, const 
 	}
 	if (error == -WEFT_EBUSY)
 		link->retry_ns = RETRY_MAX_NS;
-	else
+	else if (!passes)
 		fail_impatient(link, error);
-	if (link->closing || (error != -WEFT_EBUSY && !somebody_waits(link))) {
+	if (link->closing || (!passes && !somebody_waits(link))) {
 		weft__link_end(link, error);
 		return;
 	}

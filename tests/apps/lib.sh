@@ -43,6 +43,15 @@ await_node()
 	fail "node $1 did not open"
 }
 
+# pour FILE: into the pipe $scratch/pipe, which does not end before `exec 9>&-`.
+pour()
+{
+	rm -f "$scratch/pipe"
+	mkfifo "$scratch/pipe"
+	exec 9<>"$scratch/pipe"
+	cat "$1" >"$scratch/pipe" 9>&- &
+}
+
 # await_bytes FILE: until something has come in.
 await_bytes()
 {

@@ -153,7 +153,7 @@ struct weft_device_events {
 	 * until disconnect. Thread: the port's worker.
 	 */
 	void (*path_up)(void *port_user, struct weft_path *path, const struct weft_hello *theirs, void *request);
-	/* connect failed, for good. Thread: the port's worker. */
+	/* connect failed, for good; -WEFT_EAGAIN says that another one may succeed soon. Thread: the port's worker. */
 	void (*connect_failed)(void *port_user, void *request, int error, const char *why);
 	/*
 	 * Nothing more will come or go. What we lent comes home (reap gives the cookies) as soon as it is certain that the
@@ -217,7 +217,8 @@ struct weft_driver {
 	int (*port_open)(struct weft_device *device, const struct weft_port_opts *opts, struct weft_port **out);
 	/* Closes its paths in good order (no events come) and ends it. Thread: any when neither worker nor runner run. */
 	void (*port_close)(struct weft_port **port);
-	/* Starts to make a path to the device named `to`; the outcome is an event. Copies. Thread: runner. */
+	/* Starts to make a path to the device named `to`; the outcome is an event, or an error that connect_failed might say.
+	 * Copies. Thread: runner. */
 	int (*connect)(struct weft_port *port, const char *to, const struct weft_hello *mine, void *request);
 	/* Ends a path; after path_down, or instead of it. The path is gone at return. Thread: the port's worker. */
 	void (*disconnect)(struct weft_path *path);

@@ -11,8 +11,8 @@
  * opens or attaches may run on one node only.
  *
  * The library has no global instance: a process may open several nodes. It starts no thread but the runner, the
- * own workers and, for each 127 peers on the machine, one that sleeps until one of them dies; a peer that sends descriptors
- * of the wrong kind has each closed by a thread that ends with it, 16 at the most. They take no signals. The library
+ * own workers and, for each 127 peers on the machine, one that sleeps until one of them dies; and, for moments, up to 16 in
+ * the process that close what peers have sent, or may have sent, where that may wait. They take no signals. The library
  * installs no signal handler (weft_node_run excepted, while it runs), never exits and prints nothing.
  *
  * After fork() a node and all that was opened on it stay the parent's, which notices nothing. In the child each call
@@ -96,8 +96,8 @@ WEFT_API int weft_node_open(const struct weft_node_opts *opts, struct weft_node 
 WEFT_API void weft_node_close(struct weft_node **node);
 
 /*
- * Runs until weft_node_stop, SIGINT or SIGTERM (whose dispositions are put back at return): polls the application's
- * worker, or waits for the own ones. Returns 0, so that main can return it. Thread: the opener, or the polling thread.
+ * Runs until weft_node_stop, SIGINT or SIGTERM (which end all that run; their dispositions are put back when the last
+ * one returns): polls the application's worker, or waits for the own ones. Returns 0, so that main can return it. Thread: the opener, or the polling thread.
  */
 WEFT_API int weft_node_run(struct weft_node *node);
 /* Makes weft_node_run return. Async-signal-safe. Thread: any. */

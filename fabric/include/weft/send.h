@@ -109,8 +109,8 @@ struct weft_send_opts {
 #define WEFT_SEND_OPTS_INIT {sizeof(struct weft_send_opts), 0, false, 0, 0, 0, WEFT_ACCEPTED, NULL, NULL, NULL}
 
 /* Sends a copy of len_bytes (0 is allowed) on lane 0 without header. The quickest form. Borrows data. -WEFT_EAGAIN,
- * -WEFT_EMSGSIZE (longer than max_message_bytes here or at the peer), -WEFT_ENOMEM (longer than the node's memory_max_bytes allows for beside
- * the memory that is there already), or why the sender is lost. Thread: owner. */
+ * -WEFT_EMSGSIZE (longer than max_message_bytes here or at the peer), -WEFT_ENOMEM (longer than the node's memory_max_bytes
+ * allows for beside the memory that is there already), or why the sender is lost. Thread: owner. */
 WEFT_API int weft_send(struct weft_sender *sender, const void *data, size_t len_bytes);
 /* The same, with more to follow at once (WEFT_MORE): bursts are committed as one. Thread: owner. */
 WEFT_API int weft_send_more(struct weft_sender *sender, const void *data, size_t len_bytes);
@@ -119,11 +119,11 @@ WEFT_API void weft_sender_flush(struct weft_sender *sender);
 /* Sends a copy with everything that can be said. Borrows data and how. Errors as weft_send. Thread: owner. */
 WEFT_API int weft_send_with(struct weft_sender *sender, const void *data, size_t len_bytes,
 			    const struct weft_send_opts *how);
-#define WEFT_IOV_MAX 1024
+#define WEFT_IOV_MAX 1024 /* pieces of one message */
 /*
- * Sends foreign memory as one message, of at most WEFT_IOV_MAX pieces (else -WEFT_EINVAL): keeps the memory (not the iovec array) until how->done says that it is free;
- * done is required. Copied in pieces of at most 64 KiB between other work, into one buffer; where there can be none of
- * that size, done says -WEFT_ENOMEM. Errors as weft_send. Thread: owner.
+ * Sends foreign memory as one message, of at most WEFT_IOV_MAX pieces (else -WEFT_EINVAL): keeps the memory (not the iovec
+ * array) until how->done says that it is free; done is required. Copied in pieces of at most 64 KiB between other work, into
+ * one buffer; where there can be none of that size, done says -WEFT_ENOMEM. Errors as weft_send. Thread: owner.
  */
 WEFT_API int weft_sendv(struct weft_sender *sender, const struct iovec *iov, unsigned int iov_count,
 			const struct weft_send_opts *how);

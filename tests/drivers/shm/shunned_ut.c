@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Proves that closing what processes sent waits for nobody: what does not get on holds up neither the caller nor what
- * others sent, and is held against its sender until it is closed.
+ * others sent, and is held against its sender until it is closed; and that a forked child begins anew.
  */
 #include "fault.h"
 #include "hostile/hostile.h"
@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <weft/clock.h>
 #include <weft/errors.h>
@@ -68,8 +69,16 @@ static bool is_open(int fd)
 /* What SLOW has sent is being closed, and that takes as long as these readers are open. */
 static void hold_up(int readers[4])
 {
+	int fds[4];
+
 	for (unsigned int i = 0; i < 4; i++)
-		shm_foreign_close(hostile_lingering(&readers[i]), SLOW);
+		fds[i] = hostile_lingering(&readers[i]);
+	for (unsigned int i = 0; i < 4; i++)
+		shm_foreign_close(fds[i], SLOW);
+	/* All four at once: the number is free as soon as the closing begins. */
+	for (unsigned int i = 0; i < 4; i++)
+		for (unsigned int ms = 0; ms < WAIT_MS && is_open(fds[i]); ms++)
+			usleep(1000);
 }
 
 static void let_go(const int readers[4])
@@ -204,6 +213,41 @@ static void what_there_is_no_room_for_is_left_where_it_is(void)
 	CU_ASSERT_TRUE(fault_keeps_only(kept));
 }
 
+#ifndef __SANITIZE_THREAD__ /* which starts no threads in the child of a process with many */
+/* Whether what somebody sent to this process is closed. */
+static bool closes(int64_t pid)
+{
+	int ends[2];
+	bool closed;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return false;
+	shm_foreign_close(ends[1], pid);
+	closed = is_closed(ends[0]);
+	close(ends[0]);
+	return closed;
+}
+
+/* It has a copy of what its parent's threads were doing, and not the threads. */
+static void a_forked_child_closes_what_is_sent_to_it(void)
+{
+	unsigned long kept = fault_count_kept();
+	int readers[20], status = -1;
+	pid_t child;
+
+	for (unsigned int i = 0; i < 20; i++)
+		shm_foreign_close(hostile_lingering(&readers[i]), SLOW + i / 5);
+	child = fork();
+	if (child == 0)
+		_exit(shm_foreign_is_shunned(SLOW) || !closes(QUICK));
+	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+	CU_ASSERT_EQUAL(status, 0);
+	for (unsigned int i = 0; i < 20; i++)
+		close(readers[i]);
+	CU_ASSERT_TRUE(fault_keeps_only(kept));
+}
+#endif
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -212,6 +256,9 @@ int main(int argc, char **argv)
 		SUITE_CASE(what_lies_behind_nothing_is_found),
 		SUITE_CASE(what_cannot_be_closed_fills_us_up_to_here_and_no_further),
 		SUITE_CASE(what_there_is_no_room_for_is_left_where_it_is),
+#ifndef __SANITIZE_THREAD__
+		SUITE_CASE(a_forked_child_closes_what_is_sent_to_it),
+#endif
 	};
 
 	return suite_main("shm shunned", cases, SUITE_COUNT(cases), argc, argv);

@@ -80,12 +80,12 @@ static bool send_to(struct weft_sender *sender, unsigned int *sent)
 	return *sent == MANY;
 }
 
-/* Sends until nothing has been taken for many turns; returns how much was. */
+/* Sends until nothing has been taken for many turns; returns how much was. The first may wait for memory to be shared. */
 static unsigned int send_until_stuck(struct pair *pair, struct weft_sender *sender, const void *data, size_t len_bytes)
 {
-	unsigned int sent = 0;
+	unsigned int sent = PAIR_UNTIL(pair, weft_send(sender, data, len_bytes) == 0);
 
-	for (unsigned int refused = 0; refused < 3 * MANY; refused++) {
+	for (unsigned int refused = 0; sent && refused < 3 * MANY; refused++) {
 		while (weft_send(sender, data, len_bytes) == 0) {
 			sent++;
 			refused = 0;

@@ -8,6 +8,7 @@
 #include <CUnit/Basic.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 #include <weft/weft.h>
@@ -43,9 +44,22 @@ static void *stop_later(void *node)
 	return NULL;
 }
 
+/* Waits until a node that runs has taken the signal from the application, whose handler is on_own_signal. */
+static void await_taken(int number)
+{
+	struct sigaction now;
+
+	for (unsigned int tries = 0; tries < 10000; tries++) {
+		sigaction(number, NULL, &now);
+		if (now.sa_handler != on_own_signal)
+			return;
+		usleep(1000);
+	}
+}
+
 static void *signal_later(void *number)
 {
-	usleep(20000);
+	await_taken(*(const int *)number);
 	kill(getpid(), *(const int *)number);
 	return NULL;
 }
@@ -108,56 +122,72 @@ static void signals_end_it_and_are_the_applications_before_and_after(void)
 
 /* ---- several ---- */
 
-static void *run_here(void *node)
+static _Atomic unsigned int running;
+
+static void note_running(struct weft_timer *timer, void *user)
 {
+	(void)timer, (void)user;
+	atomic_fetch_add(&running, 1);
+}
+
+/* Runs a node whose worker is turned here; as soon as it is, that is counted. */
+static void *run_here(void *user)
+{
+	struct weft_node *node = user;
+	struct weft_worker *worker = weft_node_worker(node, 0);
+	struct weft_timer timer;
+
+	weft_timer_init(&timer, note_running, NULL);
+	weft_timer_set(worker, &timer, weft_worker_now(worker));
 	CU_ASSERT_EQUAL(weft_node_run(node), 0);
 	return NULL;
 }
 
-/* Runs the second in a thread of its own that takes no signals. */
-static pthread_t run_beside(struct weft_node *second)
+/* Runs it in a thread of its own that takes no signals. */
+static pthread_t run_beside(struct weft_node *node)
 {
 	sigset_t all, before;
 	pthread_t thread;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, run_here, second), 0);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, run_here, node), 0);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	usleep(20000); /* most likely it runs by now; if not, what follows holds too */
 	return thread;
 }
 
-/* The one that began first ends first, and then a signal comes for the other. */
-static void *stop_and_signal_later(void *node)
+static void await_running(unsigned int count)
 {
-	usleep(20000);
-	weft_node_stop(node);
-	usleep(20000);
-	kill(getpid(), SIGTERM);
-	return NULL;
+	for (unsigned int tries = 0; tries < 10000 && atomic_load(&running) < count; tries++)
+		usleep(1000);
+	CU_ASSERT_EQUAL(atomic_load(&running), count);
 }
 
 static void several_that_run_share_signals_until_the_last_has_ended(void)
 {
 	for (unsigned int together = 0; together < 2; together++) {
-		struct weft_node *first = open_node("first", 1), *second = open_node("second", 1);
+		struct weft_node *first = open_node("first", 0), *second = open_node("second", 0);
 		struct sigaction own = {.sa_handler = on_own_signal}, before;
-		int number = SIGTERM;
-		pthread_t thread;
+		pthread_t first_thread, second_thread;
 
 		own_signals = 0;
+		atomic_store(&running, 0);
 		sigaction(SIGTERM, &own, &before);
-		thread = run_beside(second);
-		if (together)
-			run_and(first, signal_later, &number);
-		else
-			run_and(first, stop_and_signal_later, second);
+		first_thread = run_beside(first);
+		await_running(1);
+		second_thread = run_beside(second);
+		await_running(2);
+		if (!together) { /* the one that began first ends first, and then a signal comes for the other */
+			weft_node_stop(first);
+			pthread_join(first_thread, NULL);
+		}
+		kill(getpid(), SIGTERM);
 		CU_ASSERT_EQUAL(own_signals, 0);
-		/* Should it have begun to run only now. */
-		weft_node_stop(second);
-		pthread_join(thread, NULL);
-		own_signals = 0;
+		if (own_signals) /* else they would run for ever */
+			weft_node_stop(first), weft_node_stop(second);
+		if (together)
+			pthread_join(first_thread, NULL);
+		pthread_join(second_thread, NULL);
 		raise(SIGTERM);
 		CU_ASSERT_EQUAL(own_signals, 1);
 		sigaction(SIGTERM, &before, NULL);
