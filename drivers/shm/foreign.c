@@ -4,7 +4,8 @@
  * and before anything else: the size of a file in user space (FUSE), and even its closing, are answered by its server when
  * that likes; a socket that lingers is closed when its data has gone; and a Unix socket takes whatever lies in it unread
  * along. So shared memory is closed at once, and all else by threads that do nothing but this, and end when there is
- * nothing left. Only some of them ever wait for one process: what others have sent is closed meanwhile.
+ * nothing left. They also let go of memory, where there is much of it: who is the last to do so frees it, a third of a second
+ * for each GiB in small pages. Only some of them ever wait for one process: what others have sent is closed meanwhile.
  */
 #include "shm/foreign.h"
 
@@ -12,8 +13,10 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <weft/log.h>
 
@@ -22,6 +25,7 @@
 #define WAITING_MAX 4096u
 /* From here on nothing more is taken, neither connections nor messages that bring descriptors. What is on its way still fits. */
 #define FULL 512u
+#define MUCH_BYTES (UINT64_C(64) << 20) /* of memory; what is less is freed at once */
 #define UNREAD_MAX 64u /* messages that are looked at when a connection ends */
 /* What may be left to close of one process before it is shunned: what it should not have sent, and with its connections,
  * of which all that it may have can end at once. */
@@ -32,7 +36,9 @@
 /* Of the whole process, under the lock: descriptors are the process's. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 struct foreign {
-	int fd;
+	int fd;      /* -1: memory instead */
+	struct weft_mapping *mappings;
+	unsigned int mapping_count;
 	bool odd;    /* it should not have come */
 	int64_t who; /* whose */
 };
@@ -41,7 +47,7 @@ static struct closer {
 	struct foreign one;
 } closers[CLOSERS_MAX];
 static struct foreign waiting[WAITING_MAX]; /* oldest first */
-static unsigned int waiting_count;
+static unsigned int waiting_count, waiting_fds;
 static bool full_was_said;
 
 /* A forked child has none of the threads, one of which may have held the lock; what they close is its parent's. */
@@ -49,7 +55,7 @@ static void forked(void)
 {
 	lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	memset(closers, 0, sizeof closers);
-	waiting_count = 0;
+	waiting_count = waiting_fds = 0;
 }
 
 static void watch_forks(void)
@@ -97,9 +103,19 @@ static bool take_one(struct foreign *out)
 			continue;
 		*out = waiting[i];
 		memmove(&waiting[i], &waiting[i + 1], (--waiting_count - i) * sizeof *waiting);
+		waiting_fds -= out->fd >= 0;
 		return true;
 	}
 	return false;
+}
+
+static void let_go(const struct foreign *one)
+{
+	if (one->fd >= 0)
+		close(one->fd);
+	for (unsigned int i = 0; i < one->mapping_count; i++)
+		weft_mapping_close(&one->mappings[i]);
+	free(one->mappings);
 }
 
 static void *close_them(void *argument)
@@ -109,11 +125,9 @@ static void *close_them(void *argument)
 	pthread_setname_np(pthread_self(), "weft-close");
 	take_lock();
 	while (take_one(&self->one)) {
-		int fd = self->one.fd;
-
 		self->closes = true;
 		pthread_mutex_unlock(&lock);
-		close(fd);
+		let_go(&self->one); /* which nobody else writes */
 		take_lock();
 		self->closes = false;
 	}
@@ -151,16 +165,18 @@ static struct closer *reserve_closer(void)
 	return NULL;
 }
 
-/* Where no thread can be had, the next one that is started finds it. */
-static void close_aside(int fd, int64_t who, bool odd)
+/* Where no thread can be had, the next one that is started finds it. False when there is no room. */
+static bool put_aside(const struct foreign *one)
 {
 	struct closer *closer;
 	bool has_room;
 
 	take_lock();
 	has_room = waiting_count < WAITING_MAX;
-	if (has_room)
-		waiting[waiting_count++] = (struct foreign){fd, odd, who};
+	if (has_room) {
+		waiting[waiting_count++] = *one;
+		waiting_fds += one->fd >= 0;
+	}
 	closer = reserve_closer();
 	pthread_mutex_unlock(&lock);
 	if (closer && !start(closer)) {
@@ -168,17 +184,25 @@ static void close_aside(int fd, int64_t who, bool odd)
 		closer->runs = false;
 		pthread_mutex_unlock(&lock);
 	}
-	if (!has_room)
+	return has_room;
+}
+
+static void close_aside(int fd, int64_t who, bool odd)
+{
+	if (!put_aside(&(struct foreign){.fd = fd, .odd = odd, .who = who}))
 		weft_log(WEFT_LOG_WARN, "shm", "descriptor %d from pid %lld is left open: closing %u from peers does not get on",
 			 fd, (long long)who, WAITING_MAX);
 }
 
 void shm_foreign_close(int fd, int64_t who)
 {
-	if (fcntl(fd, F_GET_SEALS) >= 0)
+	bool is_memory = fcntl(fd, F_GET_SEALS) >= 0;
+	struct stat info = {0};
+
+	if (is_memory && (fstat(fd, &info) < 0 || (uint64_t)info.st_blocks * 512 < MUCH_BYTES))
 		close(fd);
 	else
-		close_aside(fd, who, true);
+		close_aside(fd, who, !is_memory);
 }
 
 /*
@@ -226,6 +250,17 @@ void shm_foreign_drop_bell(int fd, int64_t who)
 	close_aside(fd, who, false);
 }
 
+void shm_foreign_unmap(struct weft_mapping *mappings, unsigned int count, int64_t who)
+{
+	struct foreign all = {.fd = -1, .mappings = mappings, .mapping_count = count, .who = who};
+	uint64_t len_bytes = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		len_bytes += mappings[i].len_bytes;
+	if (len_bytes < MUCH_BYTES || !put_aside(&all))
+		let_go(&all);
+}
+
 /* ---- those who send too much of it ---- */
 
 bool shm_foreign_is_full(void)
@@ -233,8 +268,8 @@ bool shm_foreign_is_full(void)
 	bool is_full, say;
 	int64_t who;
 
-	pthread_mutex_lock(&lock);
-	is_full = waiting_count >= FULL;
+	take_lock();
+	is_full = waiting_fds >= FULL;
 	say = is_full && !full_was_said;
 	full_was_said = is_full;
 	who = is_full ? waiting[0].who : 0;
@@ -247,7 +282,7 @@ bool shm_foreign_is_full(void)
 
 static void count(const struct foreign *one, int64_t who, unsigned int *all, unsigned int *odd)
 {
-	*all += one->who == who;
+	*all += one->who == who && one->fd >= 0;
 	*odd += one->who == who && one->odd;
 }
 

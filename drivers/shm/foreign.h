@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <weft/segment.h>
 
 /*
  * `who` is a process: its number; below 0, for one whose number is not visible from here, that of its file where pidfds have
@@ -25,6 +26,8 @@ bool shm_foreign_is_full(void);
 void shm_foreign_hang_up(int fd, int64_t who);
 /* The same for a bell, which that process made and may have as well. Takes. Thread: any but workers. */
 void shm_foreign_drop_bell(int fd, int64_t who);
+/* Unmaps memory of that process; the array is from malloc. Takes. Thread: any but workers. */
+void shm_foreign_unmap(struct weft_mapping *mappings, unsigned int count, int64_t who);
 /* Whether it is a Unix socket for packets, as a bell is: sending into it never waits. */
 bool shm_foreign_is_bell(int fd);
 

@@ -8,6 +8,7 @@
 #include "shm/shm.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include <weft/errors.h>
 #include <weft/log.h>
@@ -105,4 +106,35 @@ void shm_mapping_close(struct shm_path *path, struct weft_mapping *mapping)
 {
 	forget(path, mapping);
 	weft_mapping_close(mapping);
+}
+
+/* Into the array, if there is one: it goes with the others. */
+static void end(struct shm_path *path, struct weft_mapping *mapping, struct weft_mapping *all, unsigned int *count)
+{
+	if (!all) {
+		shm_mapping_close(path, mapping);
+		return;
+	}
+	forget(path, mapping);
+	all[(*count)++] = *mapping;
+}
+
+void shm_mappings_free(struct shm_path *path)
+{
+	struct shm_shares *shares = atomic_load_explicit(&path->shares, memory_order_relaxed);
+	struct weft_mapping *all = path->mapped.count ? malloc(path->mapped.count * sizeof *all) : NULL;
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < path->mapping_count; i++)
+		end(path, &path->mappings[i], all, &count);
+	for (uint32_t i = 0; shares && i < SHM_SEGMENTS; i++) {
+		struct weft_mapping *mapping = atomic_load_explicit(&shares->by_id[i], memory_order_relaxed);
+
+		if (mapping)
+			end(path, mapping, all, &count);
+		free(mapping);
+	}
+	free(shares);
+	if (all)
+		shm_foreign_unmap(all, count, path->who);
 }

@@ -49,9 +49,7 @@ void shm_path_free(struct shm_path *path)
 	shm_path_leave_port(path);
 	shm_watch_leave(path);
 	weft_list_remove(&path->in_device);
-	for (unsigned int i = 0; i < path->mapping_count; i++)
-		shm_mapping_close(path, &path->mappings[i]);
-	shm_shares_free(path);
+	shm_mappings_free(path);
 	if (path->carving.base)
 		weft_arena_uncarve(path->device->opts.arena, &path->carving);
 	shm_hot_free(path);

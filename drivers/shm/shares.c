@@ -64,17 +64,3 @@ const struct weft_mapping *shm_shares_find(struct shm_path *path, uint32_t segme
 	/* acquire: pairs with the release in shm_shares_add(). */
 	return atomic_load_explicit(&shares->by_id[segment_id], memory_order_acquire);
 }
-
-void shm_shares_free(struct shm_path *path)
-{
-	struct shm_shares *shares = atomic_load_explicit(&path->shares, memory_order_relaxed);
-
-	for (uint32_t i = 0; shares && i < SHM_SEGMENTS; i++) {
-		struct weft_mapping *mapping = atomic_load_explicit(&shares->by_id[i], memory_order_relaxed);
-
-		if (mapping)
-			shm_mapping_close(path, mapping);
-		free(mapping);
-	}
-	free(shares);
-}

@@ -337,6 +337,8 @@ void shm_mail_drop(struct shm_device *device, const struct shm_port *port);
 int shm_mapping_open(struct shm_path *path, int fd, uint64_t incarnation, uint32_t segment_id, uint64_t max_len_bytes,
 		     struct weft_mapping *out);
 void shm_mapping_close(struct shm_path *path, struct weft_mapping *mapping);
+/* All of a path, and what its worker finds it by; aside, if that is much: whoever frees it is held up. */
+void shm_mappings_free(struct shm_path *path);
 
 /* ---- shares.c: the peer's segments ---- */
 /* Maps a segment that the peer shares; on the runner. -WEFT_EPROTO when it was shared before or the id cannot be,
@@ -344,7 +346,6 @@ void shm_mapping_close(struct shm_path *path, struct weft_mapping *mapping);
 int shm_shares_add(struct shm_path *path, uint32_t segment_id, int fd);
 /* The segment, or NULL if the peer has not shared it; if found, path->books is there. On the worker. */
 const struct weft_mapping *shm_shares_find(struct shm_path *path, uint32_t segment_id);
-void shm_shares_free(struct shm_path *path);
 
 /* ---- pause.c: descriptors that are not looked at for a while; on the runner ---- */
 /* Takes the watch away and adds it again a little later. */

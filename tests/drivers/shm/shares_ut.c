@@ -16,13 +16,14 @@
 #define LARGE_BYTES (UINT64_C(1) << 30)
 #define PATH_SHARES (SHM_PATH_BYTES / LARGE_BYTES)
 #define PATHS_MAX 80u
+#define WAIT_MS 10000
 #define STRANGER (INT64_C(1) << 40) /* no process has this number, nor those after it */
 
 static struct shm_device device;
 static struct shm_path *paths[PATHS_MAX];
 static unsigned int path_count;
 static uint64_t len_bytes;  /* of what is shared from now on */
-static unsigned int mapped; /* and not unmapped */
+static _Atomic unsigned int mapped; /* and not unmapped, which is done aside where it is much */
 
 int __wrap_weft_mapping_open(int fd, uint64_t incarnation, uint32_t segment_id, size_t max_len_bytes,
 			     struct weft_mapping *out);
@@ -69,7 +70,9 @@ static struct shm_path *add_path(int64_t pid)
 static void free_path(struct shm_path *path)
 {
 	weft_list_remove(&path->in_device);
-	shm_shares_free(path);
+	shm_mappings_free(path);
+	CU_ASSERT_EQUAL(path->mapped.count, 0);
+	CU_ASSERT_EQUAL(path->mapped.bytes, 0);
 	free(path);
 }
 
@@ -77,6 +80,8 @@ static void end(void)
 {
 	while (path_count)
 		free_path(paths[--path_count]);
+	for (unsigned int ms = 0; ms < WAIT_MS && mapped; ms++)
+		usleep(1000);
 	CU_ASSERT_EQUAL(mapped, 0);
 }
 

@@ -11,6 +11,8 @@
 #include <CUnit/Basic.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -164,6 +166,28 @@ static void what_cannot_be_closed_fills_us_up_to_here_and_no_further(void)
 	CU_ASSERT_TRUE(fault_keeps_only(kept));
 }
 
+/* Whoever is the last to let go of memory frees it, which takes its time where it is much. */
+static void much_memory_goes_aside_and_little_at_once(void)
+{
+	static const size_t len_bytes[] = {4096, (size_t)64 << 20};
+	unsigned long kept = fault_count_kept();
+	unsigned char resident;
+	int readers[4];
+
+	hold_up(readers);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct weft_mapping *mapping = malloc(sizeof *mapping);
+		void *base = mmap(NULL, len_bytes[i], PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		CU_ASSERT_TRUE_FATAL(mapping && base != MAP_FAILED);
+		*mapping = (struct weft_mapping){.base = base, .len_bytes = len_bytes[i]};
+		shm_foreign_unmap(mapping, 1, SLOW);
+		CU_ASSERT_EQUAL(mincore(base, 4096, &resident), i ? 0 : -1);
+	}
+	let_go(readers);
+	CU_ASSERT_TRUE(fault_keeps_only(kept));
+}
+
 /* Lets this process have so many more descriptors; returns the limit as it was. */
 static struct rlimit leave_room(unsigned int count)
 {
@@ -255,6 +279,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_connection_in_which_nothing_lies_is_closed_at_once),
 		SUITE_CASE(what_lies_behind_nothing_is_found),
 		SUITE_CASE(what_cannot_be_closed_fills_us_up_to_here_and_no_further),
+		SUITE_CASE(much_memory_goes_aside_and_little_at_once),
 		SUITE_CASE(what_there_is_no_room_for_is_left_where_it_is),
 #ifndef __SANITIZE_THREAD__
 		SUITE_CASE(a_forked_child_closes_what_is_sent_to_it),
