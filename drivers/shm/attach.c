@@ -6,9 +6,11 @@
 #include "shm/shm.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <weft/errors.h>
@@ -28,6 +30,7 @@ struct shm_attach {
 	struct shm_port *port;  /* of a connector */
 	struct shm_path *path;  /* of a connector: waits for the answer */
 	struct weft_peer_identity peer;
+	int64_t who; /* of foreign.h */
 	struct shm_failure *failure; /* of a connector: what its worker is told then; made before it can be needed */
 	void *request;
 	int fd;
@@ -104,7 +107,7 @@ static void attach_free(struct shm_attach *attach)
 	weft_list_remove(&attach->link);
 	attach->device->accepted_count -= attach->accepted;
 	if (attach->fd >= 0)
-		shm_foreign_hang_up(attach->fd, attach->peer.pid);
+		shm_foreign_hang_up(attach->fd, attach->who);
 	if (attach->path)
 		shm_path_free(attach->path);
 	free(attach->failure);
@@ -116,16 +119,16 @@ static void let_go(struct shm_attach *attach, const int *fds, unsigned int fd_co
 {
 	for (unsigned int i = 0; i < fd_count; i++)
 		if (shm_foreign_is_bell(fds[i]))
-			shm_foreign_hang_up(fds[i], attach->peer.pid);
+			shm_foreign_drop_bell(fds[i], attach->who);
 		else
-			shm_foreign_close(fds[i], attach->peer.pid);
-	shm_control_shun(attach->device, attach->peer.pid);
+			shm_foreign_close(fds[i], attach->who);
+	shm_control_shun(attach->device, attach->who);
 }
 
 /* As shm_wire_receive. Without descriptors of our own it waits for some, as long as a handshake may take. */
 static int receive(struct shm_attach *attach, struct shm_wire *wire, int fds[SHM_FDS_MAX], unsigned int *fd_count)
 {
-	int rc = shm_wire_receive(attach->fd, attach->peer.pid, wire, fds, fd_count);
+	int rc = shm_wire_receive(attach->fd, attach->who, wire, fds, fd_count);
 
 	if (rc != -WEFT_EMFILE)
 		return rc;
@@ -150,7 +153,7 @@ static void linger_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	(void)watch;
 	(void)events;
 	let_go(attach, fds, fd_count);
-	if (rc == 0 || (rc < 0 && rc != -WEFT_EAGAIN))
+	if (rc == 0 || (rc < 0 && rc != -WEFT_EAGAIN) || shm_foreign_is_shunned(attach->who))
 		attach_free(attach);
 }
 
@@ -268,8 +271,11 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 	struct shm_device *device = port->device;
 	struct weft_peer_identity peer;
 	struct shm_attach *attach;
-	int fd, rc = shm_rendezvous_connect(device, to, &fd);
+	int fd, rc;
 
+	if (shm_foreign_is_full())
+		return weft_set_error(WEFT_EAGAIN, "no connection to \"%s\": too much that peers sent waits to be closed", to);
+	rc = shm_rendezvous_connect(device, to, &fd);
 	if (rc < 0)
 		return rc;
 	rc = shm_rendezvous_peer(device, fd, &peer);
@@ -279,7 +285,8 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 		return rc < 0 ? rc : weft_set_error(WEFT_ENOMEM, "no memory to connect to \"%s\"", to);
 	}
 	attach->peer = peer;
-	attach->path = shm_path_new(port);
+	attach->who = shm_rendezvous_who(fd, &peer);
+	attach->path = shm_path_new(port, attach->who);
 	attach->failure = shm_failure_new(port, request);
 	rc = attach->path && attach->failure ? send_attach(attach, mine)
 					     : weft_set_error(WEFT_ENOMEM, "no memory to connect to \"%s\"", to);
@@ -294,25 +301,38 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 
 /* ---- the listener ---- */
 
+/* How many paths one process may have in all: half of our descriptors, of which each takes four. */
+static unsigned int most_of_one(void)
+{
+	struct rlimit limit;
+	rlim_t most = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 8 : 0;
+
+	return most < SHM_PATHS_OF_ONE_MAX ? SHM_PATHS_OF_ONE_MAX : most < UINT_MAX ? (unsigned int)most : UINT_MAX;
+}
+
 /*
- * Whether a process has as many paths as it may, so that none takes the place of all others. Where numbers are not visible
- * from here nobody can say whose they are: all those share a larger number. Our own process may have any.
+ * Whether a process has as many paths as it may, so that none takes the place of all others at a port; two processes of many
+ * workers each have many in all. Those that nobody can tell apart share a larger number. Our own process may have any.
  */
-static bool has_enough(const struct shm_attach *attach)
+static bool has_enough(const struct shm_attach *attach, const struct weft_port *port)
 {
 	struct shm_device *device = attach->device;
-	unsigned int count = 0, max = attach->peer.pid > 0 ? SHM_PATHS_OF_ONE_MAX : SHM_PATHS_OF_UNSEEN_MAX;
+	unsigned int here = 0, count = 0;
 
-	if (attach->peer.pid == getpid())
+	if (attach->who == getpid())
 		return false;
-	WEFT_LIST_FOR_EACH(at, &device->paths)
-		count += WEFT_CONTAINER_OF(at, struct shm_path, in_device)->base.peer.pid == attach->peer.pid;
-	if (count < max)
+	WEFT_LIST_FOR_EACH(at, &device->paths) {
+		const struct shm_path *path = WEFT_CONTAINER_OF(at, struct shm_path, in_device);
+
+		count += path->who == attach->who;
+		here += path->who == attach->who && path->base.port == port;
+	}
+	if (attach->who ? here < SHM_PATHS_OF_ONE_MAX && count < most_of_one() : count < SHM_PATHS_OF_UNSEEN_MAX)
 		return false;
-	if (device->enough_said_pid != attach->peer.pid)
+	if (device->enough_said_to != attach->who)
 		weft_log(WEFT_LOG_WARN, "shm", "refused a path of pid %lld uid %u paths %u action it should use what it has, or "
 			 "be ended", (long long)attach->peer.pid, attach->peer.uid, count);
-	device->enough_said_pid = attach->peer.pid;
+	device->enough_said_to = attach->who;
 	return true;
 }
 
@@ -323,14 +343,14 @@ static int build_accepted(struct shm_attach *attach, const struct shm_wire *thei
 	struct shm_wire answer;
 	int own_fds[SHM_FDS_MAX] = {[SHM_SEGMENT_FDS] = -1}, rc;
 
-	if (has_enough(attach))
-		return -WEFT_EQUOTA;
 	take_hello(&hello, theirs);
 	attach->peer.incarnation = theirs->incarnation;
 	rc = attach->device->opts.events->accept(attach->device->opts.user, &attach->peer, &hello, &mine, &port);
+	if (rc == 0 && has_enough(attach, port))
+		rc = -WEFT_EQUOTA;
 	if (rc < 0)
 		return rc;
-	attach->path = shm_path_new(WEFT_CONTAINER_OF(port, struct shm_port, base));
+	attach->path = shm_path_new(WEFT_CONTAINER_OF(port, struct shm_port, base), attach->who);
 	if (!attach->path)
 		return -WEFT_ENOMEM;
 	init_wire(&answer, attach->device, SHM_ACCEPT);
@@ -375,7 +395,7 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 
 	(void)watch;
 	(void)events;
-	if (shm_foreign_is_shunned(attach->peer.pid)) {
+	if (shm_foreign_is_shunned(attach->who)) {
 		refuse(attach, -WEFT_EQUOTA);
 		attach_free(attach);
 		return;
@@ -398,14 +418,14 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	attach_free(attach);
 }
 
-static bool too_many(const struct shm_device *device, const struct weft_peer_identity *peer)
+static bool too_many(const struct shm_device *device, int64_t who)
 {
 	unsigned int of_one = 0;
 
 	WEFT_LIST_FOR_EACH(at, &device->attaches) {
 		struct shm_attach *attach = WEFT_CONTAINER_OF(at, struct shm_attach, link);
 
-		of_one += attach->accepted && attach->peer.pid == peer->pid;
+		of_one += attach->accepted && attach->who == who;
 	}
 	return device->accepted_count >= ATTACHES_MAX || of_one >= ATTACHES_OF_ONE_MAX;
 }
@@ -424,27 +444,35 @@ static void turn_away(const struct shm_device *device, int fd)
 void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
 	struct shm_device *device = user;
-	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct weft_peer_identity peer = {0};
 	struct shm_attach *attach = NULL;
-	int rc;
+	int64_t who = 0;
+	int fd, rc;
 
 	(void)events;
+	if (shm_foreign_is_full()) {
+		shm_rendezvous_pause(device, 0);
+		return;
+	}
+	fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
 			shm_rendezvous_pause(device, errno);
 		return;
 	}
 	rc = shm_rendezvous_peer(device, fd, &peer);
-	if (rc == 0 && !too_many(device, &peer))
+	if (rc == 0)
+		who = shm_rendezvous_who(fd, &peer);
+	if (rc == 0 && !too_many(device, who))
 		attach = attach_new(device, fd, attach_ready);
 	if (rc == -WEFT_EACCES)
 		turn_away(device, fd);
 	if (!attach) {
-		shm_foreign_hang_up(fd, peer.pid);
+		shm_foreign_hang_up(fd, who);
 		return;
 	}
 	attach->peer = peer;
+	attach->who = who;
 	attach->accepted = true;
 	device->accepted_count++;
 }

@@ -14,10 +14,10 @@
 #define DUE_NS UINT64_C(20000000) /* until a full socket is tried again */
 #define CONTROL_BURST 16u /* messages of one path that are read at once */
 
-static void close_all(int *fds, unsigned int count, int64_t pid)
+static void close_all(int *fds, unsigned int count, int64_t who)
 {
 	for (unsigned int i = 0; i < count; i++)
-		shm_foreign_close(fds[i], pid);
+		shm_foreign_close(fds[i], who);
 }
 
 static void stop_listening(struct shm_path *path)
@@ -203,23 +203,23 @@ static void fail(struct shm_path *path, int error)
 	shm_path_report_down(path, is_violation ? WEFT_DOWN_VIOLATION : WEFT_DOWN_BROKEN, false);
 }
 
-void shm_control_shun(struct shm_device *device, int64_t pid)
+void shm_control_shun(struct shm_device *device, int64_t who)
 {
 	unsigned int count = 0;
 
-	if (!shm_foreign_is_shunned(pid))
+	if (!who || !shm_foreign_is_shunned(who)) /* of those that cannot be told apart most are innocent */
 		return;
 	WEFT_LIST_FOR_EACH(at, &device->paths) {
 		struct shm_path *path = WEFT_CONTAINER_OF(at, struct shm_path, in_device);
 
-		if (path->base.peer.pid != pid || !path->port || !path->control_open || path->condemned)
+		if (path->who != who || !path->port || !path->control_open || path->condemned)
 			continue;
 		fail(path, -WEFT_EQUOTA);
 		count++;
 	}
 	if (count)
 		weft_log(WEFT_LOG_WARN, "shm", "pid %lld sends what cannot be closed paths %u action closed, and none is made until "
-			 "it can be: end it", (long long)pid, count);
+			 "it can be: end it", (long long)who, count);
 }
 
 static void linger_over(struct shm_path *path)
@@ -247,7 +247,7 @@ static bool take(struct shm_path *path, int rc, const struct shm_wire *wire, int
 /* The same after the port, when only the peer's leave is of interest. */
 static bool take_lingering(struct shm_path *path, int rc, const struct shm_wire *wire)
 {
-	if (rc == 1 && wire->type != SHM_BYE && !shm_foreign_is_shunned(path->base.peer.pid))
+	if (rc == 1 && wire->type != SHM_BYE && !shm_foreign_is_shunned(path->who))
 		return true;
 	linger_over(path);
 	return false;
@@ -257,7 +257,7 @@ static void control_ready(struct weft_fd_watch *watch, uint32_t events, void *us
 {
 	struct shm_path *path = user;
 	struct shm_device *device = path->device;
-	int64_t pid = path->base.peer.pid;
+	int64_t who = path->who;
 	bool more = true;
 
 	if (path->condemned && path->port && events & (EPOLLRDHUP | EPOLLHUP)) {
@@ -268,16 +268,16 @@ static void control_ready(struct weft_fd_watch *watch, uint32_t events, void *us
 		unsigned int fd_count;
 		struct shm_wire wire;
 		int fds[SHM_FDS_MAX];
-		int rc = shm_wire_receive(watch->fd, pid, &wire, fds, &fd_count);
+		int rc = shm_wire_receive(watch->fd, who, &wire, fds, &fd_count);
 
 		if (rc == -WEFT_EMFILE)
 			shm_pause_begin(&path->control_pause, device->opts.runner, watch);
 		if (rc == -WEFT_EAGAIN || rc == -WEFT_EMFILE)
 			break;
 		more = path->port ? take(path, rc, &wire, fds, fd_count) : take_lingering(path, rc, &wire);
-		close_all(fds, fd_count, pid);
+		close_all(fds, fd_count, who);
 	}
-	shm_control_shun(device, pid);
+	shm_control_shun(device, who);
 }
 
 static void process_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
@@ -337,7 +337,7 @@ void shm_control_stop(struct shm_path *path)
 		path->pid_fd = -1;
 	}
 	if (path->control_fd >= 0)
-		shm_foreign_hang_up(path->control_fd, path->base.peer.pid);
+		shm_foreign_hang_up(path->control_fd, path->who);
 	path->control_fd = -1;
 }
 

@@ -52,7 +52,7 @@ static int device_open(const struct weft_device_opts *opts, struct weft_device *
 	if (!device)
 		return weft_set_error(WEFT_ENOMEM, "no memory for a device");
 	device->listen_fd = -1;
-	device->enough_said_pid = -1;
+	device->enough_said_to = -1;
 	weft_list_init(&device->attaches);
 	weft_list_init(&device->ports);
 	weft_list_init(&device->paths);
@@ -111,6 +111,7 @@ static int port_open(struct weft_device *base, const struct weft_port_opts *opts
 	weft_list_init(&port->paths);
 	weft_list_init(&port->outbox);
 	weft_list_init(&port->doomed);
+	weft_list_init(&port->debtors);
 	weft_list_push_back(&device->ports, &port->in_device);
 	port->home = malloc(SHM_HOME_MAX * sizeof *port->home);
 	rc = port->home ? weft_arena_carve(device->opts.arena, sizeof(struct shm_armed), &port->armed_carving)
@@ -145,6 +146,7 @@ static void port_close(struct weft_port **out)
 			weft_worker_remove_fd(port->worker, &path->bell_watch);
 		if (path->lent)
 			shm_loans_home(path);
+		shm_debtor_leave(path);
 		shm_path_leave_port(path);
 		shm_control_linger(path);
 	}

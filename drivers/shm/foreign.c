@@ -8,6 +8,7 @@
  */
 #include "shm/foreign.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -19,6 +20,9 @@
 #define CLOSERS_MAX 16u
 #define CLOSERS_OF_ONE_MAX 4u
 #define WAITING_MAX 4096u
+/* From here on nothing more is taken, neither connections nor messages that bring descriptors. What is on its way still fits. */
+#define FULL 512u
+#define UNREAD_MAX 64u /* messages that are looked at when a connection ends */
 /* What may be left to close of one process before it is shunned: what it should not have sent, and with its connections,
  * of which all that it may have can end at once. */
 #define ODD_OF_ONE_MAX 8u
@@ -30,7 +34,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 struct foreign {
 	int fd;
 	bool odd;    /* it should not have come */
-	int64_t pid; /* whose */
+	int64_t who; /* whose */
 };
 static struct closer {
 	bool runs, closes;
@@ -38,6 +42,7 @@ static struct closer {
 } closers[CLOSERS_MAX];
 static struct foreign waiting[WAITING_MAX]; /* in no order */
 static unsigned int waiting_count;
+static bool full_was_said;
 
 /* A forked child has none of the threads, one of which may have held the lock; what they close is its parent's. */
 static void forked(void)
@@ -45,6 +50,7 @@ static void forked(void)
 	lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	memset(closers, 0, sizeof closers);
 	waiting_count = 0;
+	full_was_said = false;
 }
 
 static void watch_forks(void)
@@ -75,12 +81,12 @@ bool shm_foreign_is_bell(int fd)
 
 /* ---- closers ---- */
 
-static unsigned int closing_of(int64_t pid)
+static unsigned int closing_of(int64_t who)
 {
 	unsigned int count = 0;
 
 	for (unsigned int i = 0; i < CLOSERS_MAX; i++)
-		count += closers[i].closes && closers[i].one.pid == pid;
+		count += closers[i].closes && closers[i].one.who == who;
 	return count;
 }
 
@@ -88,7 +94,7 @@ static unsigned int closing_of(int64_t pid)
 static bool take_one(struct foreign *out)
 {
 	for (unsigned int i = 0; i < waiting_count; i++) {
-		if (closing_of(waiting[i].pid) >= CLOSERS_OF_ONE_MAX)
+		if (closing_of(waiting[i].who) >= CLOSERS_OF_ONE_MAX)
 			continue;
 		*out = waiting[i];
 		waiting[i] = waiting[--waiting_count];
@@ -147,7 +153,7 @@ static struct closer *reserve_closer(void)
 }
 
 /* Where no thread can be had, the next one that is started finds it. */
-static void close_aside(int fd, int64_t pid, bool odd)
+static void close_aside(int fd, int64_t who, bool odd)
 {
 	struct closer *closer;
 	bool has_room;
@@ -155,7 +161,7 @@ static void close_aside(int fd, int64_t pid, bool odd)
 	take_lock();
 	has_room = waiting_count < WAITING_MAX;
 	if (has_room)
-		waiting[waiting_count++] = (struct foreign){fd, odd, pid};
+		waiting[waiting_count++] = (struct foreign){fd, odd, who};
 	closer = reserve_closer();
 	pthread_mutex_unlock(&lock);
 	if (closer && !start(closer)) {
@@ -165,43 +171,99 @@ static void close_aside(int fd, int64_t pid, bool odd)
 	}
 	if (!has_room)
 		weft_log(WEFT_LOG_WARN, "shm", "descriptor %d from pid %lld is left open: closing %u from peers does not get on",
-			 fd, (long long)pid, WAITING_MAX);
+			 fd, (long long)who, WAITING_MAX);
 }
 
-void shm_foreign_close(int fd, int64_t pid)
+void shm_foreign_close(int fd, int64_t who)
 {
 	if (fcntl(fd, F_GET_SEALS) >= 0)
 		close(fd);
 	else
-		close_aside(fd, pid, true);
+		close_aside(fd, who, true);
 }
 
-void shm_foreign_hang_up(int fd, int64_t pid)
+/*
+ * Whether nothing that is unread brings descriptors, so that closing waits for nothing. After the shutdown nothing more comes.
+ * Each message says who sent it, if that is asked for, and the end of all says nothing: so an empty one is not taken for it.
+ */
+static bool is_empty(int fd)
+{
+	int yes = 1;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) < 0)
+		return false;
+	for (unsigned int i = 0; i < UNREAD_MAX; i++) {
+		union {
+			struct cmsghdr align;
+			char bytes[CMSG_SPACE(sizeof(struct ucred))];
+		} control;
+		struct msghdr message = {.msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+		ssize_t got = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT);
+
+		if (got < 0 && errno != ECONNRESET && errno != EINTR)
+			return true;
+		if (got >= 0 && message.msg_flags & MSG_CTRUNC)
+			return false;
+		if (got >= 0 && !message.msg_controllen)
+			return true;
+		if (got >= 0)
+			(void)recv(fd, NULL, 0, MSG_DONTWAIT);
+	}
+	return false;
+}
+
+void shm_foreign_hang_up(int fd, int64_t who)
 {
 	shutdown(fd, SHUT_RDWR);
-	close_aside(fd, pid, false);
+	if (is_empty(fd))
+		close(fd);
+	else
+		close_aside(fd, who, false);
+}
+
+void shm_foreign_drop_bell(int fd, int64_t who)
+{
+	shutdown(fd, SHUT_RDWR);
+	close_aside(fd, who, false);
 }
 
 /* ---- those who send too much of it ---- */
 
-static void count(const struct foreign *one, int64_t pid, unsigned int *all, unsigned int *odd)
+bool shm_foreign_is_full(void)
 {
-	*all += one->pid == pid;
-	*odd += one->pid == pid && one->odd;
+	bool is_full, say;
+	int64_t who;
+
+	take_lock();
+	is_full = waiting_count >= FULL;
+	say = is_full && !full_was_said;
+	full_was_said = is_full;
+	who = is_full ? waiting[0].who : 0;
+	pthread_mutex_unlock(&lock);
+	if (say)
+		weft_log(WEFT_LOG_WARN, "shm", "closing what peers sent does not get on: %u wait, the first of pid %lld action no peer "
+			 "is accepted until it does: end that process", FULL, (long long)who);
+	return is_full;
 }
 
-bool shm_foreign_is_shunned(int64_t pid)
+static void count(const struct foreign *one, int64_t who, unsigned int *all, unsigned int *odd)
+{
+	*all += one->who == who;
+	*odd += one->who == who && one->odd;
+}
+
+bool shm_foreign_is_shunned(int64_t who)
 {
 	unsigned int all = 0, odd = 0;
 
-	if (pid == getpid())
+	if (who == getpid())
 		return false; /* nothing protects us from ourselves */
 	take_lock();
 	for (unsigned int i = 0; i < waiting_count; i++)
-		count(&waiting[i], pid, &all, &odd);
+		count(&waiting[i], who, &all, &odd);
 	for (unsigned int i = 0; i < CLOSERS_MAX; i++)
 		if (closers[i].closes)
-			count(&closers[i].one, pid, &all, &odd);
+			count(&closers[i].one, who, &all, &odd);
 	pthread_mutex_unlock(&lock);
 	return odd > ODD_OF_ONE_MAX || all > ALL_OF_ONE_MAX;
 }

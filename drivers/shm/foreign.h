@@ -8,13 +8,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Closes a descriptor that process pid sent (0: not known) and nobody uses. Takes. Thread: any but workers. */
-void shm_foreign_close(int fd, int64_t pid);
+/*
+ * `who` is a process: its number; below 0, for one whose number is not visible from here, that of its file where pidfds have
+ * such; 0 where nobody can say, and of users who are not let in. All those are taken for one.
+ */
+
+/* Closes a descriptor that this process sent and nobody uses. Takes. Thread: any but workers. */
+void shm_foreign_close(int fd, int64_t who);
 /* Whether closing what that process sent does not get on: until it does, nothing is taken from it. Thread: any. */
-bool shm_foreign_is_shunned(int64_t pid);
-/* Ends a connection with process pid, into which it may have sent descriptors that nobody read. It sees the end at once.
- * Takes. Thread: any but workers. */
-void shm_foreign_hang_up(int fd, int64_t pid);
+bool shm_foreign_is_shunned(int64_t who);
+/* Whether so much waits to be closed that nothing more is to be taken from anybody: else all descriptors would end there.
+ * Thread: any. */
+bool shm_foreign_is_full(void);
+/* Ends a connection with a process, into which it may have sent descriptors that nobody read. It sees the end at once.
+ * Nobody else has this end. Takes. Thread: any but workers. */
+void shm_foreign_hang_up(int fd, int64_t who);
+/* The same for a bell, which that process made and may have as well. Takes. Thread: any but workers. */
+void shm_foreign_drop_bell(int fd, int64_t who);
 /* Whether it is a Unix socket for packets, as a bell is: sending into it never waits. */
 bool shm_foreign_is_bell(int fd);
 

@@ -69,7 +69,7 @@ static int map_segment(struct shm_path *path, const struct shm_wire *wire, uint3
 		       const struct weft_mapping **out)
 {
 	struct weft_mapping *mapping = &path->mappings[path->mapping_count];
-	int rc = shm_mapping_open(fd, wire->incarnation, segment_id, CONTROL_SEGMENT_MAX_BYTES, mapping);
+	int rc = shm_mapping_open(path, fd, wire->incarnation, segment_id, CONTROL_SEGMENT_MAX_BYTES, mapping);
 
 	if (rc < 0)
 		return rc;

@@ -18,6 +18,11 @@ static int make_table(struct shm_path *path)
 	path->lent = calloc(SHM_LOANS, sizeof *path->lent); /* once a path, at its first loan */
 	if (!path->lent)
 		return -WEFT_EAGAIN;
+	if (shm_debtor_join(path) < 0) {
+		free(path->lent);
+		path->lent = NULL;
+		return -WEFT_EAGAIN;
+	}
 	for (uint32_t i = 0; i < SHM_LOANS; i++)
 		path->lent[i].next_free = i + 1 < SHM_LOANS ? (uint16_t)(i + 1) : NO_ENTRY;
 	path->lent_free = 0;
@@ -30,13 +35,16 @@ int shm_loan_book(struct shm_path *path, const struct weft_tx_frame *frame, stru
 	struct shm_lent *lent;
 	uint16_t index;
 
-	if (!path->lent && make_table(path) < 0)
+	/* Who has taken leave has given all back: what it got now would never come home. Its path ends with its last message. */
+	if (path->proven || (!path->lent && make_table(path) < 0))
 		return -WEFT_EAGAIN;
 	if (frame->loan->segment_id >= SHM_SEGMENTS || path->shared[frame->loan->segment_id] != SHM_SHARE_DONE)
 		return -WEFT_ENXIO;
 	if (path->lent_free == NO_ENTRY || (frame->cookie && port->cookies_out == SHM_HOME_MAX))
 		return -WEFT_EAGAIN;
-	if (port->loan_quota_bytes && path->lent_count && path->lent_bytes + frame->loan_len_bytes > port->loan_quota_bytes) {
+	if ((port->loan_quota_bytes && path->lent_count &&
+	     path->lent_bytes + frame->loan_len_bytes > port->loan_quota_bytes) ||
+	    !shm_debtor_may_have(path, frame->loan_len_bytes)) {
 		port->stats.quota++;
 		return -WEFT_EQUOTA;
 	}
@@ -50,6 +58,7 @@ int shm_loan_book(struct shm_path *path, const struct weft_tx_frame *frame, stru
 	lent->len_bytes = frame->loan_len_bytes;
 	path->lent_count++;
 	path->lent_bytes += lent->len_bytes;
+	shm_debtor_count(path, 1, lent->len_bytes);
 	port->stats.loans_out++;
 	port->stats.tx_loans++;
 	port->stats.loan_bytes += lent->len_bytes;
@@ -69,6 +78,7 @@ static void come_home(struct shm_path *path, uint16_t index)
 
 	path->lent_count--;
 	path->lent_bytes -= lent->len_bytes;
+	shm_debtor_count(path, -1, lent->len_bytes);
 	port->stats.loans_out--;
 	weft_buf_put(lent->buf);
 	lent->buf = NULL;

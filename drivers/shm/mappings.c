@@ -2,11 +2,13 @@
 /*
  * What this process maps of its peers, counted: mappings and address space are the process's, and a peer can ask for a
  * mapping at the cost of a message. The same memory can be shared again under another number, so what it costs a peer
- * bounds nothing.
+ * bounds nothing. One process may make us map twice what is free: it alone gets two thirds, many get less each, and some is
+ * left for the next one.
  */
 #include "shm/shm.h"
 
 #include <stdatomic.h>
+#include <unistd.h>
 #include <weft/errors.h>
 #include <weft/log.h>
 
@@ -25,13 +27,58 @@ static int refuse(void)
 			      SHM_MAPPED_MAX, (unsigned long long)SHM_MAPPED_MAX_BYTES);
 }
 
-static void forget(const struct weft_mapping *mapping)
+/* What one process makes us map by all its paths. */
+static struct shm_mapped mapped_for(const struct shm_path *path)
 {
+	struct shm_mapped sum = {0};
+
+	WEFT_LIST_FOR_EACH(at, &path->device->paths) {
+		const struct shm_path *other = WEFT_CONTAINER_OF(at, struct shm_path, in_device);
+
+		if (other->who != path->who)
+			continue;
+		sum.count += other->mapped.count;
+		sum.bytes += other->mapped.bytes;
+	}
+	return sum;
+}
+
+/* Whether so many bytes more are within the share of the path's process; our own may have all. */
+static bool has_share(const struct shm_path *path, uint64_t len_bytes)
+{
+	struct shm_mapped of_one = mapped_for(path);
+	unsigned int count = atomic_load_explicit(&mapped_count, memory_order_relaxed);
+	uint64_t bytes = atomic_load_explicit(&mapped_bytes, memory_order_relaxed);
+
+	return path->who == getpid() || (of_one.count < 2 * (SHM_MAPPED_MAX - count) &&
+					 of_one.bytes + len_bytes <= 2 * (SHM_MAPPED_MAX_BYTES - bytes));
+}
+
+static int refuse_one(const struct shm_path *path)
+{
+	weft_log(WEFT_LOG_WARN, "shm", "pid %lld has more segments mapped here than its share action closed",
+		 (long long)path->base.peer.pid);
+	return weft_set_error(WEFT_EQUOTA, "a process has more of its segments mapped here than its share");
+}
+
+static void forget(struct shm_path *path, const struct weft_mapping *mapping)
+{
+	path->mapped.count--;
+	path->mapped.bytes -= mapping->len_bytes;
 	atomic_fetch_sub_explicit(&mapped_count, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&mapped_bytes, mapping->len_bytes, memory_order_relaxed);
 }
 
-int shm_mapping_open(int fd, uint64_t incarnation, uint32_t segment_id, uint64_t max_len_bytes, struct weft_mapping *out)
+static uint64_t note(struct shm_path *path, const struct weft_mapping *mapping)
+{
+	path->mapped.count++;
+	path->mapped.bytes += mapping->len_bytes;
+	atomic_fetch_add_explicit(&mapped_count, 1, memory_order_relaxed);
+	return atomic_fetch_add_explicit(&mapped_bytes, mapping->len_bytes, memory_order_relaxed) + mapping->len_bytes;
+}
+
+int shm_mapping_open(struct shm_path *path, int fd, uint64_t incarnation, uint32_t segment_id, uint64_t max_len_bytes,
+		     struct weft_mapping *out)
 {
 	struct weft_mapping mapping;
 	int rc;
@@ -41,10 +88,12 @@ int shm_mapping_open(int fd, uint64_t incarnation, uint32_t segment_id, uint64_t
 	rc = weft_mapping_open(fd, incarnation, segment_id, max_len_bytes, &mapping);
 	if (rc < 0)
 		return rc;
-	atomic_fetch_add_explicit(&mapped_count, 1, memory_order_relaxed);
-	if (atomic_fetch_add_explicit(&mapped_bytes, mapping.len_bytes, memory_order_relaxed) + mapping.len_bytes >
-	    SHM_MAPPED_MAX_BYTES) {
-		forget(&mapping);
+	if (!has_share(path, mapping.len_bytes)) {
+		weft_mapping_close(&mapping);
+		return refuse_one(path);
+	}
+	if (note(path, &mapping) > SHM_MAPPED_MAX_BYTES) {
+		forget(path, &mapping);
 		weft_mapping_close(&mapping);
 		return refuse();
 	}
@@ -52,16 +101,8 @@ int shm_mapping_open(int fd, uint64_t incarnation, uint32_t segment_id, uint64_t
 	return 0;
 }
 
-bool shm_mapping_is_share(uint32_t count, uint64_t len_bytes)
+void shm_mapping_close(struct shm_path *path, struct weft_mapping *mapping)
 {
-	uint32_t all_count = atomic_load_explicit(&mapped_count, memory_order_relaxed);
-	uint64_t all_bytes = atomic_load_explicit(&mapped_bytes, memory_order_relaxed);
-
-	return count + all_count >= SHM_MAPPED_MAX || len_bytes + all_bytes >= SHM_MAPPED_MAX_BYTES;
-}
-
-void shm_mapping_close(struct weft_mapping *mapping)
-{
-	forget(mapping);
+	forget(path, mapping);
 	weft_mapping_close(mapping);
 }

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <weft/errors.h>
 
-struct shm_path *shm_path_new(struct shm_port *port)
+struct shm_path *shm_path_new(struct shm_port *port, int64_t who)
 {
 	struct shm_path *path = aligned_alloc(64, (sizeof *path + 63) & ~(size_t)63);
 
@@ -20,6 +20,7 @@ struct shm_path *shm_path_new(struct shm_port *port)
 	path->base.port = &port->base;
 	path->port = port;
 	path->device = port->device;
+	path->who = who;
 	path->empty_limit = SHM_QUIET_TURNS;
 	path->control_fd = path->ring_fd = path->bell.fd = path->pid_fd = -1;
 	weft_timer_init(&path->due_timer, NULL, NULL);
@@ -49,16 +50,16 @@ void shm_path_free(struct shm_path *path)
 	shm_watch_leave(path);
 	weft_list_remove(&path->in_device);
 	for (unsigned int i = 0; i < path->mapping_count; i++)
-		shm_mapping_close(&path->mappings[i]);
+		shm_mapping_close(path, &path->mappings[i]);
 	shm_shares_free(path);
 	if (path->carving.base)
 		weft_arena_uncarve(path->device->opts.arena, &path->carving);
 	shm_hot_free(path);
 	if (path->control_fd >= 0)
-		shm_foreign_hang_up(path->control_fd, path->base.peer.pid);
+		shm_foreign_hang_up(path->control_fd, path->who);
 	if (path->ring_fd >= 0)
-		shm_foreign_hang_up(path->ring_fd, path->base.peer.pid);
-	shm_bell_close(&path->bell, path->base.peer.pid);
+		shm_foreign_drop_bell(path->ring_fd, path->who);
+	shm_bell_close(&path->bell, path->who);
 	if (path->pid_fd >= 0)
 		close(path->pid_fd);
 	free(path->lent);
@@ -237,6 +238,7 @@ static void finish_limbo(struct shm_path *path)
 	if (!path->proven || path->finished)
 		return;
 	path->finished = true; /* more than one notice of the peer's end may come */
+	shm_debtor_leave(path);
 	shm_tell_runner(path, SHM_TELL_END);
 }
 

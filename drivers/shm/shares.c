@@ -6,7 +6,6 @@
 #include "shm/shm.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 #include <weft/errors.h>
 #include <weft/log.h>
 
@@ -23,30 +22,6 @@ static struct shm_shares *shares_of(struct shm_path *path)
 	return shares;
 }
 
-/* Whether the peer's process maps its share over all its paths: the others' are not for it. Our own may have any. */
-static bool has_share(const struct shm_path *path)
-{
-	uint64_t bytes = 0;
-	uint32_t count = 0;
-
-	if (path->base.peer.pid == getpid())
-		return false;
-	WEFT_LIST_FOR_EACH(at, &path->device->paths) {
-		struct shm_path *other = WEFT_CONTAINER_OF(at, struct shm_path, in_device);
-		const struct shm_shares *shares = atomic_load_explicit(&other->shares, memory_order_relaxed);
-
-		if (!shares || other->base.peer.pid != path->base.peer.pid)
-			continue;
-		count += shares->mapped_count;
-		bytes += shares->mapped_bytes;
-	}
-	if (!shm_mapping_is_share(count, bytes))
-		return false;
-	weft_log(WEFT_LOG_WARN, "shm", "pid %lld segments mapped %u bytes %llu action no more are mapped: others must have room",
-		 (long long)path->base.peer.pid, count, (unsigned long long)bytes);
-	return true;
-}
-
 int shm_shares_add(struct shm_path *path, uint32_t segment_id, int fd)
 {
 	struct shm_shares *shares = shares_of(path);
@@ -57,25 +32,22 @@ int shm_shares_add(struct shm_path *path, uint32_t segment_id, int fd)
 		return weft_set_error(WEFT_ENOMEM, "no memory for the segments of a peer");
 	if (segment_id >= SHM_SEGMENTS || atomic_load_explicit(&shares->by_id[segment_id], memory_order_relaxed))
 		return weft_set_error(WEFT_EPROTO, "a peer shares segment %u twice, or it cannot be", segment_id);
-	if (has_share(path))
-		return weft_set_error(WEFT_ENOMEM, "a peer's process shares more than is left for all others");
 	mapping = calloc(1, sizeof *mapping);
 	if (!mapping)
 		return weft_set_error(WEFT_ENOMEM, "no memory for a segment of a peer");
-	rc = shm_mapping_open(fd, path->base.peer.incarnation, segment_id, SHM_PATH_BYTES, mapping);
+	rc = shm_mapping_open(path, fd, path->base.peer.incarnation, segment_id, SHM_PATH_BYTES, mapping);
 	if (rc < 0) {
 		free(mapping);
 		return rc;
 	}
 	if (mapping->len_bytes > SHM_PATH_BYTES - shares->mapped_bytes) {
-		shm_mapping_close(mapping);
+		shm_mapping_close(path, mapping);
 		free(mapping);
 		weft_log(WEFT_LOG_WARN, "shm", "pid %lld shares more than %llu bytes over one path action closed",
 			 (long long)path->base.peer.pid, (unsigned long long)SHM_PATH_BYTES);
 		return weft_set_error(WEFT_EQUOTA, "a peer shares more than %llu bytes", (unsigned long long)SHM_PATH_BYTES);
 	}
 	shares->mapped_bytes += mapping->len_bytes;
-	shares->mapped_count++;
 	/* release: pairs with the acquire in shm_shares_find(); base and length are written. */
 	atomic_store_explicit(&shares->by_id[segment_id], mapping, memory_order_release);
 	return 0;
@@ -101,7 +73,7 @@ void shm_shares_free(struct shm_path *path)
 		struct weft_mapping *mapping = atomic_load_explicit(&shares->by_id[i], memory_order_relaxed);
 
 		if (mapping)
-			shm_mapping_close(mapping);
+			shm_mapping_close(path, mapping);
 		free(mapping);
 	}
 	free(shares);

@@ -18,8 +18,8 @@
 #define SHM_DRAIN_MAX 64u   /* messages taken from one ring in one turn */
 #define SHM_LOANS 1024u     /* what one peer may hold of ours, and we of one peer's */
 #define SHM_SEGMENTS 1024u  /* ids of segments are below this */
-#define SHM_PATHS_OF_ONE_MAX 224u     /* that one process may have with us, of the 256 that a worker has for all */
-#define SHM_PATHS_OF_UNSEEN_MAX 1024u /* those of all whose process ids are not visible here */
+#define SHM_PATHS_OF_ONE_MAX 224u     /* that one process may have with a worker, of the 256 that it has for all */
+#define SHM_PATHS_OF_UNSEEN_MAX 1024u /* those of all that cannot be told apart */
 #define SHM_PATH_BYTES (UINT64_C(64) << 30)     /* of the peer's segments that one path maps for loans */
 #define SHM_MAPPED_MAX 16384u                    /* segments of peers that a process maps: a quarter of what Linux allows */
 #define SHM_MAPPED_MAX_BYTES (UINT64_C(4) << 40) /* and address space for them: 1/32 of 47 bits */
@@ -35,6 +35,7 @@ struct shm_port;
 struct shm_failure;
 struct shm_device;
 struct shm_watch;
+struct shm_debtor;
 
 /* A buffer that the peer holds. Private: the peer only names it. */
 struct shm_lent {
@@ -50,9 +51,7 @@ struct shm_lent {
  * worker looks them up. An entry stays until the path is freed.
  */
 struct shm_shares {
-	/* the runner's */
-	uint64_t mapped_bytes;
-	uint32_t mapped_count;
+	uint64_t mapped_bytes; /* the runner's */
 	_Atomic(struct weft_mapping *) by_id[SHM_SEGMENTS];
 	/* the worker's */
 	uint32_t held[SHM_LOANS];    /* by the index in the loan's id: the id plus 1, or 0 when we do not hold it */
@@ -66,6 +65,12 @@ struct shm_hot {
 	uint32_t full_tail;           /* where the producer was then */
 	struct weft_carving carving;  /* the runner's until it is made; base NULL: refused */
 	uint32_t skip_bytes;          /* the ring begins so far into it */
+};
+
+/* What peers make us map. */
+struct shm_mapped {
+	uint32_t count;
+	uint64_t bytes;
 };
 
 /* What the peer rings to wake us; the other end of it is the peer's. */
@@ -120,6 +125,7 @@ struct shm_path {
 	uint16_t lent_free;
 	uint32_t lent_count;
 	uint64_t lent_bytes;
+	struct shm_debtor *debtor; /* its process; NULL: before the first loan, and where nothing is counted */
 	uint32_t borrowed;         /* loans of the peer that we hold, or whose release is not sent */
 	uint32_t pending_count;    /* releases that are not sent yet */
 	struct shm_shares *books;  /* shares, as the worker has seen it; NULL before the first loan */
@@ -132,6 +138,7 @@ struct shm_path {
 
 	/* the runner's */
 	struct shm_device *device;
+	int64_t who; /* of foreign.h: never changes, so the worker looks at it too */
 	int control_fd, pid_fd;
 	int ring_fd;               /* by which the peer is woken */
 	struct shm_bell bell;
@@ -155,6 +162,7 @@ struct shm_path {
 	struct weft_carving carving;
 	struct weft_mapping mappings[SHM_SEGMENT_FDS]; /* of the peer's rings, its armed line, its word of life */
 	unsigned int mapping_count;
+	struct shm_mapped mapped;    /* of all segments of the peer */
 	const _Atomic uint32_t *peer_life; /* NULL: it has none */
 	struct shm_watch *watch;     /* NULL: nobody tells it of our death, or us of its */
 	unsigned int watch_place;
@@ -190,6 +198,7 @@ struct shm_port {
 	struct weft_list paths;       /* all that the worker knows */
 	struct weft_list outbox;      /* paths with something to tell the runner */
 	struct weft_list doomed;
+	struct weft_list debtors;
 	bool any_doomed;
 	uint64_t *home;               /* cookies of loans that came home: a ring */
 	uint32_t home_head, home_tail;
@@ -212,7 +221,7 @@ struct shm_device {
 	struct weft_fd_watch listen_watch;
 	struct weft_list attaches; /* handshakes under way */
 	unsigned int accepted_count;     /* those that peers began */
-	int64_t enough_said_pid;         /* who had too many paths when that was logged last; -1: nobody */
+	int64_t enough_said_to;          /* who had too many paths when that was logged last; -1: nobody */
 	bool listen_said;                /* that descriptors lack */
 	struct shm_pause listen_pause;
 	struct weft_list ports, paths;
@@ -255,6 +264,16 @@ void shm_port_publish(struct shm_port *port);
 /* Forgets what is staged of a path that is down, and lets nothing more into its rings. */
 void shm_stage_drop(struct shm_path *path);
 
+/* ---- debtors.c: what one process holds by all its paths to a port; on the worker ---- */
+/* Before the path's first loan. -WEFT_ENOMEM. */
+int shm_debtor_join(struct shm_path *path);
+/* The path has nothing of ours, and will have nothing more. Harmless when it has not joined. */
+void shm_debtor_leave(struct shm_path *path);
+/* Whether one loan more is within the limits of the path's process; one may always be out. */
+bool shm_debtor_may_have(const struct shm_path *path, uint64_t len_bytes);
+/* It has one more (1), or one less (-1). */
+void shm_debtor_count(struct shm_path *path, int count, uint64_t len_bytes);
+
 /* ---- hot.c: larger rings for paths whose readers fall behind ---- */
 
 /* The normal ring was full once more. */
@@ -268,7 +287,7 @@ void shm_hot_made_on_worker(struct weft_worker *worker, const struct weft_messag
 void shm_hot_free(struct shm_path *path);
 
 /* ---- path.c: a path between runner and worker ---- */
-struct shm_path *shm_path_new(struct shm_port *port);
+struct shm_path *shm_path_new(struct shm_port *port, int64_t who);
 /* What the other owner has told; see mail.c. */
 void shm_path_start_on_worker(struct weft_worker *worker, const struct weft_message *message);
 void shm_path_down_on_worker(struct weft_worker *worker, const struct weft_message *message);
@@ -312,16 +331,15 @@ void shm_mail_init(struct shm_device *device);
 void shm_mail_drop(struct shm_device *device, const struct shm_port *port);
 
 /* ---- mappings.c: what the process maps of its peers ---- */
-/* As weft_mapping_open; also -WEFT_ENOMEM when the process maps as much as it may. Thread: any. */
-int shm_mapping_open(int fd, uint64_t incarnation, uint32_t segment_id, uint64_t max_len_bytes, struct weft_mapping *out);
-/* Whether who has so much mapped here has its share: as much as is left, so that one alone gets half. Thread: any. */
-bool shm_mapping_is_share(uint32_t count, uint64_t len_bytes);
-void shm_mapping_close(struct weft_mapping *mapping);
+/* As weft_mapping_open, for a path; also -WEFT_ENOMEM when we map as much as a process may, -WEFT_EQUOTA when the peer's
+ * process has its share of it. Thread: runner. */
+int shm_mapping_open(struct shm_path *path, int fd, uint64_t incarnation, uint32_t segment_id, uint64_t max_len_bytes,
+		     struct weft_mapping *out);
+void shm_mapping_close(struct shm_path *path, struct weft_mapping *mapping);
 
 /* ---- shares.c: the peer's segments ---- */
 /* Maps a segment that the peer shares; on the runner. -WEFT_EPROTO when it was shared before or the id cannot be,
- * -WEFT_EQUOTA when the peer has shared SHM_PATH_BYTES, -WEFT_ENOMEM (also when its process has its share of what this one may
- * map), or what mapping gave. */
+ * -WEFT_EQUOTA when the peer has shared SHM_PATH_BYTES, -WEFT_ENOMEM, or what mapping gave. */
 int shm_shares_add(struct shm_path *path, uint32_t segment_id, int fd);
 /* The segment, or NULL if the peer has not shared it; if found, path->books is there. On the worker. */
 const struct weft_mapping *shm_shares_find(struct shm_path *path, uint32_t segment_id);
@@ -339,7 +357,7 @@ void shm_control_stop(struct shm_path *path);
 void shm_control_share(struct shm_path *path, uint32_t segment_id);
 void shm_control_bye(struct shm_path *path);
 /* Ends all paths of a process that is shunned, if it is: see foreign.h. */
-void shm_control_shun(struct shm_device *device, int64_t pid);
+void shm_control_shun(struct shm_device *device, int64_t who);
 /* The path's port closes: takes leave, and frees the path once the peer has done so too, or has ended. */
 void shm_control_linger(struct shm_path *path);
 
@@ -384,12 +402,15 @@ void shm_attach_cancel(struct shm_device *device, const struct shm_port *port);
 /* ---- rendezvous.c ---- */
 int shm_rendezvous_listen(struct shm_device *device);
 void shm_rendezvous_close(struct shm_device *device);
-/* Nobody can be accepted for lack of descriptors or memory (an errno): tries again a little later. */
+/* Nobody can be accepted for lack of descriptors or memory (an errno), or until some are closed (0, and that was said): tries
+ * again a little later. */
 void shm_rendezvous_pause(struct shm_device *device, int error);
 /* A non-blocking socket connected to the device named to; -WEFT_ECONNREFUSED when nobody listens. */
 int shm_rendezvous_connect(struct shm_device *device, const char *to, int *fd);
 /* Who is at the other end; -WEFT_EACCES when we do not talk with that user. */
 int shm_rendezvous_peer(struct shm_device *device, int fd, struct weft_peer_identity *out);
+/* The process at the other end, as foreign.h counts it. */
+int64_t shm_rendezvous_who(int fd, const struct weft_peer_identity *peer);
 /* A descriptor that tells when the process at the other end ends; -1 when it cannot be had. */
 int shm_rendezvous_pidfd(int fd, const struct weft_peer_identity *peer);
 

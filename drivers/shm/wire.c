@@ -7,7 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <weft/errors.h>
@@ -87,7 +91,7 @@ int shm_wire_send(int fd, const struct shm_wire *wire, const int *fds, unsigned 
 }
 
 /* Takes every descriptor out of the message. Those that are too many are closed aside; false if there were any. */
-static bool take_fds(struct msghdr *message, int64_t pid, int fds[SHM_FDS_MAX], unsigned int *count)
+static bool take_fds(struct msghdr *message, int64_t who, int fds[SHM_FDS_MAX], unsigned int *count)
 {
 	bool fit = true;
 
@@ -104,7 +108,7 @@ static bool take_fds(struct msghdr *message, int64_t pid, int fds[SHM_FDS_MAX], 
 			if (*count < SHM_FDS_MAX) {
 				fds[(*count)++] = fd;
 			} else {
-				shm_foreign_close(fd, pid);
+				shm_foreign_close(fd, who);
 				fit = false;
 			}
 		}
@@ -112,26 +116,53 @@ static bool take_fds(struct msghdr *message, int64_t pid, int fds[SHM_FDS_MAX], 
 	return fit;
 }
 
-/* Whether there is room for the descriptors of the next message, if it has any: else the kernel drops them. */
+/* Whether so many more descriptors may be open. The highest numbers are the last that are used. */
+static bool are_free(unsigned int count)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return false;
+	for (rlim_t fd = limit.rlim_cur < INT_MAX ? limit.rlim_cur : INT_MAX; count && fd; fd--)
+		count -= fcntl((int)fd - 1, F_GETFD) < 0;
+	return !count;
+}
+
+/* How many descriptors are on their way into a socket, as the kernel says; else as many as one message may have. */
+static unsigned int count_queued(int fd)
+{
+	char path[48], text[1024], *found;
+	unsigned int count = SHM_FDS_SENT_MAX;
+	ssize_t got;
+
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return count;
+	got = read(fd, text, sizeof text - 1);
+	close(fd);
+	text[got > 0 ? got : 0] = 0;
+	found = strstr(text, "scm_fds:");
+	if (found)
+		count = (unsigned int)strtoul(found + strlen("scm_fds:"), NULL, 10);
+	return count < SHM_FDS_SENT_MAX ? count : SHM_FDS_SENT_MAX;
+}
+
+/* Whether there is room for all descriptors of the next message, if it has any, here and where they are closed: what has none
+ * the kernel closes by itself, and waits for it. */
 static bool has_room(int fd)
 {
 	struct msghdr message = {0};
-	int spare[SHM_FDS_MAX];
-	unsigned int count = 0;
 
 	/* Only a look: nothing is installed, and what is dropped are references that the message still has. */
 	if (recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT) < 0 || !(message.msg_flags & MSG_CTRUNC))
 		return true;
-	while (count < SHM_FDS_MAX && (spare[count] = fcntl(fd, F_DUPFD_CLOEXEC, 0)) >= 0)
-		count++;
-	for (unsigned int i = 0; i < count; i++)
-		close(spare[i]);
-	return count == SHM_FDS_MAX;
+	return !shm_foreign_is_full() && (are_free(SHM_FDS_SENT_MAX) || are_free(count_queued(fd)));
 }
 
-int shm_wire_receive(int fd, int64_t pid, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count)
+int shm_wire_receive(int fd, int64_t who, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count)
 {
-	/* Room for all that may come: what has none the kernel closes by itself, here, and waits for it. */
+	/* For all that may come, as has_room() says. */
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(SHM_FDS_SENT_MAX * sizeof(int))];
@@ -154,7 +185,7 @@ int shm_wire_receive(int fd, int64_t pid, struct shm_wire *out, int fds[SHM_FDS_
 	if (got < 0)
 		return errno == EAGAIN ? -WEFT_EAGAIN : 0;
 	/* Also of an empty packet, which is taken for the end: there may be some in it. */
-	if (!take_fds(&message, pid, fds, fd_count) || message.msg_flags & MSG_TRUNC)
+	if (!take_fds(&message, who, fds, fd_count) || message.msg_flags & MSG_TRUNC)
 		rc = -WEFT_EPROTO;
 	else if (message.msg_flags & MSG_CTRUNC)
 		rc = -WEFT_ENOMEM; /* there was room for all that may come: somebody else took the last descriptors */
@@ -163,6 +194,6 @@ int shm_wire_receive(int fd, int64_t pid, struct shm_wire *out, int fds[SHM_FDS_
 	if (got && rc == 0)
 		return 1;
 	while (*fd_count)
-		shm_foreign_close(fds[--*fd_count], pid);
+		shm_foreign_close(fds[--*fd_count], who);
 	return got ? rc : 0;
 }

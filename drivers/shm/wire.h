@@ -63,10 +63,10 @@ bool shm_wire_fits(const struct shm_wire *wire, uint64_t rings_len_bytes, uint64
 /* Sends one message with up to SHM_FDS_MAX descriptors (borrows): 0 or -WEFT_EPIPE, -WEFT_EAGAIN. */
 int shm_wire_send(int fd, const struct shm_wire *wire, const int *fds, unsigned int fd_count);
 /*
- * Receives one message of process pid; gives fds, closed on exec. 1 a message, 0 end of file, -WEFT_EAGAIN nothing there,
+ * Receives one message of process who; gives fds, closed on exec. 1 a message, 0 end of file, -WEFT_EAGAIN nothing there,
  * -WEFT_EMFILE there is no room for its descriptors, and it waits; -WEFT_EPROTO, -WEFT_EVERSION or -WEFT_ENOMEM (it is lost;
  * no descriptor is left open).
  */
-int shm_wire_receive(int fd, int64_t pid, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count);
+int shm_wire_receive(int fd, int64_t who, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count);
 
 #endif

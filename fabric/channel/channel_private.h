@@ -117,6 +117,7 @@ enum weft__rx_slot {
 };
 #define WEFT__RX_KEPT 1
 #define WEFT__RX_ANSWERED 2
+#define WEFT__RX_BORROWED 4 /* kept where it lies: the frame's loan is given back later */
 
 /* A request that will be answered later. */
 struct weft_call {
@@ -207,14 +208,19 @@ unsigned int weft__senders_run_events(struct weft__station *station, unsigned in
 struct weft_loan *weft__loan_alloc(struct weft__station *station);
 /* Lets go of what it holds (buffer, borrowed memory, window) and frees it, whoever holds it. */
 void weft__loan_free(struct weft_loan *loan);
-/* A received message as a loan: borrowed if the frame lent it, else copied. lane: whose window it uses; NULL: none, it is
- * a reply. Errors as weft_rx_keep. */
-int weft__loan_of_frame(struct weft__link *link, struct weft__rx_lane *lane, const struct weft_rx *rx,
+/* A received message as a loan: borrowed if the frame lent it and its sender can do without, else copied. lane: whose window
+ * it uses; NULL: none, it is a reply. Errors as weft_rx_keep. */
+int weft__loan_of_frame(struct weft__link *link, struct weft__rx_lane *lane, struct weft_rx *rx,
 			const struct weft_rx_frame *frame, struct weft_loan **out);
 /* The lane has gone: kept loans use nobody's window any more. */
 void weft__loans_forget_lane(struct weft__station *station, const struct weft__rx_lane *lane);
 
 /* ---- send.c ---- */
+/* The flag on what the station lends. */
+static inline unsigned int weft__short_flag(const struct weft__station *station)
+{
+	return weft__station_is_short(station) ? WEFT__SHORT : 0;
+}
 /* Sends small data, or a loan with a small head; 1 when taken. */
 static inline bool weft__tx_one(struct weft_path *path, enum weft_class class_, const struct weft_tx_frame *frame,
 				unsigned int flags, int *why)

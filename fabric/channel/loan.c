@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define SPARED_BYTES (64u * 1024)
+
 struct weft_loan *weft__loan_alloc(struct weft__station *station)
 {
 	struct weft_list *link = weft_list_pop_front(&station->free_loans);
@@ -134,26 +136,40 @@ static int copy_message(struct weft_loan *loan, const struct weft_rx *rx)
 	return 0;
 }
 
-int weft__loan_of_frame(struct weft__link *link, struct weft__rx_lane *lane, const struct weft_rx *rx,
+/* Whether a lent message is copied although it could stay where it is: its sender runs out of memory, and we do not. */
+static bool spares_sender(const struct weft__station *station, const struct weft_rx_frame *frame)
+{
+	return weft__meta_flags(frame->meta) & WEFT__SHORT && frame->loan_len_bytes <= SPARED_BYTES &&
+	       !weft_pool_is_low(station->pool);
+}
+
+static void borrow_message(struct weft_loan *loan, struct weft__link *link, struct weft_rx *rx,
+			   const struct weft_rx_frame *frame)
+{
+	loan->data = (void *)(uintptr_t)frame->loan_data;
+	loan->loan_id = frame->loan_id;
+	loan->from = link;
+	link->kept++;
+	link->kept_bytes += rx->len_bytes;
+	rx->reserved[WEFT__RX_STATE] |= WEFT__RX_BORROWED;
+}
+
+int weft__loan_of_frame(struct weft__link *link, struct weft__rx_lane *lane, struct weft_rx *rx,
 			const struct weft_rx_frame *frame, struct weft_loan **out)
 {
 	struct weft_loan *loan = weft__loan_alloc(link->station);
 
 	if (!loan)
 		return -WEFT_EAGAIN;
-	if (frame->loan_data) {
-		loan->data = (void *)(uintptr_t)frame->loan_data;
-		loan->loan_id = frame->loan_id;
-		loan->from = link;
-		loan->from->kept++;
-		loan->from->kept_bytes += rx->len_bytes;
-	} else {
+	if (!frame->loan_data) {
 		int rc = copy_message(loan, rx);
 
 		if (rc < 0) {
 			weft__loan_free(loan);
 			return rc;
 		}
+	} else if (!spares_sender(link->station, frame) || copy_message(loan, rx) < 0) {
+		borrow_message(loan, link, rx, frame);
 	}
 	loan->len_bytes = rx->len_bytes;
 	loan->lane = lane;

@@ -57,7 +57,7 @@ static bool tx_small(const struct reply_to *to, bool is_error, const void *data,
 static bool tx_lent(const struct reply_to *to, struct weft_buf *buf, size_t offset_bytes, size_t len_bytes)
 {
 	struct weft_tx_frame frame = {
-		.meta = weft__meta(WEFT__REPLY, 0, to->lane, 0),
+		.meta = weft__meta(WEFT__REPLY, weft__short_flag(to->link->station), to->lane, 0),
 		.head = &to->request_id,
 		.head_len_bytes = sizeof to->request_id,
 		.loan = buf,

@@ -192,7 +192,7 @@ static void answer(struct weft__link *link, struct weft_op *op, const struct wef
 	if (sender->wants_writable)
 		weft__sender_event(sender, WEFT_SENDER_WRITABLE, 0);
 	on_reply(&rx, 0, user);
-	if (frame->loan_data && !(rx.reserved[WEFT__RX_STATE] & WEFT__RX_KEPT))
+	if (frame->loan_data && !(rx.reserved[WEFT__RX_STATE] & WEFT__RX_BORROWED))
 		frame->path->port->release(frame->path, frame->loan_id);
 }
 

@@ -38,7 +38,7 @@ int weft__send_buf(struct weft_sender *sender, struct weft__tx_lane *lane, enum 
 		   size_t len_bytes, struct weft_op *op)
 {
 	struct weft_tx_frame frame = {
-		.meta = weft__meta(kind, flags, lane->id, lane->next_sequence),
+		.meta = weft__meta(kind, flags | weft__short_flag(sender->station), lane->id, lane->next_sequence),
 		.head = head,
 		.head_len_bytes = head_len_bytes,
 		.loan = buf,

@@ -193,7 +193,7 @@ static inline void deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const
 		view->handler(rx, view->handler_user);
 	else
 		weft__deliver(lane, rx, frame);
-	if (frame->loan_data && !(rx->reserved[WEFT__RX_STATE] & WEFT__RX_KEPT))
+	if (frame->loan_data && !(rx->reserved[WEFT__RX_STATE] & WEFT__RX_BORROWED))
 		frame->path->port->release(frame->path, frame->loan_id);
 }
 

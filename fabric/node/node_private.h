@@ -129,6 +129,8 @@ int weft__station_call(struct weft__station *station, weft__station_fn *fn, void
  * be one: the node's limit does not allow for it, and no segment that there is could hold it.
  */
 int weft__station_grow(struct weft__station *station, size_t len_bytes);
+/* Whether its memory runs out and no more is to be had: what it lends should come home soon. */
+bool weft__station_is_short(const struct weft__station *station);
 /* Senders that the driver refused are tried again soon. */
 void weft__station_retry_soon(struct weft__station *station);
 

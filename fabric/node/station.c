@@ -270,6 +270,11 @@ int weft__station_grow(struct weft__station *station, size_t len_bytes)
 	return -WEFT_EAGAIN;
 }
 
+bool weft__station_is_short(const struct weft__station *station)
+{
+	return station->refused_bytes != SIZE_MAX && weft_pool_is_low(station->pool);
+}
+
 /* ---- calls from other threads ---- */
 
 struct station_call {

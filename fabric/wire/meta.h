@@ -31,6 +31,7 @@ enum weft__meta_flags {
 	WEFT__ACK_NOW = 1 << 1,    /* say at once when it is delivered */
 	WEFT__IS_ERROR = 1 << 2,   /* a reply that carries a 4-byte status instead of data */
 	WEFT__ANY_SIZE = 1 << 3,   /* credit: nothing is held, so the next message may exceed the limit of bytes */
+	WEFT__SHORT = 1 << 4,      /* lent by who runs out of memory: better copied than kept */
 };
 
 #define WEFT__HEADER_BYTES 16

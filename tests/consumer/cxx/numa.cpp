@@ -244,7 +244,7 @@ static void call_pool(const struct weft_segment *segment)
 	weft_buf_put(buf);
 	REQUIRE(weft_buf_put_remote(buf) && weft_pool_drain(pool, 8) == 1);
 	weft_pool_describe(pool, &stats);
-	REQUIRE(stats.out_count == 0 && stats.remote_puts == 1);
+	REQUIRE(stats.out_count == 0 && weft_pool_out_count(pool) == 0 && stats.remote_puts == 1);
 	weft_pool_close(&pool);
 }
 

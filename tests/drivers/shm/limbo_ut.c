@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Proves for how long a path that is disconnected stays: as long as the peer may hold something of ours, and no longer. A
- * peer whose word says that it has died, and that hangs up and lives on, leaves nothing behind with us.
+ * peer whose word says that it has died, and that hangs up and lives on, leaves nothing behind with us. And who has taken
+ * leave gets nothing more, for that would never come home.
  */
 #include "shm/shm.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
+#include <stdlib.h>
 #include <string.h>
+#include <weft/errors.h>
 
 static _Alignas(64) struct shm_port port;
 static _Alignas(64) struct shm_path path;
@@ -54,11 +57,36 @@ static void loans_keep_it_until_the_proof(void)
 	CU_ASSERT_TRUE(is_over_after(WEFT_DOWN_DIED, true));
 }
 
+/* Until its rings are empty the path still stands. */
+static void nothing_is_lent_to_who_has_taken_leave(void)
+{
+	struct weft_buf buf = {.refs = 1};
+	struct weft_tx_frame frame = {.loan = &buf, .loan_len_bytes = 1, .cookie = 1};
+	struct shm_loan loan;
+	uint64_t home[1];
+
+	begin(0);
+	weft_list_init(&path.in_polled);
+	weft_list_init(&port.busy);
+	port.home = home;
+	path.state = SHM_PATH_UP;
+	path.busy = true;
+	path.shared[0] = SHM_SHARE_DONE;
+	CU_ASSERT_EQUAL(shm_loan_book(&path, &frame, &loan), 0);
+	CU_ASSERT_FALSE(is_over_after(WEFT_DOWN_CLOSED, true));
+	CU_ASSERT_EQUAL(path.state, SHM_PATH_UP);
+	CU_ASSERT_EQUAL(buf.refs, 1); /* it has given back what it had */
+	CU_ASSERT_EQUAL(shm_loan_book(&path, &frame, &loan), -WEFT_EAGAIN);
+	CU_ASSERT_EQUAL(buf.refs, 1);
+	free(path.lent);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(a_word_alone_does_not_end_it),
 		SUITE_CASE(loans_keep_it_until_the_proof),
+		SUITE_CASE(nothing_is_lent_to_who_has_taken_leave),
 	};
 	struct weft_worker_opts opts;
 	int rc;

@@ -52,7 +52,7 @@ static void begin(uint64_t shared_bytes)
 }
 
 /* A path to a process. */
-static struct shm_path *add_path(int64_t pid)
+static struct shm_path *add_path(int64_t who)
 {
 	struct shm_path *path = aligned_alloc(64, (sizeof *path + 63) & ~(size_t)63);
 
@@ -60,7 +60,7 @@ static struct shm_path *add_path(int64_t pid)
 	CU_ASSERT_FATAL(path_count < PATHS_MAX);
 	memset(path, 0, sizeof *path);
 	path->device = &device;
-	path->base.peer.pid = pid;
+	path->who = who;
 	weft_list_push_back(&device.paths, &path->in_device);
 	paths[path_count++] = path;
 	return path;
@@ -68,8 +68,10 @@ static struct shm_path *add_path(int64_t pid)
 
 static void free_path(struct shm_path *path)
 {
-	weft_list_remove(&path->in_device);
 	shm_shares_free(path);
+	CU_ASSERT_EQUAL(path->mapped.count, 0);
+	CU_ASSERT_EQUAL(path->mapped.bytes, 0);
+	weft_list_remove(&path->in_device);
 	free(path);
 }
 
@@ -86,13 +88,13 @@ static int share(struct shm_path *path, uint32_t segment_id)
 }
 
 /* Shares over paths to that process, each as far as it goes, until one gets nothing; returns the code that ended that. */
-static int share_all(int64_t pid, uint32_t shares_of_path)
+static int share_all(int64_t who, uint32_t shares_of_path)
 {
 	unsigned int before;
 	int rc = 0;
 
 	do {
-		struct shm_path *path = add_path(pid);
+		struct shm_path *path = add_path(who);
 
 		before = mapped;
 		for (uint32_t i = 0; i < shares_of_path && (rc = share(path, i)) == 0; i++)
@@ -123,7 +125,7 @@ static void all_together_map_so_many_bytes_and_no_more(void)
 	CU_ASSERT_EQUAL(share_all(getpid(), PATH_SHARES), -WEFT_ENOMEM);
 	CU_ASSERT_EQUAL(mapped, SHM_MAPPED_MAX_BYTES / LARGE_BYTES);
 	free_path(paths[--path_count]);
-	CU_ASSERT_EQUAL(share(add_path(STRANGER), 0), -WEFT_ENOMEM);
+	CU_ASSERT_EQUAL(share(add_path(getpid()), 0), -WEFT_ENOMEM);
 	free_path(paths[--path_count]);
 	free_path(paths[--path_count]); /* and then there is room again */
 	CU_ASSERT_EQUAL(share(add_path(STRANGER), 0), 0);
@@ -138,18 +140,19 @@ static void all_together_map_so_many_segments_and_no_more(void)
 	end();
 }
 
-/* By number, and by bytes. */
-static void one_process_leaves_as_much_as_it_has_to_others(void)
+/* By number, and by bytes: twice what it leaves to others. */
+static void one_process_maps_two_thirds_at_the_most(void)
 {
 	begin(4096);
-	CU_ASSERT_EQUAL(share_all(STRANGER, SHM_SEGMENTS), -WEFT_ENOMEM);
-	CU_ASSERT_EQUAL(mapped, SHM_MAPPED_MAX / 2);
-	CU_ASSERT_EQUAL(share_all(STRANGER + 1, SHM_SEGMENTS), -WEFT_ENOMEM);
-	CU_ASSERT_EQUAL(mapped, SHM_MAPPED_MAX / 4 * 3);
+	CU_ASSERT_EQUAL(share_all(STRANGER, SHM_SEGMENTS), -WEFT_EQUOTA);
+	CU_ASSERT_EQUAL(mapped, SHM_MAPPED_MAX * 2 / 3 + 1);
+	CU_ASSERT_EQUAL(share_all(STRANGER + 1, SHM_SEGMENTS), -WEFT_EQUOTA);
+	CU_ASSERT_TRUE(mapped > SHM_MAPPED_MAX * 8 / 9 && mapped < SHM_MAPPED_MAX * 8 / 9 + 3);
+	CU_ASSERT_EQUAL(share(add_path(STRANGER + 2), 0), 0);
 	end();
 	begin(LARGE_BYTES);
-	CU_ASSERT_EQUAL(share_all(STRANGER, PATH_SHARES), -WEFT_ENOMEM);
-	CU_ASSERT_EQUAL(mapped, SHM_MAPPED_MAX_BYTES / LARGE_BYTES / 2);
+	CU_ASSERT_EQUAL(share_all(STRANGER, PATH_SHARES), -WEFT_EQUOTA);
+	CU_ASSERT_EQUAL(mapped, SHM_MAPPED_MAX_BYTES / LARGE_BYTES * 2 / 3 + 1);
 	CU_ASSERT_EQUAL(share(add_path(STRANGER + 1), 0), 0);
 	end();
 }
@@ -160,7 +163,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(one_path_maps_so_many_bytes_and_no_more),
 		SUITE_CASE(all_together_map_so_many_bytes_and_no_more),
 		SUITE_CASE(all_together_map_so_many_segments_and_no_more),
-		SUITE_CASE(one_process_leaves_as_much_as_it_has_to_others),
+		SUITE_CASE(one_process_maps_two_thirds_at_the_most),
 	};
 
 	return suite_main("shm shares", cases, SUITE_COUNT(cases), argc, argv);

@@ -11,12 +11,17 @@
 #include <CUnit/Basic.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <weft/clock.h>
+#include <weft/errors.h>
 
 #define SLOW (INT64_C(1) << 40) /* no process has these numbers */
 #define QUICK (SLOW + 1)
 #define WAIT_MS 20000
+#define LINGER_NS UINT64_C(10000000000)
 
 /* Waits until the writing end of a pipe is closed everywhere. */
 static bool is_closed(int fd)
@@ -49,6 +54,155 @@ static void what_one_sent_holds_up_nothing_that_another_sent(void)
 	CU_ASSERT_TRUE(fault_keeps_only(kept));
 	CU_ASSERT_FALSE(shm_foreign_is_shunned(SLOW));
 	CU_ASSERT_FALSE(shm_foreign_is_shunned(QUICK));
+}
+
+static void pair(int ends[2])
+{
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+}
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* What SLOW has sent is being closed, and that takes as long as these readers are open. */
+static void hold_up(int readers[4])
+{
+	for (unsigned int i = 0; i < 4; i++)
+		shm_foreign_close(hostile_lingering(&readers[i]), SLOW);
+}
+
+static void let_go(const int readers[4])
+{
+	for (unsigned int i = 0; i < 4; i++)
+		close(readers[i]);
+}
+
+/* Or who connects and hangs up again and again would fill us up with connections. */
+static void a_connection_in_which_nothing_lies_is_closed_at_once(void)
+{
+	unsigned long kept = fault_count_kept();
+	int readers[4], ends[2];
+
+	hold_up(readers);
+	for (unsigned int i = 0; i < 1000; i++) {
+		pair(ends);
+		for (unsigned int j = 0; j < i % 4; j++)
+			CU_ASSERT_TRUE(hostile_send(ends[0], "fine", j, NULL, 0));
+		if (i % 2)
+			close(ends[0]);
+		shm_foreign_hang_up(ends[1], SLOW);
+		CU_ASSERT_FALSE(is_open(ends[1]));
+		if (!(i % 2))
+			close(ends[0]);
+	}
+	let_go(readers);
+	CU_ASSERT_TRUE(fault_keeps_only(kept));
+}
+
+static void what_lies_behind_nothing_is_found(void)
+{
+	unsigned long kept = fault_count_kept();
+	uint64_t begin_ns = weft_clock_now(weft_clock_real());
+	int readers[4], reader, thing, ends[2];
+
+	hold_up(readers);
+	pair(ends);
+	thing = hostile_lingering(&reader);
+	CU_ASSERT_TRUE(hostile_send(ends[0], "", 0, NULL, 0));
+	CU_ASSERT_TRUE(hostile_send(ends[0], "fine", 4, NULL, 0));
+	CU_ASSERT_TRUE(hostile_send(ends[0], "", 0, &thing, 1));
+	close(thing);
+	shm_foreign_hang_up(ends[1], SLOW);
+	CU_ASSERT_TRUE(is_open(ends[1]));
+	CU_ASSERT_TRUE(weft_clock_now(weft_clock_real()) - begin_ns < LINGER_NS);
+	close(ends[0]);
+	close(reader);
+	let_go(readers);
+	CU_ASSERT_TRUE(fault_keeps_only(kept));
+}
+
+/* What another sends meanwhile waits, but for what brings nothing to be closed. */
+static void what_cannot_be_closed_fills_us_up_to_here_and_no_further(void)
+{
+	unsigned long kept = fault_count_kept();
+	struct shm_wire wire = hostile_control(SHM_SHARE, 0), got;
+	int readers[4], ends[2], others[2], fds[SHM_FDS_MAX];
+	unsigned int count = 0, fd_count;
+
+	hold_up(readers);
+	while (count < 4096 && !shm_foreign_is_full()) {
+		pair(ends);
+		CU_ASSERT_TRUE(hostile_send(ends[0], "", 0, ends, 1));
+		close(ends[0]);
+		shm_foreign_hang_up(ends[1], SLOW);
+		count++;
+	}
+	CU_ASSERT_EQUAL(count, 512);
+	pair(others);
+	CU_ASSERT_TRUE(hostile_send(others[0], &wire, sizeof wire, NULL, 0));
+	CU_ASSERT_TRUE(hostile_send(others[0], &wire, sizeof wire, others, 1));
+	CU_ASSERT_EQUAL(shm_wire_receive(others[1], QUICK, &got, fds, &fd_count), 1);
+	CU_ASSERT_EQUAL(shm_wire_receive(others[1], QUICK, &got, fds, &fd_count), -WEFT_EMFILE);
+	let_go(readers);
+	for (unsigned int i = 0; i < WAIT_MS && shm_foreign_is_full(); i++)
+		usleep(1000);
+	CU_ASSERT_EQUAL(shm_wire_receive(others[1], QUICK, &got, fds, &fd_count), 1);
+	CU_ASSERT_EQUAL_FATAL(fd_count, 1);
+	close(fds[0]);
+	close(others[0]);
+	close(others[1]);
+	CU_ASSERT_TRUE(fault_keeps_only(kept));
+}
+
+/* Lets this process have so many more descriptors; returns the limit as it was. */
+static struct rlimit leave_room(unsigned int count)
+{
+	struct rlimit before, now;
+	int spare[64];
+
+	for (unsigned int i = 0; i < count; i++)
+		spare[i] = dup(STDERR_FILENO);
+	CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &before), 0);
+	now = before;
+	now.rlim_cur = (rlim_t)spare[count - 1] + 1;
+	for (unsigned int i = 0; i < count; i++)
+		close(spare[i]);
+	CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &now), 0);
+	return before;
+}
+
+/* The kernel closes what there is no number for, in the call that receives it. */
+static void what_there_is_no_room_for_is_left_where_it_is(void)
+{
+	unsigned long kept = fault_count_kept();
+	struct shm_wire wire = hostile_control(SHM_BYE, 0), got;
+	int ends[2], fds[SHM_FDS_MAX], readers[12], things[12];
+	struct rlimit before;
+	unsigned int count;
+	uint64_t begin_ns;
+
+	pair(ends);
+	for (unsigned int i = 0; i < 12; i++)
+		things[i] = hostile_lingering(&readers[i]);
+	CU_ASSERT_TRUE(hostile_send(ends[0], &wire, sizeof wire, things, 12));
+	for (unsigned int i = 0; i < 12; i++)
+		close(things[i]);
+	begin_ns = weft_clock_now(weft_clock_real());
+	before = leave_room(11);
+	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], SLOW, &got, fds, &count), -WEFT_EMFILE);
+	CU_ASSERT_EQUAL(count, 0);
+	CU_ASSERT_TRUE(weft_clock_now(weft_clock_real()) - begin_ns < LINGER_NS);
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &before), 0);
+	before = leave_room(20);
+	CU_ASSERT_EQUAL(shm_wire_receive(ends[1], SLOW, &got, fds, &count), -WEFT_EPROTO);
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &before), 0);
+	for (unsigned int i = 0; i < 12; i++)
+		close(readers[i]);
+	close(ends[0]);
+	close(ends[1]);
+	CU_ASSERT_TRUE(fault_keeps_only(kept));
 }
 
 #ifndef __SANITIZE_THREAD__ /* which starts no threads in the child of a process with many */
@@ -90,6 +244,10 @@ int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(what_one_sent_holds_up_nothing_that_another_sent),
+		SUITE_CASE(a_connection_in_which_nothing_lies_is_closed_at_once),
+		SUITE_CASE(what_lies_behind_nothing_is_found),
+		SUITE_CASE(what_cannot_be_closed_fills_us_up_to_here_and_no_further),
+		SUITE_CASE(what_there_is_no_room_for_is_left_where_it_is),
 #ifndef __SANITIZE_THREAD__
 		SUITE_CASE(a_forked_child_closes_what_is_sent_to_it),
 #endif

@@ -426,49 +426,6 @@ static void a_staged_send_can_be_cancelled(void)
 	free(data);
 }
 
-static void a_peer_that_leaves_ends_the_sender(void)
-{
-	struct inbox inbox;
-	struct pair pair;
-
-	open_checked(&pair, &inbox, NULL);
-	weft_node_close(&pair.far);
-	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, pair.events[WEFT_SENDER_LOST] == 1));
-	CU_ASSERT_EQUAL(pair.cause, -WEFT_ECLOSED);
-	CU_ASSERT_EQUAL(weft_send(pair.sender, "", 0), -WEFT_ECLOSED);
-	pair_close(&pair);
-}
-
-static void a_peer_that_is_not_there_fails_the_sender(void)
-{
-	struct weft_sender *sender;
-	struct pair pair;
-
-	pair_open(&pair, NULL);
-	CU_ASSERT_EQUAL(weft_sender_open(pair.near_worker, pair.near_channel, "nobody", NULL, &sender), 0);
-	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, weft_sender_status(sender) != -WEFT_EAGAIN));
-	CU_ASSERT_EQUAL(weft_sender_status(sender), -WEFT_ECONNREFUSED);
-	pair_close(&pair);
-}
-
-static void what_was_sent_before_leaving_still_arrives(void)
-{
-	struct inbox inbox;
-	struct pair pair;
-
-	open_checked(&pair, &inbox, NULL);
-	for (unsigned int i = 0; i < 20; i++) {
-		unsigned char data[40];
-
-		fill(data, sizeof data, i);
-		CU_ASSERT_EQUAL(weft_send(pair.sender, data, sizeof data), 0);
-	}
-	weft_node_close(&pair.near);
-	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, inbox.count == 20));
-	CU_ASSERT_TRUE(inbox.good);
-	pair_close(&pair);
-}
-
 static void options_of_another_size_are_refused(void)
 {
 	struct weft_sender_opts sender_opts = {.wait_for_peer = true};
@@ -506,9 +463,6 @@ int main(int argc, char **argv)
 		SUITE_CASE(foreign_memory_is_sent_in_pieces_and_then_given_back),
 		SUITE_CASE(foreign_memory_may_be_little_or_nothing),
 		SUITE_CASE(a_staged_send_can_be_cancelled),
-		SUITE_CASE(a_peer_that_leaves_ends_the_sender),
-		SUITE_CASE(a_peer_that_is_not_there_fails_the_sender),
-		SUITE_CASE(what_was_sent_before_leaving_still_arrives),
 	};
 
 	return suite_main("send", cases, SUITE_COUNT(cases), argc, argv);

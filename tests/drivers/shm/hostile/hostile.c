@@ -97,15 +97,25 @@ void hostile_prepare(struct hostile *h)
 	h->attach_fd_count = SHM_FDS_MAX;
 }
 
-int hostile_connect(const struct hostile *h)
+int hostile_try_to_connect(const struct hostile *h, const struct timeval *patience)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	int len = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "weft/%u/%s", geteuid(), h->victim);
 
+	HOSTILE_EXPECT(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, patience, sizeof *patience) == 0);
+	if (connect(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+int hostile_connect(const struct hostile *h)
+{
+	const struct timeval for_ever = {0};
+	int fd = hostile_try_to_connect(h, &for_ever);
+
 	HOSTILE_EXPECT(fd >= 0);
-	HOSTILE_EXPECT(connect(fd, (struct sockaddr *)&address,
-			       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) == 0);
 	return fd;
 }
 

@@ -9,6 +9,7 @@
 #include "shm/ring.h"
 #include "shm/wire.h"
 
+#include <sys/time.h>
 #include <sys/types.h>
 
 #define HOSTILE_MEMORY_BYTES ((size_t)65536)
@@ -24,7 +25,7 @@ struct hostile {
 	/* our half of the path */
 	int memory_fd;
 	unsigned char *memory;
-	uint32_t tails[WEFT_CLASS_COUNT];
+	uint32_t tails[WEFT_CLASS_COUNT], heads[WEFT_CLASS_COUNT];
 	/* what is sent as ATTACH: right, until an attack spoils it */
 	struct shm_wire attach;
 	size_t attach_len_bytes;
@@ -73,6 +74,8 @@ int hostile_memfd(size_t len_bytes, const struct weft_segment_header *header, un
 void hostile_set_life(struct hostile *h, uint32_t word);
 /* Wakes whoever waits for it. */
 void hostile_wake_life(struct hostile *h);
+/* -1: the victim lets nobody in, not within that time (0: it may take as long as it likes). */
+int hostile_try_to_connect(const struct hostile *h, const struct timeval *patience);
 int hostile_connect(const struct hostile *h);
 /* Sends any bytes with any descriptors; false when the other end is gone. */
 bool hostile_send(int fd, const void *bytes, size_t len_bytes, const int *fds, unsigned int fd_count);
@@ -112,6 +115,8 @@ bool hostile_put_units(struct hostile *h, enum weft_class class_, unsigned int k
 		       uint32_t claimed_len_bytes, const void *data, size_t data_len_bytes);
 /* Whether put would have to wait for the victim. */
 bool hostile_is_full(const struct hostile *h, enum weft_class class_);
+/* Reads all that the victim has sent, and says so. */
+void hostile_skip(struct hostile *h, enum weft_class class_);
 /* Says how far we have read in the victim's ring, true or not. */
 void hostile_set_head(struct hostile *h, enum weft_class class_, uint32_t position);
 

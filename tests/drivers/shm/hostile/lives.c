@@ -57,6 +57,17 @@ static void takes_leave_with_loans(struct hostile *h)
 	HOSTILE_EXPECT(hostile_send(h->control_fd, &wire, sizeof wire, NULL, 0));
 }
 
+/* Its ring has still something in it: until that is read, the path stands. */
+static void takes_leave_and_talks_on(struct hostile *h)
+{
+	struct shm_wire wire = hostile_control(SHM_BYE, 0);
+
+	borrow(h);
+	HOSTILE_EXPECT(hostile_send(h->control_fd, &wire, sizeof wire, NULL, 0));
+	for (unsigned int i = 0; i < 200000 && hostile_put(h, WEFT_CLASS_NORMAL, SHM_INLINE, 4, "more", 4); i++)
+		hostile_skip(h, WEFT_CLASS_NORMAL); /* there is room for more to be lent */
+}
+
 static void stops_with_loans(struct hostile *h)
 {
 	borrow(h); /* whoever stays is stopped when its attack is over */
@@ -151,6 +162,27 @@ static void connects_without_end(struct hostile *h)
 	HOSTILE_EXPECT(count == 224);
 }
 
+/* First what takes long to be closed, then connections with something unread in them, which wait behind it. Sooner or later
+ * nobody is accepted any more, before all descriptors have ended there. */
+static void comes_again_with_what_cannot_be_closed(struct hostile *h)
+{
+	struct timeval patience = {.tv_sec = 3};
+	unsigned int count = 0;
+	int fd;
+
+	for (unsigned int i = 0; i < 4; i++)
+		HOSTILE_EXPECT(hostile_send_lingering(hostile_connect(h), "x", 1, 1));
+	do {
+		fd = hostile_try_to_connect(h, &patience);
+		if (fd >= 0) {
+			(void)hostile_send(fd, "x", 1, &h->memory_fd, 1);
+			(void)hostile_send(fd, "x", 1, &h->memory_fd, 1);
+			close(fd);
+		}
+	} while (fd >= 0 && ++count < 3000);
+	HOSTILE_EXPECT(count < 1000);
+}
+
 /* Says half of everything, many times, in one breath. */
 static void floods_with_handshakes(struct hostile *h)
 {
@@ -169,6 +201,7 @@ const struct hostile_attack hostile_lives[] = {
 	HOSTILE_ATTACK(vanishes_with_loans, HOSTILE_DIED),
 	HOSTILE_ATTACK(hangs_up_and_lives_on, HOSTILE_HUNG_UP),
 	HOSTILE_ATTACK(takes_leave_with_loans, HOSTILE_CLOSED),
+	HOSTILE_ATTACK(takes_leave_and_talks_on, HOSTILE_CLOSED),
 	HOSTILE_ATTACK(stops_with_loans, HOSTILE_STAYS),
 	HOSTILE_ATTACK(says_that_it_is_dead_and_lives_on, HOSTILE_DIED),
 	HOSTILE_ATTACK(is_dead_from_the_beginning, HOSTILE_DIED),
@@ -179,6 +212,7 @@ const struct hostile_attack hostile_lives[] = {
 	HOSTILE_ATTACK(forks_and_the_child_vanishes, HOSTILE_STAYS),
 	HOSTILE_ATTACK(connects_and_is_silent, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(connects_without_end, HOSTILE_FULL),
+	HOSTILE_ATTACK(comes_again_with_what_cannot_be_closed, HOSTILE_REFUSED),
 	HOSTILE_ATTACK(floods_with_handshakes, HOSTILE_REFUSED),
 	{0},
 };

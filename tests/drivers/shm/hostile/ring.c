@@ -63,6 +63,21 @@ bool hostile_put(struct hostile *h, enum weft_class class_, unsigned int kind, u
 	return hostile_put_units(h, class_, kind, units, claimed_len_bytes, data, data_len_bytes);
 }
 
+void hostile_skip(struct hostile *h, enum weft_class class_)
+{
+	const struct shm_unit *units = (const struct shm_unit *)(const void *)(h->theirs + h->accept.rings.offset_bytes);
+	uint32_t mask = h->accept.slots[class_] * SHM_LINE_UNITS - 1, at = h->heads[class_];
+	uint64_t start;
+
+	if (class_ == WEFT_CLASS_NORMAL)
+		units += (size_t)h->accept.slots[WEFT_CLASS_EXPRESS] * SHM_LINE_UNITS;
+	/* acquire: pairs with the release of the victim's shm_tx_finish(). */
+	while ((uint32_t)(start = atomic_load_explicit(&units[at & mask].start, memory_order_acquire)) == at + 1)
+		at += shm_start_units(start);
+	h->heads[class_] = at;
+	hostile_set_head(h, class_, at);
+}
+
 void hostile_set_head(struct hostile *h, enum weft_class class_, uint32_t position)
 {
 	unsigned char *heads = h->memory + h->attach.rings.offset_bytes +
