@@ -40,7 +40,7 @@ static struct closer {
 	bool runs, closes;
 	struct foreign one;
 } closers[CLOSERS_MAX];
-static struct foreign waiting[WAITING_MAX]; /* in no order */
+static struct foreign waiting[WAITING_MAX]; /* oldest first */
 static unsigned int waiting_count;
 static bool full_was_said;
 
@@ -90,14 +90,14 @@ static unsigned int closing_of(int64_t who)
 	return count;
 }
 
-/* Takes one out that may be closed now; false when there is none. */
+/* Takes out the oldest that may be closed now; false when there is none. */
 static bool take_one(struct foreign *out)
 {
 	for (unsigned int i = 0; i < waiting_count; i++) {
 		if (closing_of(waiting[i].who) >= CLOSERS_OF_ONE_MAX)
 			continue;
 		*out = waiting[i];
-		waiting[i] = waiting[--waiting_count];
+		memmove(&waiting[i], &waiting[i + 1], (--waiting_count - i) * sizeof *waiting);
 		return true;
 	}
 	return false;
