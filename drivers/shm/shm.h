@@ -136,6 +136,7 @@ struct shm_path {
 	/* the runner's writes, the worker reads: made with the peer's first share */
 	_Atomic(struct shm_shares *) shares;
 
+
 	/* the runner's */
 	struct shm_device *device;
 	int64_t who; /* of foreign.h: never changes, so the worker looks at it too */

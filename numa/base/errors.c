@@ -22,12 +22,11 @@ static const struct error_row error_rows[] = {
 #undef ERROR_ROW
 };
 
+/* Of any number: it may have come from a peer. */
 static const struct error_row *find_row(int code)
 {
-	int negative = code < 0 ? code : -code; /* a code that a peer sent may be one that has no positive counterpart */
-
 	for (size_t i = 0; i < sizeof error_rows / sizeof *error_rows; i++)
-		if (-error_rows[i].number == negative)
+		if (error_rows[i].number == code || -error_rows[i].number == code)
 			return &error_rows[i];
 	return NULL;
 }

@@ -69,8 +69,16 @@ static bool is_open(int fd)
 /* What SLOW has sent is being closed, and that takes as long as these readers are open. */
 static void hold_up(int readers[4])
 {
+	int fds[4];
+
 	for (unsigned int i = 0; i < 4; i++)
-		shm_foreign_close(hostile_lingering(&readers[i]), SLOW);
+		fds[i] = hostile_lingering(&readers[i]);
+	for (unsigned int i = 0; i < 4; i++)
+		shm_foreign_close(fds[i], SLOW);
+	/* All four at once: the number is free as soon as the closing begins. */
+	for (unsigned int i = 0; i < 4; i++)
+		for (unsigned int ms = 0; ms < WAIT_MS && is_open(fds[i]); ms++)
+			usleep(1000);
 }
 
 static void let_go(const int readers[4])

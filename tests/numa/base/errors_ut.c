@@ -28,7 +28,7 @@ static void every_code_has_one_name_and_a_text(void)
 			CU_ASSERT_NOT_EQUAL(codes[i], codes[j]);
 	}
 	CU_ASSERT_STRING_EQUAL(weft_error_name(1999), "WEFT_E?");
-	CU_ASSERT_STRING_EQUAL(weft_error_name(INT_MIN), "WEFT_E?"); /* a peer may say so */
+	CU_ASSERT_STRING_EQUAL(weft_error_name(INT_MIN), "WEFT_E?");
 }
 
 static void codes_below_2000_equal_errno(void)
