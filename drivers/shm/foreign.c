@@ -56,6 +56,7 @@ static void forked(void)
 	lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	memset(closers, 0, sizeof closers);
 	waiting_count = waiting_fds = 0;
+	full_was_said = false;
 }
 
 static void watch_forks(void)
