@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define SPARED_BYTES (64u * 1024)
+#define SPARED_BYTES ((size_t)64 * 1024)
 
 struct weft_loan *weft__loan_alloc(struct weft__station *station)
 {
