@@ -252,15 +252,29 @@ static bool closes(int64_t pid)
 	return closed;
 }
 
+static unsigned int count_open(const int *fds, unsigned int count)
+{
+	unsigned int open = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		open += is_open(fds[i]);
+	return open;
+}
+
 /* It has a copy of what its parent's threads were doing, and not the threads. */
 static void a_forked_child_closes_what_is_sent_to_it(void)
 {
 	unsigned long kept = fault_count_kept();
-	int readers[20], status = -1;
+	int things[20], readers[20], status = -1;
 	pid_t child;
 
 	for (unsigned int i = 0; i < 20; i++)
-		shm_foreign_close(hostile_lingering(&readers[i]), SLOW + i / 5);
+		things[i] = hostile_lingering(&readers[i]);
+	for (unsigned int i = 0; i < 20; i++)
+		shm_foreign_close(things[i], SLOW + i / 5);
+	/* AddressSanitizer cannot start threads in a child that was forked while some were starting here. */
+	for (unsigned int ms = 0; ms < WAIT_MS && count_open(things, 20) > 4; ms++)
+		usleep(1000);
 	child = fork();
 	if (child == 0)
 		_exit(shm_foreign_is_shunned(SLOW) || !closes(QUICK));
