@@ -50,18 +50,29 @@ static struct foreign waiting[WAITING_MAX]; /* oldest first */
 static unsigned int waiting_count, waiting_fds;
 static bool full_was_said;
 
-/* A forked child has none of the threads, one of which may have held the lock; what they close is its parent's. */
+/* A fork takes place between what the threads do under the lock. */
+static void forks(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void has_forked(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+/* The child has none of the threads; what they close is its parent's. */
 static void forked(void)
 {
-	lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	memset(closers, 0, sizeof closers);
 	waiting_count = waiting_fds = 0;
 	full_was_said = false;
+	pthread_mutex_unlock(&lock);
 }
 
 static void watch_forks(void)
 {
-	pthread_atfork(NULL, NULL, forked);
+	pthread_atfork(forks, has_forked, forked);
 }
 
 static void take_lock(void)
