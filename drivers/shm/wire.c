@@ -157,7 +157,7 @@ static bool has_room(int fd)
 	/* Only a look: nothing is installed, and what is dropped are references that the message still has. */
 	if (recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT) < 0 || !(message.msg_flags & MSG_CTRUNC))
 		return true;
-	return !shm_foreign_is_full() && (are_free(SHM_FDS_SENT_MAX) || are_free(count_queued(fd)));
+	return !shm_foreign_is_full() && are_free(count_queued(fd));
 }
 
 int shm_wire_receive(int fd, int64_t who, struct shm_wire *out, int fds[SHM_FDS_MAX], unsigned int *fd_count)
