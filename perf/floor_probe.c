@@ -2,8 +2,8 @@
 /*
  * floor-probe: all limits of the machine as a table or as JSON, each with the round trip of one line before and after it.
  */
-#include "floor.h"
 #include "bare.h"
+#include "floor.h"
 #include "timing.h"
 
 #include <weft/errors.h>
@@ -93,8 +93,9 @@ static void row_add(struct probe *probe, const char *name, size_t size, json_t *
 
 static json_t *latency_json(const struct floor_latency *l)
 {
-	return json_pack("{s:{s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}}", "ns", "count", (json_int_t)l->count, "min", l->min,
-			 "p50", l->p50, "p90", l->p90, "p99", l->p99, "p99_9", l->p999, "max", l->max, "mean", l->mean);
+	return json_pack("{s:{s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}}", "ns", "count", (json_int_t)l->count, "min",
+			 l->min, "p50", l->p50, "p90", l->p90, "p99", l->p99, "p99_9", l->p999, "max", l->max, "mean",
+			 l->mean);
 }
 
 static json_t *rate_json(const struct floor_rate *rate)
@@ -184,7 +185,8 @@ static void print_table(const struct probe *probe)
 
 	printf("%-24s %9s  %-9s %9s %9s %9s %9s %10s  %12s %10s\n", "test", "bytes", "state", "p50/ns", "p90", "p99",
 	       "p99.9", "max", "messages/s", "MB/s");
-	json_array_foreach(probe->rows, i, row) {
+	json_array_foreach(probe->rows, i, row)
+	{
 		json_t *ns = json_object_get(row, "ns");
 		const char *before = json_string_value(json_object_get(row, "state_before"));
 		const char *after = json_string_value(json_object_get(row, "state_after"));
@@ -195,7 +197,8 @@ static void print_table(const struct probe *probe)
 		if (ns)
 			printf(" %9.0f %9.0f %9.0f %9.0f %10.0f\n", json_real_value(json_object_get(ns, "p50")),
 			       json_real_value(json_object_get(ns, "p90")), json_real_value(json_object_get(ns, "p99")),
-			       json_real_value(json_object_get(ns, "p99_9")), json_real_value(json_object_get(ns, "max")));
+			       json_real_value(json_object_get(ns, "p99_9")),
+			       json_real_value(json_object_get(ns, "max")));
 		else
 			printf(" %50s  %12.0f %10.0f\n", "", json_real_value(json_object_get(row, "per_second")),
 			       json_real_value(json_object_get(row, "bytes_per_second")) / 1e6);
@@ -215,7 +218,7 @@ static void print_placement(const struct probe *probe)
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {options, parse, NULL, "Measures the machine's own limits between two cores.",
-					 NULL, NULL, NULL};
+					 NULL,    NULL,  NULL};
 	static const size_t sizes[] = {8, 32, 64, 240, 1024};
 	struct probe probe = {.rows = json_array()};
 

@@ -26,7 +26,8 @@ static int timeout_ms(struct weft_worker *worker)
 
 static int loop(struct weft_worker *worker, struct weft_sender *sender)
 {
-	struct pollfd fds[] = {{.fd = weft_worker_fd(worker), .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = weft_worker_fd(worker), .events = POLLIN},
+			       {.fd = STDIN_FILENO, .events = POLLIN}};
 	char line[200];
 
 	for (;;) {

@@ -43,13 +43,13 @@ static int ask(struct weft_worker *worker, struct weft_channel *channel, unsigne
 	struct weft_sender *sender;
 	uint64_t start_ns, asked = 0;
 
-	if (weft_sender_open(worker, channel, "doubler", NULL, &sender) < 0 ||
-	    weft_sender_wait(sender, WEFT_NEVER) < 0)
+	if (weft_sender_open(worker, channel, "doubler", NULL, &sender) < 0 || weft_sender_wait(sender, WEFT_NEVER) < 0)
 		return weft_fail("request");
 	start_ns = weft_clock_now(weft_clock_real());
 	while (asking.answered < total) {
 		/* Up to the channel's request_window are in flight; -WEFT_EAGAIN is the signal to turn. */
-		while (asked < total && weft_request(sender, &asked, sizeof asked, WEFT_NEVER, on_answer, &asking, NULL) == 0)
+		while (asked < total &&
+		       weft_request(sender, &asked, sizeof asked, WEFT_NEVER, on_answer, &asking, NULL) == 0)
 			asked++;
 		weft_worker_turn(worker, WEFT_NEVER);
 	}

@@ -14,7 +14,7 @@ struct slot {
 	bool done;
 };
 
-static void on_done(struct weft_op *op, int status, const struct weft_received *received, void *user)
+static void taken(struct weft_op *op, int status, const struct weft_received *received, void *user)
 {
 	struct slot *slot = user;
 
@@ -28,12 +28,12 @@ static int receive(struct weft_worker *worker, struct weft_channel *channel)
 {
 	struct slot body = {0}, head = {0};
 
-	if (weft_recv_post(worker, channel, body.text, sizeof body.text, TAG_BODY, UINT64_MAX, on_done, &body, NULL) < 0)
+	if (weft_recv_post(worker, channel, body.text, sizeof body.text, TAG_BODY, UINT64_MAX, taken, &body, NULL) < 0)
 		return weft_fail("tagged");
 	while (!body.done)
 		weft_worker_turn(worker, WEFT_NEVER);
 	/* The head came first and waited. */
-	if (weft_recv_post(worker, channel, head.text, sizeof head.text, TAG_HEAD, UINT64_MAX, on_done, &head, NULL) < 0)
+	if (weft_recv_post(worker, channel, head.text, sizeof head.text, TAG_HEAD, UINT64_MAX, taken, &head, NULL) < 0)
 		return weft_fail("tagged");
 	while (!head.done)
 		weft_worker_turn(worker, WEFT_NEVER);

@@ -19,12 +19,12 @@
 #include <stdint.h>
 
 struct floor_opts {
-	size_t size;           /* of this struct */
-	int receiver_core;     /* answers; default 0 */
-	int sender_core;       /* starts, and takes the times; default 1. Equal to receiver_core only for floor_yield */
-	uint64_t iterations;   /* counted ones; 0 = each test's own default */
-	uint64_t warmup;       /* run before and not counted; 0 = a tenth of iterations */
-	uint64_t timeout_ns;   /* the whole test is killed after this; default 10 s */
+	size_t size;         /* of this struct */
+	int receiver_core;   /* answers; default 0 */
+	int sender_core;     /* starts, and takes the times; default 1. Equal to receiver_core only for floor_yield */
+	uint64_t iterations; /* counted ones; 0 = each test's own default */
+	uint64_t warmup;     /* run before and not counted; 0 = a tenth of iterations */
+	uint64_t timeout_ns; /* the whole test is killed after this; default 10 s */
 };
 void floor_opts_init(struct floor_opts *opts, size_t size);
 

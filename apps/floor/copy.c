@@ -146,7 +146,8 @@ int floor_memcpy(const struct floor_opts *opts, size_t bytes, struct floor_rate 
 	int err;
 
 	if (bytes < FLOOR_LINE || bytes > BYTES_MAX || bytes % FLOOR_LINE)
-		return weft_set_error(WEFT_EINVAL, "floor memcpy of %zu bytes: use a multiple of 64 up to 1 GiB", bytes);
+		return weft_set_error(WEFT_EINVAL, "floor memcpy of %zu bytes: use a multiple of 64 up to 1 GiB",
+				      bytes);
 	err = floor__opts_check(opts, false, iterations_for(bytes), &checked);
 	return err ? err : copy_run(&checked, bytes, 2, true, out);
 }
@@ -157,8 +158,10 @@ int floor_handover(const struct floor_opts *opts, size_t bytes, unsigned int buf
 	int err;
 
 	if (bytes < FLOOR_LINE || bytes > BYTES_MAX || bytes % FLOOR_LINE || !buffers || buffers > BUFFERS_MAX)
-		return weft_set_error(WEFT_EINVAL, "floor hand-over of %u buffers of %zu bytes: use 1 to %u of a multiple "
-						   "of 64 up to 1 GiB", buffers, bytes, BUFFERS_MAX);
+		return weft_set_error(WEFT_EINVAL,
+				      "floor hand-over of %u buffers of %zu bytes: use 1 to %u of a multiple "
+				      "of 64 up to 1 GiB",
+				      buffers, bytes, BUFFERS_MAX);
 	err = floor__opts_check(opts, false, iterations_for(bytes), &checked);
 	return err ? err : copy_run(&checked, bytes, buffers, false, out);
 }

@@ -74,8 +74,10 @@ int floor__opts_check(const struct floor_opts *opts, bool same, uint64_t iterati
 	if (same)
 		checked.sender_core = checked.receiver_core;
 	else if (checked.sender_core == checked.receiver_core)
-		return weft_set_error(WEFT_EINVAL, "sender and receiver are both on core %d; two spinning processes "
-						   "need two cores", checked.sender_core);
+		return weft_set_error(WEFT_EINVAL,
+				      "sender and receiver are both on core %d; two spinning processes "
+				      "need two cores",
+				      checked.sender_core);
 	if ((err = core_check("sender", checked.sender_core)) || (err = core_check("receiver", checked.receiver_core)))
 		return err;
 	*out = checked;

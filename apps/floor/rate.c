@@ -171,7 +171,8 @@ int floor_rate(const struct floor_opts *opts, unsigned int burst, struct floor_r
 	ring->messages = checked.iterations;
 	ring->warmup = checked.warmup ? checked.warmup : 1;
 	ring->burst = burst;
-	err = floor__pair_run(&checked, burst ? tail_sender : marked_sender, burst ? tail_receiver : marked_receiver, shared);
+	err = floor__pair_run(&checked, burst ? tail_sender : marked_sender, burst ? tail_receiver : marked_receiver,
+			      shared);
 	if (!err && ring->sum != sum_expected(ring->warmup + ring->messages, words))
 		err = weft_set_error(WEFT_EIO, "the floor's ring read other bytes than were written");
 	if (!err) {

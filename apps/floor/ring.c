@@ -21,11 +21,11 @@ struct slot {
 };
 
 struct pingpong {
-	uint64_t rounds;  /* warm-up and counted */
+	uint64_t rounds; /* warm-up and counted */
 	uint64_t warmup;
-	size_t words;     /* payload, in 8 bytes */
-	size_t stride;    /* of a slot, in bytes */
-	uint64_t sum;     /* of what the sender read; makes the reads real, and is checked */
+	size_t words;  /* payload, in 8 bytes */
+	size_t stride; /* of a slot, in bytes */
+	uint64_t sum;  /* of what the sender read; makes the reads real, and is checked */
 	uint64_t sum_expected;
 	unsigned char *there, *back; /* rings */
 	uint32_t *spans;
@@ -94,7 +94,8 @@ static void ring_receiver(void *shared)
 }
 
 /* Lays rings and spans out behind the header, each on pages of its own, and runs the pair. */
-static int pingpong_run(const struct floor_opts *opts, size_t payload_bytes, struct weft_histogram *histogram, struct floor_latency *out)
+static int pingpong_run(const struct floor_opts *opts, size_t payload_bytes, struct weft_histogram *histogram,
+			struct floor_latency *out)
 {
 	size_t stride = (sizeof(struct slot) + payload_bytes + FLOOR_LINE - 1) / FLOOR_LINE * FLOOR_LINE;
 	size_t ring_bytes = (SLOTS * stride + 4095) / 4096 * 4096;
@@ -123,7 +124,7 @@ static int pingpong_run(const struct floor_opts *opts, size_t payload_bytes, str
 }
 
 int floor_ring_pingpong(const struct floor_opts *opts, size_t payload_bytes, struct weft_histogram *histogram,
-		   struct floor_latency *out)
+			struct floor_latency *out)
 {
 	struct floor_opts checked;
 	int err = floor__opts_check(opts, false, 200000, &checked);

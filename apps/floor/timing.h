@@ -14,7 +14,8 @@
 
 struct floor_timing {
 	uint64_t last;
-	uint32_t *next; /* room for as many as there will be marks; in ticks; spans of over 2^32 ticks become 2^32 - 1 */
+	/* room for as many as there will be marks; in ticks; spans of over 2^32 ticks become 2^32 - 1 */
+	uint32_t *next;
 };
 
 static inline void floor_timing_start(struct floor_timing *timing, uint32_t *spans)

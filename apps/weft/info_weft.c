@@ -154,9 +154,9 @@ static void print_plan(const json_t *all)
 
 static void add_degraded(json_t *list, const char *what, const char *why, unsigned int require)
 {
-	json_array_append_new(
-		list, json_pack("{s:s,s:s,s:o}", "what", what, "why", why, "require",
-				require ? json_string(weft_require_name((enum weft_require)require)) : json_null()));
+	json_array_append_new(list, json_pack("{s:s,s:s,s:o}", "what", what, "why", why, "require",
+					      require ? json_string(weft_require_name((enum weft_require)require))
+						      : json_null()));
 }
 
 static bool is_plan_reason(const struct weft_plan *plan, const char *text)

@@ -10,9 +10,9 @@
 #include <weft/plan.h>
 
 struct machine {
-	const char *command;  /* for messages */
-	const char *root;     /* "": the real files. NULL: none, only a topology is known */
-	bool live;            /* this machine: things can be tried */
+	const char *command; /* for messages */
+	const char *root;    /* "": the real files. NULL: none, only a topology is known */
+	bool live;           /* this machine: things can be tried */
 	struct weft_topology_opts topology_opts;
 	struct weft_plan_opts plan_opts;
 	const char *cores;
@@ -25,12 +25,14 @@ struct machine {
 	uint64_t began_ticks, began_ns; /* both clocks at open, to compare them later */
 };
 
-#define MACHINE_OPTIONS                                                                                            \
-	{"workers", 'w', "N", 0, "plan for N workers (1)", 0},                                                     \
-	{"cores", 'c', "LIST", 0, "only these CPUs for workers: '0-3,8' or 'package:1.core:0-3'", 0},              \
-	{"synthetic", 's', "TEXT", 0, "another machine: 'package:2 numa:2 core:8 pu:2'", 0},                       \
-	{"xml", 'x', "FILE", 0, "another machine: what `lstopo --of xml` wrote there", 0},                         \
-	{"root", 'r', "DIR", 0, "another machine: a copy of its /proc and /sys; with --synthetic or --xml", 0}
+#define MACHINE_OPTIONS                                                                                              \
+	{"workers", 'w', "N", 0, "plan for N workers (1)", 0},                                                       \
+		{"cores", 'c', "LIST", 0, "only these CPUs for workers: '0-3,8' or 'package:1.core:0-3'", 0},        \
+		{"synthetic", 's', "TEXT", 0, "another machine: 'package:2 numa:2 core:8 pu:2'", 0},                 \
+		{"xml", 'x', "FILE", 0, "another machine: what `lstopo --of xml` wrote there", 0},                   \
+	{                                                                                                            \
+		"root", 'r', "DIR", 0, "another machine: a copy of its /proc and /sys; with --synthetic or --xml", 0 \
+	}
 
 /* The defaults. Keeps command. */
 void machine_init(struct machine *machine, const char *command);

@@ -5,8 +5,8 @@
  */
 #include "perf.h"
 
-#include "command.h"
 #include "bare.h"
+#include "command.h"
 #include "floor.h"
 #include "progress.h"
 
@@ -16,8 +16,9 @@
 #include <string.h>
 #include <time.h>
 
-static const struct perf_test *const tests[] = {&perf_lat,  &perf_rate, &perf_bw,   &perf_rpc,   &perf_loan,  &perf_fanout,
-						&perf_wake, &perf_idle, &perf_open, &perf_mix,   &perf_pairs, &perf_death};
+static const struct perf_test *const tests[] = {&perf_lat,  &perf_rate,   &perf_bw,    &perf_rpc,
+						&perf_loan, &perf_fanout, &perf_wake,  &perf_idle,
+						&perf_open, &perf_mix,    &perf_pairs, &perf_death};
 #define TEST_COUNT (sizeof tests / sizeof *tests)
 #define TEST_NAMES "lat, rate, bw, rpc, loan, fanout, wake, idle, open, mix, pairs, death"
 
@@ -29,8 +30,10 @@ static const struct argp_option options[] = {
 	 "side holds (256 MiB). At most 8 KiB for mix, 64 KiB for rpc, idle and pairs, 64 MiB for lat and rate, 256 MiB for bw, "
 	 "loan and fanout, 1 GiB for death",
 	 0},
-	{"window", 'w', "N", 0, "messages in a burst, requests or bulk messages in flight (1; 4 for mix; at most 1024)", 0},
-	{"count", 'n', "N", 0, "readers of fanout (4, at most 32), links of idle (127, at most 200), pairs of pairs (4, at most 64)", 0},
+	{"window", 'w', "N", 0, "messages in a burst, requests or bulk messages in flight (1; 4 for mix; at most 1024)",
+	 0},
+	{"count", 'n', "N", 0,
+	 "readers of fanout (4, at most 32), links of idle (127, at most 200), pairs of pairs (4, at most 64)", 0},
 	{"duration", 'd', "SECONDS", 0, "how long to measure: 0.01 to 3600 (2)", 0},
 	{"cores", 'c', "A,B", 0, "cores of client and server, or none (the first two that it may use)", 0},
 	{"no-touch", KEY_NO_TOUCH, NULL, 0, "neither write nor read the payload", 0},
@@ -58,7 +61,8 @@ static size_t whole(const char *option, const char *text, size_t low, size_t hig
 	size_t value = digits ? (size_t)strtoull(text, NULL, 10) : 0;
 
 	if (!digits || value < low || value > high)
-		usage_error("perf: --%s is '%.40s', it must be a whole number from %zu to %zu", option, text, low, high);
+		usage_error("perf: --%s is '%.40s', it must be a whole number from %zu to %zu", option, text, low,
+			    high);
 	return value;
 }
 
@@ -72,7 +76,8 @@ static const char *parse_core(const char *all, const char *text, int *out)
 		usage_error("perf: --cores is '%.40s', it must be two core numbers like 0,1 or none", all);
 	*out = atoi(text);
 	if (sched_getaffinity(0, sizeof allowed, &allowed) == 0 && (*out >= CPU_SETSIZE || !CPU_ISSET(*out, &allowed)))
-		usage_error("perf: --cores is '%.40s', but there is no core %d here that this process may use", all, *out);
+		usage_error("perf: --cores is '%.40s', but there is no core %d here that this process may use", all,
+			    *out);
 	return text + len;
 }
 
@@ -180,7 +185,8 @@ static void settle(struct perf *perf)
 	if (perf->opts.count > test->max_count)
 		usage_error("perf: --count is %u, %s takes at most %u", perf->opts.count, test->name, test->max_count);
 	if (perf->has_len && perf->opts.len_bytes > test->max_len_bytes)
-		usage_error("perf: --size is %zu, %s takes at most %zu", perf->opts.len_bytes, test->name, test->max_len_bytes);
+		usage_error("perf: --size is %zu, %s takes at most %zu", perf->opts.len_bytes, test->name,
+			    test->max_len_bytes);
 	if (!perf->has_len)
 		perf->opts.len_bytes = test->default_len_bytes;
 	if (!perf->has_window)
@@ -213,14 +219,19 @@ static int run(struct perf *perf)
 
 int command_perf(int argc, char **argv)
 {
-	static const struct argp argp = {options, parse, "TEST",
-					 "Measures weft between processes, beside the machine's own limit.\v"
-					 "Tests: lat (round trip), rate (messages one way), bw (filled loans one way), rpc (requests), "
-					 "loan (hand-over of a filled loan), fanout (one loan to many readers), wake (idle, and woken), "
-					 "idle (a busy link beside idle ones), open (a node, and the first message to a new peer), "
-					 "mix (small urgent messages beside a bulk stream), pairs (several pairs on two cores), "
-					 "death (a killed peer with loans out).",
-					 NULL, NULL, NULL};
+	static const struct argp argp = {
+		options,
+		parse,
+		"TEST",
+		"Measures weft between processes, beside the machine's own limit.\v"
+		"Tests: lat (round trip), rate (messages one way), bw (filled loans one way), rpc (requests), "
+		"loan (hand-over of a filled loan), fanout (one loan to many readers), wake (idle, and woken), "
+		"idle (a busy link beside idle ones), open (a node, and the first message to a new peer), "
+		"mix (small urgent messages beside a bulk stream), pairs (several pairs on two cores), "
+		"death (a killed peer with loans out).",
+		NULL,
+		NULL,
+		NULL};
 	struct perf perf = {.opts = {.seconds = 2, .touch = true, .idle = WEFT_IDLE_ADAPTIVE}};
 	int rc;
 

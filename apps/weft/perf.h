@@ -19,8 +19,8 @@
 
 struct perf_opts {
 	size_t len_bytes;
-	unsigned int window;     /* messages or requests in flight; sends in a burst */
-	unsigned int count;      /* readers, links, pairs */
+	unsigned int window; /* messages or requests in flight; sends in a burst */
+	unsigned int count;  /* readers, links, pairs */
 	double seconds;
 	int core_client, core_server; /* -1: not pinned */
 	enum weft_idle idle;
@@ -37,16 +37,16 @@ struct perf_side {
 	struct weft_node *node;
 	struct weft_worker *worker;
 	struct weft_channel *channel;
-	struct weft_sender *peer;    /* to the other side */
+	struct weft_sender *peer; /* to the other side */
 	char peer_name[64];
-	pid_t peer_pid;              /* the client's view of the server */
-	unsigned char *payload;      /* opts->len_bytes of it */
-	uint64_t answered;           /* messages or requests that this side has answered */
+	pid_t peer_pid;         /* the client's view of the server */
+	unsigned char *payload; /* opts->len_bytes of it */
+	uint64_t answered;      /* messages or requests that this side has answered */
 };
 
 struct perf_result {
 	struct weft_histogram *latency_ns; /* round trips */
-	double rate;                 /* messages or requests a second */
+	double rate;                       /* messages or requests a second */
 	double bytes_per_second;
 	/* Whatever else a test has measured, by the names that JSON has for it. */
 	struct {
@@ -71,8 +71,8 @@ enum perf_floor {
 struct perf_test {
 	const char *name, *help;
 	size_t default_len_bytes, max_len_bytes; /* 0: takes no size */
-	unsigned int default_window;  /* 0: takes no window */
-	unsigned int default_count, max_count; /* 0: takes no count */
+	unsigned int default_window;             /* 0: takes no window */
+	unsigned int default_count, max_count;   /* 0: takes no count */
 	enum perf_floor floor;
 	/* Sets the handler of the server's channel; the server then turns until it is stopped. 0 or a negative code. */
 	int (*serve)(struct perf_side *side);
@@ -81,8 +81,8 @@ struct perf_test {
 	int (*run)(const struct perf_opts *opts, struct perf_result *result);
 };
 
-extern const struct perf_test perf_lat, perf_rate, perf_bw, perf_rpc, perf_loan, perf_fanout, perf_wake, perf_idle, perf_open,
-	perf_mix, perf_pairs, perf_death;
+extern const struct perf_test perf_lat, perf_rate, perf_bw, perf_rpc, perf_loan, perf_fanout, perf_wake, perf_idle,
+	perf_open, perf_mix, perf_pairs, perf_death;
 
 /* A finished run, to be printed. */
 struct perf {
@@ -125,7 +125,8 @@ int perf_pair(const struct perf_opts *opts, int (*serve)(struct perf_side *side)
 
 /* ---- perf_side.c ---- */
 /* Opens node and channel; the other side is called peer_name. */
-int perf_side_open(struct perf_side *side, const struct perf_opts *opts, const char *name, const char *peer_name, int core);
+int perf_side_open(struct perf_side *side, const struct perf_opts *opts, const char *name, const char *peer_name,
+		   int core);
 /* Opens the sender to the other side and waits for it. */
 int perf_side_connect(struct perf_side *side);
 /* The same for any channel and peer. */

@@ -14,7 +14,7 @@
 
 #define UNIT_BYTES ((size_t)1 << 20)
 #define LOANS_MAX 1024u
-#define LENT 16u       /* loans that each side sends first, and that the other keeps */
+#define LENT 16u /* loans that each side sends first, and that the other keeps */
 #define LIFE_NS UINT64_C(20000000000)
 
 /* Either side. */
@@ -23,7 +23,7 @@ struct mortal {
 	struct weft_loan *kept[LENT]; /* the other's */
 	unsigned int kept_count;
 	uint64_t received;
-	uint64_t told_ticks;          /* of the other's end; 0: not yet */
+	uint64_t told_ticks; /* of the other's end; 0: not yet */
 };
 
 static void on_message(struct weft_rx *rx, void *user)
@@ -49,7 +49,10 @@ static void on_event(struct weft_sender *sender, enum weft_sender_event event, i
 static int come_alive(struct mortal *mortal)
 {
 	struct perf_side *side = &mortal->side;
-	struct weft_sender_opts opts = {.size = sizeof opts, .on_event = on_event, .wait_for_peer = true, .user = mortal};
+	struct weft_sender_opts opts = {.size = sizeof opts,
+					.on_event = on_event,
+					.wait_for_peer = true,
+					.user = mortal};
 	size_t units = side->opts->len_bytes / UNIT_BYTES;
 	struct weft_loan *loans[LOANS_MAX];
 	size_t count = 0;

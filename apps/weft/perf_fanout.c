@@ -173,7 +173,8 @@ static int run(const struct perf_opts *opts, struct perf_result *result)
 	static struct fanout fanout;
 	int rc;
 
-	returned = mmap(NULL, READERS_MAX * sizeof *returned, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	returned = mmap(NULL, READERS_MAX * sizeof *returned, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+			0);
 	if (returned == MAP_FAILED)
 		return weft_set_error(weft_error_from_errno(errno), "no shared memory: %s", strerror(errno));
 	rc = open_all(&fanout, opts);

@@ -21,7 +21,14 @@
 #define NODES_MAX (LINKS_MAX / WORKERS_A_NODE + 1)
 
 /* What the crowd has done, and what it is asked to do. */
-enum stage { STAGE_OPENING, STAGE_OPEN, STAGE_LINK_CLIENT, STAGE_CLIENT_LINKED, STAGE_LINK_SERVER, STAGE_SERVER_LINKED };
+enum stage {
+	STAGE_OPENING,
+	STAGE_OPEN,
+	STAGE_LINK_CLIENT,
+	STAGE_CLIENT_LINKED,
+	STAGE_LINK_SERVER,
+	STAGE_SERVER_LINKED
+};
 
 static _Atomic int *stage; /* shared by the processes */
 
@@ -129,7 +136,8 @@ static int crowd_serve(struct perf_side *side)
 	char server[64];
 	int rc = crowd_open(&crowd, side->peer_name, side->opts);
 
-	snprintf(server, sizeof server, "%.*sserver", (int)(strlen(side->peer_name) - strlen("client")), side->peer_name);
+	snprintf(server, sizeof server, "%.*sserver", (int)(strlen(side->peer_name) - strlen("client")),
+		 side->peer_name);
 	if (rc == 0)
 		atomic_store(stage, STAGE_OPEN);
 	while (rc == 0) {
@@ -142,7 +150,8 @@ static int crowd_serve(struct perf_side *side)
 			rc = crowd_link(&crowd, server);
 			atomic_store(stage, STAGE_SERVER_LINKED);
 			break;
-		default: /* the peers' control messages, and nothing else: rarely looked at, as by somebody who sleeps */
+		/* the peers' control messages, and nothing else: rarely looked at, as by somebody who sleeps */
+		default:
 			crowd_rest(crowd_poll(&crowd) ? 100000 : 20000000);
 		}
 	}

@@ -28,15 +28,17 @@ static json_t *percentiles(const struct weft_histogram *ns)
 
 static void print_json(const struct perf *perf)
 {
-	json_t *report = json_pack("{s:s, s:I, s:I, s:I, s:b, s:f, s:f, s:s, s:s}", "test", perf->test->name, "size_bytes",
-				   (json_int_t)perf->opts.len_bytes, "window", (json_int_t)perf->opts.window, "count",
-				   (json_int_t)perf->opts.count, "touched",
+	json_t *report = json_pack("{s:s, s:I, s:I, s:I, s:b, s:f, s:f, s:s, s:s}", "test", perf->test->name,
+				   "size_bytes", (json_int_t)perf->opts.len_bytes, "window",
+				   (json_int_t)perf->opts.window, "count", (json_int_t)perf->opts.count, "touched",
 				   (int)perf->opts.touch, "line_before_ns", perf->line_before_ns, "line_after_ns",
-				   perf->line_after_ns, "state_before", floor_state_name(floor_state_of(perf->line_before_ns)),
-				   "state_after", floor_state_name(floor_state_of(perf->line_after_ns)));
+				   perf->line_after_ns, "state_before",
+				   floor_state_name(floor_state_of(perf->line_before_ns)), "state_after",
+				   floor_state_name(floor_state_of(perf->line_after_ns)));
 
 	if (perf->opts.core_client >= 0)
-		json_object_set_new(report, "cores", json_pack("[i, i]", perf->opts.core_client, perf->opts.core_server));
+		json_object_set_new(report, "cores",
+				    json_pack("[i, i]", perf->opts.core_client, perf->opts.core_server));
 	if (weft_histogram_count(perf->result.latency_ns))
 		json_object_set_new(report, "round_trip_ns", percentiles(perf->result.latency_ns));
 	if (perf->floor_ns)
@@ -62,7 +64,8 @@ static void print_json(const struct perf *perf)
 static void print_row(const char *name, const struct weft_histogram *ns)
 {
 	printf("  %-16s %8llu %8llu %8llu %8llu %10llu\n", name, (unsigned long long)weft_histogram_percentile(ns, 50),
-	       (unsigned long long)weft_histogram_percentile(ns, 90), (unsigned long long)weft_histogram_percentile(ns, 99),
+	       (unsigned long long)weft_histogram_percentile(ns, 90),
+	       (unsigned long long)weft_histogram_percentile(ns, 99),
 	       (unsigned long long)weft_histogram_percentile(ns, 99.9), (unsigned long long)weft_histogram_max(ns));
 }
 

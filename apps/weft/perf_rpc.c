@@ -76,8 +76,8 @@ static int fill_window(struct perf_side *side, struct flight *flight)
 
 		perf_write(side, side->payload, (unsigned char)flight->answered);
 		ticket->sent_ticks = sent_now(side, flight);
-		rc = (is_last ? weft_request : weft_request_more)(side->peer, side->payload, side->opts->len_bytes, WEFT_NEVER,
-								  on_reply, ticket, NULL);
+		rc = (is_last ? weft_request : weft_request_more)(side->peer, side->payload, side->opts->len_bytes,
+								  WEFT_NEVER, on_reply, ticket, NULL);
 		if (rc == 0) {
 			free_tickets = ticket->next;
 			flight->out++;

@@ -15,7 +15,8 @@
 
 uint64_t perf_sink;
 
-int perf_side_open(struct perf_side *side, const struct perf_opts *opts, const char *name, const char *peer_name, int core)
+int perf_side_open(struct perf_side *side, const struct perf_opts *opts, const char *name, const char *peer_name,
+		   int core)
 {
 	struct weft_channel_opts channel_opts;
 	struct weft_node_opts node_opts;
@@ -25,7 +26,8 @@ int perf_side_open(struct perf_side *side, const struct perf_opts *opts, const c
 	side->opts = opts;
 	strncpy(side->peer_name, peer_name, sizeof side->peer_name - 1);
 	if (floor_pin(core) < 0)
-		return weft_set_error(weft_error_from_errno(errno), "core %d cannot be used: %s", core, strerror(errno));
+		return weft_set_error(weft_error_from_errno(errno), "core %d cannot be used: %s", core,
+				      strerror(errno));
 	side->payload = calloc(1, opts->len_bytes + 8);
 	if (!side->payload)
 		return weft_set_error(WEFT_ENOMEM, "no memory for a payload of %zu bytes", opts->len_bytes);

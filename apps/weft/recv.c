@@ -16,7 +16,7 @@ struct receiving {
 	const char *name;
 	struct weft_node *node;
 	struct weft_worker *worker;
-	uint64_t from;             /* its incarnation; 0: nobody yet */
+	uint64_t from; /* its incarnation; 0: nobody yet */
 	uint64_t received_bytes;
 	struct progress progress;
 	bool done;
@@ -83,9 +83,9 @@ static void end(struct receiving *receiving, struct weft_rx *rx, uint64_t total_
 		finish(receiving, 0);
 	} else {
 		weft_reply_error(rx, -WEFT_EPROTO);
-		finish(receiving, weft_set_error(WEFT_EPROTO, "%llu bytes were sent, %llu have come",
-						 (unsigned long long)total_bytes,
-						 (unsigned long long)receiving->received_bytes));
+		finish(receiving,
+		       weft_set_error(WEFT_EPROTO, "%llu bytes were sent, %llu have come",
+				      (unsigned long long)total_bytes, (unsigned long long)receiving->received_bytes));
 	}
 }
 
@@ -156,9 +156,14 @@ static int run(struct receiving *receiving)
 
 int command_recv(int argc, char **argv)
 {
-	static const struct argp argp = {NULL, parse, "NAME > OUTPUT",
-					 "Receives the stream of one `weft send NAME` and writes it to standard output.",
-					 NULL, NULL, NULL};
+	static const struct argp argp = {
+		NULL,
+		parse,
+		"NAME > OUTPUT",
+		"Receives the stream of one `weft send NAME` and writes it to standard output.",
+		NULL,
+		NULL,
+		NULL};
 	struct receiving receiving = {0};
 	char error[512] = "";
 	int rc;

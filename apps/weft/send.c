@@ -228,16 +228,20 @@ static int refused(const struct sending *sending, int rc)
 	const char *name = sending->name;
 
 	if (rc == -WEFT_ECONNREFUSED || rc == -WEFT_ENOENT)
-		return weft_set_error(rc, "nobody receives as \"%s\" here: start `weft recv %s`, or use --wait", name, name);
+		return weft_set_error(rc, "nobody receives as \"%s\" here: start `weft recv %s`, or use --wait", name,
+				      name);
 	if (rc == -WEFT_EAGAIN)
-		return weft_set_error(rc, "\"%s\" runs here, but receives no stream: it is not `weft recv %s`", name, name);
+		return weft_set_error(rc, "\"%s\" runs here, but receives no stream: it is not `weft recv %s`", name,
+				      name);
 	return weft_set_error(rc, "\"%s\" cannot be reached: %s", name, weft_error_text(rc));
 }
 
 /* Until the receiver is there. */
 static int connect_to_receiver(struct sending *sending, struct weft_channel *channel)
 {
-	struct weft_sender_opts opts = {.size = sizeof opts, .wait_for_peer = sending->wait, .on_event = on_event,
+	struct weft_sender_opts opts = {.size = sizeof opts,
+					.wait_for_peer = sending->wait,
+					.on_event = on_event,
 					.user = sending};
 	const struct weft_clock *clock = weft_worker_clock(sending->worker);
 	uint64_t deadline_ns = sending->wait ? WEFT_NEVER : weft_clock_now(clock) + STARTING_NS;
@@ -279,8 +283,13 @@ static int run(struct sending *sending)
 
 int command_send(int argc, char **argv)
 {
-	static const struct argp argp = {options, parse, "NAME < INPUT",
-					 "Streams standard input to the process that runs `weft recv NAME`.", NULL, NULL, NULL};
+	static const struct argp argp = {options,
+					 parse,
+					 "NAME < INPUT",
+					 "Streams standard input to the process that runs `weft recv NAME`.",
+					 NULL,
+					 NULL,
+					 NULL};
 	struct sending sending = {0};
 	int rc;
 

@@ -44,7 +44,8 @@ int stream_open(const char *name, struct weft_node **node, struct weft_channel *
 /* Of the name that text begins with; 0 when there is none. */
 static size_t name_length(const char *text)
 {
-	size_t len = text[0] == '.' ? 0 : strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+	size_t len = text[0] == '.' ? 0
+				    : strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
 
 	return len <= WEFT_NAME_MAX ? len : 0;
 }
@@ -59,8 +60,8 @@ void stream_check_name(const char *command, const char *name, bool with_worker)
 		rest += 1 + len;
 	}
 	if (!len || *rest)
-		usage_error("%s: '%.80s' is no name: it has 1 to %d of A-Z a-z 0-9 . _ - and begins with no dot%s", command, name,
-			    WEFT_NAME_MAX, with_worker ? "; it may be NODE/WORKER" : "");
+		usage_error("%s: '%.80s' is no name: it has 1 to %d of A-Z a-z 0-9 . _ - and begins with no dot%s",
+			    command, name, WEFT_NAME_MAX, with_worker ? "; it may be NODE/WORKER" : "");
 }
 
 int stream_fail(const char *command)

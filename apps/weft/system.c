@@ -196,6 +196,7 @@ const char *system_mebibytes(uint64_t bytes, char *text, size_t size_bytes)
 	if (bytes == SYSTEM_UNKNOWN || bytes == SYSTEM_UNLIMITED)
 		snprintf(text, size_bytes, "%s", bytes == SYSTEM_UNKNOWN ? "?" : "unlimited");
 	else
-		snprintf(text, size_bytes, "%" PRIu64 " %s", bytes >> (bytes < 1 << 20 ? 10 : 20), bytes < 1 << 20 ? "KiB" : "MiB");
+		snprintf(text, size_bytes, "%" PRIu64 " %s", bytes >> (bytes < 1 << 20 ? 10 : 20),
+			 bytes < 1 << 20 ? "KiB" : "MiB");
 	return text;
 }

@@ -30,7 +30,7 @@ struct huge_pool {
 /* The memory of one NUMA node. */
 struct node_memory {
 	uint64_t total_bytes, free_bytes;
-	uint64_t cache_bytes; /* file pages, which the kernel gives up when memory is wanted */
+	uint64_t cache_bytes;                     /* file pages, which the kernel gives up when memory is wanted */
 	struct huge_pool pools[SYSTEM_POOLS_MAX]; /* the smallest first */
 	unsigned int pool_count;
 };

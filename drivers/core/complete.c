@@ -37,7 +37,8 @@ static int no_connect(struct weft_port *port, const char *to, const struct weft_
 {
 	(void)mine;
 	(void)request;
-	return weft_set_error(WEFT_ENOTSUP, "driver %s cannot connect to \"%s\", nor to anybody", port->driver->name, to);
+	return weft_set_error(WEFT_ENOTSUP, "driver %s cannot connect to \"%s\", nor to anybody", port->driver->name,
+			      to);
 }
 
 static void no_disconnect(struct weft_path *path)
@@ -64,9 +65,9 @@ static void no_describe(struct weft_port *port, struct weft_driver_stats *out)
 	memset(out, 0, sizeof *out);
 }
 
-#define FILL(of, function)                       \
-	do {                                     \
-		if (!(of)->function)             \
+#define FILL(of, function)                              \
+	do {                                            \
+		if (!(of)->function)                    \
 			(of)->function = no_##function; \
 	} while (0)
 

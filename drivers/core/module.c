@@ -49,7 +49,8 @@ static int check(const char *path, const char *name, const struct weft_driver_mo
 		return refuse(path, what, "set weft_driver.size to the size of the table");
 	}
 	if (!module->driver->name || strcmp(module->driver->name, name) != 0) {
-		snprintf(what, sizeof what, "it holds driver \"%.40s\"", module->driver->name ? module->driver->name : "");
+		snprintf(what, sizeof what, "it holds driver \"%.40s\"",
+			 module->driver->name ? module->driver->name : "");
 		return refuse(path, what, "a file's name is libweft-NAME.so for its driver's name");
 	}
 	return 0;
@@ -135,7 +136,8 @@ static void say_unknown(const char *name, const char *list, const char *own)
 	weft_set_error(WEFT_ENODEV,
 		       "there is no driver \"%s\": built in is %s, and libweft-%s.so is in no absolute directory of "
 		       "WEFT_MODULE_PATH (%.120s) and not in %.120s",
-		       name, known, name, *list ? list : "not set", *own ? own : "the directory of libweft, which is not known");
+		       name, known, name, *list ? list : "not set",
+		       *own ? own : "the directory of libweft, which is not known");
 }
 
 static const struct weft_driver *find_and_load(const char *name)

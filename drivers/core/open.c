@@ -13,7 +13,8 @@ int weft_device_open(const struct weft_driver *driver, const struct weft_device_
 
 	full.driver = driver;
 	if (opts->faults && !(driver->caps & WEFT_DRIVER_FAULTS))
-		return weft_set_error(WEFT_EINVAL, "faults \"%.200s\" for driver %s, which makes none: use driver fault+%s",
+		return weft_set_error(WEFT_EINVAL,
+				      "faults \"%.200s\" for driver %s, which makes none: use driver fault+%s",
 				      opts->faults, driver->name, driver->name);
 	return driver->device_open(&full, out);
 }

@@ -34,8 +34,8 @@ static const struct weft_driver *find_plain(const char *name)
 			return weft_driver_at(i);
 	if (name_valid(name))
 		return weft__module_driver(name);
-	weft_set_error(WEFT_ENODEV, "\"%.80s\" names no driver: a name is 1 to %d of [a-z0-9_-], or %s and such a name", name,
-		       WEFT__DRIVER_NAME_MAX, FAULT_PREFIX);
+	weft_set_error(WEFT_ENODEV, "\"%.80s\" names no driver: a name is 1 to %d of [a-z0-9_-], or %s and such a name",
+		       name, WEFT__DRIVER_NAME_MAX, FAULT_PREFIX);
 	return NULL;
 }
 

@@ -30,7 +30,8 @@ int weft__fault_strikes(struct fault_device *device, enum fault_op op)
 	call = atomic_fetch_add_explicit(&device->calls[op], 1, memory_order_relaxed) + 1;
 	if (at != FAULT_EACH && at != call)
 		return 0;
-	return weft_set_error(WEFT_EIO, "%s failed (call %llu), as the faults say", op_names[op], (unsigned long long)call);
+	return weft_set_error(WEFT_EIO, "%s failed (call %llu), as the faults say", op_names[op],
+			      (unsigned long long)call);
 }
 
 /* ---- devices ---- */
@@ -64,8 +65,10 @@ static int read_spec(struct fault_device *device, const char *text)
 		return rc;
 	loses = weft__fault_spec_loses(&device->spec);
 	if (loses && device->driver_below->caps & WEFT_DRIVER_RELIABLE)
-		return weft_set_error(WEFT_EINVAL, "faults: %s is for datagram drivers; %s is reliable, and what it takes arrives "
-				      "or the path breaks: use again, delay or cut", loses, device->driver_below->name);
+		return weft_set_error(WEFT_EINVAL,
+				      "faults: %s is for datagram drivers; %s is reliable, and what it takes arrives "
+				      "or the path breaks: use again, delay or cut",
+				      loses, device->driver_below->name);
 	if (!device->spec.has_seed)
 		rc = weft_random_system(&device->spec.seed);
 	return rc;

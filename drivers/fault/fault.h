@@ -38,7 +38,7 @@ struct fault_port {
 	struct weft_list spent;   /* frames that waited and are read by the layer above until the next rx */
 	struct weft_timer wake;   /* when the first of those that wait is due */
 	uint32_t held_count;
-	uint32_t number;          /* of the device; and of the last path, for seeds */
+	uint32_t number; /* of the device; and of the last path, for seeds */
 	uint32_t path_number;
 	uint64_t refused;
 };
@@ -49,11 +49,11 @@ struct fault_path {
 	struct fault_port *port;
 	struct weft_random random; /* its own stream, from its own seed */
 	uint64_t seed;
-	uint64_t tries, frames;    /* sends that were tried; frames that went either way */
+	uint64_t tries, frames; /* sends that were tried; frames that went either way */
 	enum weft_down_reason reason;
-	bool down;                 /* below, or cut: to be told, or told */
-	bool cut;                  /* nothing more passes either way */
-	struct weft_list held;     /* struct fault_held, in order */
+	bool down;             /* below, or cut: to be told, or told */
+	bool cut;              /* nothing more passes either way */
+	struct weft_list held; /* struct fault_held, in order */
 	struct weft_list in_port, in_holding, in_due;
 };
 
@@ -111,8 +111,8 @@ void weft__fault_held_drop(struct fault_path *path);
 void weft__fault_held_wake(struct fault_port *port);
 
 /* ---- tx.c and rx.c ---- */
-int weft__fault_send(struct weft_path *path, enum weft_class class_, uint64_t meta, const void *data, uint32_t len_bytes,
-		     unsigned int flags);
+int weft__fault_send(struct weft_path *path, enum weft_class class_, uint64_t meta, const void *data,
+		     uint32_t len_bytes, unsigned int flags);
 unsigned int weft__fault_tx(struct weft_path *path, enum weft_class class_, const struct weft_tx_frame *frames,
 			    unsigned int count, unsigned int flags, int *why);
 void weft__fault_release(struct weft_path *path, uint32_t loan_id);

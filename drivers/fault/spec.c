@@ -91,8 +91,8 @@ static int read_operation(char *value, struct fault_spec *spec)
 		return weft_set_error(WEFT_EINVAL, "faults: fail=\"%s\" is no operation; the nearest is \"%s\"", value,
 				      weft_nearest(value, operations, FAULT_OP_COUNT));
 	if (colon && !read_number(colon + 1, 1, FAULT_EACH - 1, &number))
-		return weft_set_error(WEFT_EINVAL, "faults: fail=%s:\"%s\" is no number of a call, which count from 1", value,
-				      colon + 1);
+		return weft_set_error(WEFT_EINVAL, "faults: fail=%s:\"%s\" is no number of a call, which count from 1",
+				      value, colon + 1);
 	if (spec->fail_at[op])
 		return weft_set_error(WEFT_EINVAL, "faults: fail=%s is given twice", value);
 	spec->fail_at[op] = number;
@@ -106,7 +106,8 @@ static int read_value(const struct key *key, char *value, struct fault_spec *spe
 	if (key->kind == OPERATION)
 		return read_operation(value, spec);
 	if (key->kind == PROBABILITY && !read_probability(value, to))
-		return weft_set_error(WEFT_EINVAL, "faults: %s=\"%s\" is no probability, such as 0.05", key->name, value);
+		return weft_set_error(WEFT_EINVAL, "faults: %s=\"%s\" is no probability, such as 0.05", key->name,
+				      value);
 	if (key->kind == NUMBER && !read_number(value, key->min, key->max, to))
 		return weft_set_error(WEFT_EINVAL, "faults: %s=\"%s\" is no number from %llu to %llu", key->name, value,
 				      (unsigned long long)key->min, (unsigned long long)key->max);
@@ -163,7 +164,8 @@ int weft__fault_spec_parse(const char *text, struct fault_spec *out)
 		size_t len = strcspn(text, ",");
 
 		if (len > WORD_MAX)
-			return weft_set_error(WEFT_EINVAL, "faults: \"%.20s...\" is longer than %d bytes", text, WORD_MAX);
+			return weft_set_error(WEFT_EINVAL, "faults: \"%.20s...\" is longer than %d bytes", text,
+					      WORD_MAX);
 		if (text[len] == ',' && !text[len + 1])
 			return weft_set_error(WEFT_EINVAL, "faults: nothing after the last comma");
 		memcpy(word, text, len);

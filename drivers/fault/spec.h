@@ -18,10 +18,10 @@ struct fault_spec {
 	uint64_t seed;
 	bool has_seed;
 	uint32_t again, delay, drop, duplicate, corrupt; /* probabilities */
-	uint64_t again_at;                 /* this send of each path is refused; 0: none */
+	uint64_t again_at;                               /* this send of each path is refused; 0: none */
 	uint64_t delay_us;
-	uint64_t cut;                      /* each path breaks after so many frames; 0: never */
-	uint64_t fail_at[FAULT_OP_COUNT];  /* this call fails; 0: none */
+	uint64_t cut;                     /* each path breaks after so many frames; 0: never */
+	uint64_t fail_at[FAULT_OP_COUNT]; /* this call fails; 0: none */
 };
 
 /*

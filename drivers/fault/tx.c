@@ -16,8 +16,8 @@ static bool refused(struct fault_path *path)
 	return path->tries == spec->again_at || weft__fault_draw(path, spec->again);
 }
 
-int weft__fault_send(struct weft_path *base, enum weft_class class_, uint64_t meta, const void *data, uint32_t len_bytes,
-		     unsigned int flags)
+int weft__fault_send(struct weft_path *base, enum weft_class class_, uint64_t meta, const void *data,
+		     uint32_t len_bytes, unsigned int flags)
 {
 	struct fault_path *path = weft__fault_path_of(base);
 	int rc = -WEFT_EAGAIN;

@@ -27,10 +27,10 @@ struct shm_attach {
 	bool accepted; /* begun by the peer */
 	bool lingers;  /* it has failed, and that was told */
 	struct shm_device *device;
-	struct shm_port *port;  /* of a connector */
-	struct shm_path *path;  /* of a connector: waits for the answer */
+	struct shm_port *port; /* of a connector */
+	struct shm_path *path; /* of a connector: waits for the answer */
 	struct weft_peer_identity peer;
-	int64_t who; /* of foreign.h */
+	int64_t who;                 /* of foreign.h */
 	struct shm_failure *failure; /* of a connector: what its worker is told then; made before it can be needed */
 	void *request;
 	int fd;
@@ -169,7 +169,8 @@ static void attach_linger(struct shm_attach *attach)
 	stop_watching(attach);
 	shutdown(attach->fd, SHUT_WR);
 	attach->lingers = true;
-	attach->watch = (struct weft_fd_watch){.fd = attach->fd, .events = EPOLLIN, .ready = linger_ready, .user = attach};
+	attach->watch =
+		(struct weft_fd_watch){.fd = attach->fd, .events = EPOLLIN, .ready = linger_ready, .user = attach};
 	if (weft_worker_add_fd(runner, &attach->watch) < 0) {
 		attach->watch.ready = NULL;
 		attach_free(attach);
@@ -274,7 +275,8 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 	int fd, rc;
 
 	if (shm_foreign_is_full())
-		return weft_set_error(WEFT_EAGAIN, "no connection to \"%s\": too much that peers sent waits to be closed", to);
+		return weft_set_error(WEFT_EAGAIN,
+				      "no connection to \"%s\": too much that peers sent waits to be closed", to);
 	rc = shm_rendezvous_connect(device, to, &fd);
 	if (rc < 0)
 		return rc;
@@ -330,8 +332,10 @@ static bool has_enough(const struct shm_attach *attach, const struct weft_port *
 	if (attach->who ? here < SHM_PATHS_OF_ONE_MAX && count < most_of_one() : count < SHM_PATHS_OF_UNSEEN_MAX)
 		return false;
 	if (device->enough_said_to != attach->who)
-		weft_log(WEFT_LOG_WARN, "shm", "refused a path of pid %lld uid %u paths %u action it should use what it has, or "
-			 "be ended", (long long)attach->peer.pid, attach->peer.uid, count);
+		weft_log(WEFT_LOG_WARN, "shm",
+			 "refused a path of pid %lld uid %u paths %u action it should use what it has, or "
+			 "be ended",
+			 (long long)attach->peer.pid, attach->peer.uid, count);
 	device->enough_said_to = attach->who;
 	return true;
 }

@@ -23,8 +23,8 @@ int shm_bell_make(struct shm_bell *bell, int *theirs)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
 		return weft_set_error(weft_error_from_errno(errno), "no socket pair: %s", strerror(errno));
-	*bell = (struct shm_bell){
-		.fd = ends[0], .bare = setsockopt(ends[0], SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof no) == 0};
+	*bell = (struct shm_bell){.fd = ends[0],
+				  .bare = setsockopt(ends[0], SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof no) == 0};
 	*theirs = ends[1];
 	return 0;
 }
@@ -65,5 +65,6 @@ bool shm_bell_ring(int fd)
 	 * A socket, not an eventfd: MSG_DONTWAIT holds for this call, while O_NONBLOCK belongs to the shared description,
 	 * where a hostile peer could clear it, fill the counter, and hang us. A full socket is read by a peer that wakes.
 	 */
-	return send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1; /* full, or the peer is gone: both are found out elsewhere */
+	/* full, or the peer is gone: both are found out elsewhere */
+	return send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 }

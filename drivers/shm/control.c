@@ -12,7 +12,7 @@
 
 #define OUTLIVED_NS UINT64_C(200000000)
 #define DUE_NS UINT64_C(20000000) /* until a full socket is tried again */
-#define CONTROL_BURST 16u /* messages of one path that are read at once */
+#define CONTROL_BURST 16u         /* messages of one path that are read at once */
 
 static void close_all(int *fds, unsigned int count, int64_t who)
 {
@@ -198,7 +198,8 @@ static void fail(struct shm_path *path, int error)
 	path->condemned = true;
 	if (path->pid_fd < 0 && path->control_pause.on)
 		path->control_watch.events = EPOLLRDHUP; /* from its end on */
-	else if (path->pid_fd >= 0 || weft_worker_change_fd(path->device->opts.runner, &path->control_watch, EPOLLRDHUP) < 0)
+	else if (path->pid_fd >= 0 ||
+		 weft_worker_change_fd(path->device->opts.runner, &path->control_watch, EPOLLRDHUP) < 0)
 		stop_listening(path);
 	shm_path_report_down(path, is_violation ? WEFT_DOWN_VIOLATION : WEFT_DOWN_BROKEN, false);
 }
@@ -218,8 +219,10 @@ void shm_control_shun(struct shm_device *device, int64_t who)
 		count++;
 	}
 	if (count)
-		weft_log(WEFT_LOG_WARN, "shm", "pid %lld sends what cannot be closed paths %u action closed, and none is made until "
-			 "it can be: end it", (long long)who, count);
+		weft_log(WEFT_LOG_WARN, "shm",
+			 "pid %lld sends what cannot be closed paths %u action closed, and none is made until "
+			 "it can be: end it",
+			 (long long)who, count);
 }
 
 static void linger_over(struct shm_path *path)
@@ -298,16 +301,16 @@ int shm_control_start(struct shm_path *path)
 	struct weft_worker *runner = path->device->opts.runner;
 	int rc;
 
-	path->control_watch = (struct weft_fd_watch){
-		.fd = path->control_fd, .events = EPOLLIN, .ready = control_ready, .user = path};
+	path->control_watch =
+		(struct weft_fd_watch){.fd = path->control_fd, .events = EPOLLIN, .ready = control_ready, .user = path};
 	rc = weft_worker_add_fd(runner, &path->control_watch);
 	if (rc < 0)
 		return rc;
 	path->control_open = true;
 	if (path->pid_fd < 0)
 		return 0;
-	path->pid_watch = (struct weft_fd_watch){
-		.fd = path->pid_fd, .events = EPOLLIN, .ready = process_ready, .user = path};
+	path->pid_watch =
+		(struct weft_fd_watch){.fd = path->pid_fd, .events = EPOLLIN, .ready = process_ready, .user = path};
 	if (weft_worker_add_fd(runner, &path->pid_watch) < 0) {
 		close(path->pid_fd);
 		path->pid_fd = -1;

@@ -63,7 +63,8 @@ bool shm_debtor_may_have(const struct shm_path *path, uint64_t len_bytes)
 	uint64_t quota_bytes = path->port->loan_quota_bytes;
 
 	return !debtor || !debtor->lent_count ||
-	       (debtor->lent_count < 2 * SHM_LOANS && (!quota_bytes || debtor->lent_bytes + len_bytes <= 2 * quota_bytes));
+	       (debtor->lent_count < 2 * SHM_LOANS &&
+		(!quota_bytes || debtor->lent_bytes + len_bytes <= 2 * quota_bytes));
 }
 
 void shm_debtor_count(struct shm_path *path, int count, uint64_t len_bytes)

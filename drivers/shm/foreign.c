@@ -26,7 +26,7 @@
 /* From here on nothing more is taken, neither connections nor messages that bring descriptors. What is on its way still fits. */
 #define FULL 512u
 #define MUCH_BYTES (UINT64_C(64) << 20) /* of memory; what is less is freed at once */
-#define UNREAD_MAX 64u /* messages that are looked at when a connection ends */
+#define UNREAD_MAX 64u                  /* messages that are looked at when a connection ends */
 /* What may be left to close of one process before it is shunned: what it should not have sent, and with its connections,
  * of which all that it may have can end at once. */
 #define ODD_OF_ONE_MAX 8u
@@ -36,7 +36,7 @@
 /* Of the whole process, under the lock: descriptors are the process's. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 struct foreign {
-	int fd;      /* -1: memory instead */
+	int fd; /* -1: memory instead */
 	struct weft_mapping *mappings;
 	unsigned int mapping_count;
 	bool odd;    /* it should not have come */
@@ -202,8 +202,9 @@ static bool put_aside(const struct foreign *one)
 static void close_aside(int fd, int64_t who, bool odd)
 {
 	if (!put_aside(&(struct foreign){.fd = fd, .odd = odd, .who = who}))
-		weft_log(WEFT_LOG_WARN, "shm", "descriptor %d from pid %lld is left open: closing %u from peers does not get on",
-			 fd, (long long)who, WAITING_MAX);
+		weft_log(WEFT_LOG_WARN, "shm",
+			 "descriptor %d from pid %lld is left open: closing %u from peers does not get on", fd,
+			 (long long)who, WAITING_MAX);
 }
 
 void shm_foreign_close(int fd, int64_t who)
@@ -287,8 +288,10 @@ bool shm_foreign_is_full(void)
 	who = is_full ? waiting[0].who : 0;
 	pthread_mutex_unlock(&lock);
 	if (say)
-		weft_log(WEFT_LOG_WARN, "shm", "closing what peers sent does not get on: %u wait, the first of pid %lld action no peer "
-			 "is accepted until it does: end that process", FULL, (long long)who);
+		weft_log(WEFT_LOG_WARN, "shm",
+			 "closing what peers sent does not get on: %u wait, the first of pid %lld action no peer "
+			 "is accepted until it does: end that process",
+			 FULL, (long long)who);
 	return is_full;
 }
 

@@ -105,7 +105,8 @@ int shm_half_join(struct shm_path *path, const struct shm_wire *wire, const int 
 		path->tx[i].peer_head = (const struct shm_head *)(const void *)at + i;
 	path->peer_armed = (const struct shm_armed *)(const void *)(armed->base + wire->armed.offset_bytes);
 	if (wire->life.offset_bytes)
-		path->peer_life = &((const struct shm_life *)(const void *)(life->base + wire->life.offset_bytes))->word;
+		path->peer_life =
+			&((const struct shm_life *)(const void *)(life->base + wire->life.offset_bytes))->word;
 	path->ring_fd = fds[--*fd_count];
 	return 0;
 }

@@ -39,7 +39,8 @@ void shm_hot_make_on_runner(struct weft_worker *runner, const struct weft_messag
 		weft_arena_uncarve(device->opts.arena, &path->hot.carving); /* it cannot be shared */
 		path->hot.carving.base = NULL;
 	} else {
-		path->hot.skip_bytes = path->hot.carving.offset_bytes % ((size_t)2 * SHM_SLOT_BYTES); /* pairs of lines, as ever */
+		/* pairs of lines, as ever */
+		path->hot.skip_bytes = path->hot.carving.offset_bytes % ((size_t)2 * SHM_SLOT_BYTES);
 		/* No unit is the message that is awaited at its place: none ends its first lap where the count begins anew. */
 		memset((char *)path->hot.carving.base + path->hot.skip_bytes, 0, len_bytes);
 		device->hot_rings++;
@@ -65,13 +66,15 @@ void shm_hot_move(struct shm_path *path)
 {
 	struct shm_tx *tx = &path->tx[WEFT_CLASS_NORMAL];
 	uint32_t segment_id = path->hot.carving.segment_id, end = tx->tail + SHM_LINE_UNITS;
-	struct shm_move move = {segment_id, path->port->hot_slots, path->hot.carving.offset_bytes + path->hot.skip_bytes};
+	struct shm_move move = {segment_id, path->port->hot_slots,
+				path->hot.carving.offset_bytes + path->hot.skip_bytes};
 
 	if (path->shared[segment_id] != SHM_SHARE_DONE) {
 		shm_path_share(&path->base, segment_id);
 		return;
 	}
-	if (path->state != SHM_PATH_UP || path->port->stage.count || wraps_soon(path, tx) || shm_tx_room(tx, SHM_LINE_UNITS) <= 0)
+	if (path->state != SHM_PATH_UP || path->port->stage.count || wraps_soon(path, tx) ||
+	    shm_tx_room(tx, SHM_LINE_UNITS) <= 0)
 		return; /* later; what cannot be is found out by whoever sends */
 	memcpy(shm_tx_begin(tx, end), &move, sizeof move);
 	shm_tx_finish(tx, end, SHM_MOVE, 0, sizeof move);

@@ -76,8 +76,9 @@ struct shm_life {
 	uint32_t pad;
 };
 
-_Static_assert(sizeof(struct shm_unit) == SHM_UNIT_BYTES && offsetof(struct shm_unit, meta) == 8, "the layout is fixed");
-_Static_assert(SHM_LINE_UNITS * SHM_UNIT_BYTES == SHM_SLOT_BYTES, "a line is a slot");
+_Static_assert(sizeof(struct shm_unit) == SHM_UNIT_BYTES && offsetof(struct shm_unit, meta) == 8,
+	       "the layout is fixed");
+_Static_assert(SHM_LINE_UNITS *SHM_UNIT_BYTES == SHM_SLOT_BYTES, "a line is a slot");
 _Static_assert(sizeof(struct shm_loan) + SHM_LOAN_HEAD_MAX == SHM_LINE_DATA, "a loan and its head fit a line");
 _Static_assert(sizeof(struct shm_head) == 64 && sizeof(struct shm_armed) == 64, "a line each");
 _Static_assert(sizeof(struct shm_life) == 8, "the size of a pointer");

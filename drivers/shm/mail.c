@@ -14,7 +14,8 @@
 
 /* ---- to the runner; on the worker ---- */
 
-static weft_message_fn *const run_on_runner[] = {shm_hot_make_on_runner, shm_path_bye_on_runner, shm_path_end_on_runner, shm_path_free_on_runner};
+static weft_message_fn *const run_on_runner[] = {shm_hot_make_on_runner, shm_path_bye_on_runner, shm_path_end_on_runner,
+						 shm_path_free_on_runner};
 
 /* False when the mailbox is full. The path may be gone at return when all was told. */
 static bool tell_runner(struct shm_path *path)

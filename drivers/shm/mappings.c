@@ -21,11 +21,13 @@ static atomic_bool was_said;
 static int refuse(void)
 {
 	if (!atomic_exchange_explicit(&was_said, true, memory_order_relaxed))
-		weft_log(WEFT_LOG_WARN, "shm", "segments of peers mapped %u bytes %llu action no more are mapped until links are closed: "
-			 "have fewer peers, or peers with less memory", SHM_MAPPED_MAX,
-			 atomic_load_explicit(&mapped_bytes, memory_order_relaxed));
-	return weft_set_error(WEFT_ENOMEM, "%u segments of peers or %llu bytes of them are mapped in this process: that is the limit",
-			      SHM_MAPPED_MAX, (unsigned long long)SHM_MAPPED_MAX_BYTES);
+		weft_log(WEFT_LOG_WARN, "shm",
+			 "segments of peers mapped %u bytes %llu action no more are mapped until links are closed: "
+			 "have fewer peers, or peers with less memory",
+			 SHM_MAPPED_MAX, atomic_load_explicit(&mapped_bytes, memory_order_relaxed));
+	return weft_set_error(
+		WEFT_ENOMEM, "%u segments of peers or %llu bytes of them are mapped in this process: that is the limit",
+		SHM_MAPPED_MAX, (unsigned long long)SHM_MAPPED_MAX_BYTES);
 }
 
 /* What one process makes us map by all its paths. */

@@ -27,7 +27,8 @@
 #define LOCK_PAUSE_NS 1000000
 #define LOCK_TRIES 3000
 
-#define PID_FS UINT32_C(0x50494446) /* since Linux 6.9: each process has a file of its own there, never another's again */
+#define PID_FS \
+	UINT32_C(0x50494446) /* since Linux 6.9: each process has a file of its own there, never another's again */
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
@@ -68,17 +69,20 @@ static int lock_dir(const char *dir)
 	int fd;
 
 	if (dir[0] != '/')
-		return weft_set_error(WEFT_EINVAL, "directory %s is no absolute path: each process would mean another one", dir);
+		return weft_set_error(WEFT_EINVAL,
+				      "directory %s is no absolute path: each process would mean another one", dir);
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return weft_set_error(weft_error_from_errno(errno),
-				      "directory %s cannot be made: %s; choose one whose parent is there and may be written",
-				      dir, strerror(errno));
+		return weft_set_error(
+			weft_error_from_errno(errno),
+			"directory %s cannot be made: %s; choose one whose parent is there and may be written", dir,
+			strerror(errno));
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return weft_set_error(weft_error_from_errno(errno), "directory %s: %s", dir, strerror(errno));
 	if (fstat(fd, &info) < 0 || info.st_uid != geteuid() || info.st_mode & 022) {
 		close(fd);
-		return weft_set_error(WEFT_EACCES, "directory %s must belong to user %u and be writable by nobody else: chmod 700",
+		return weft_set_error(WEFT_EACCES,
+				      "directory %s must belong to user %u and be writable by nobody else: chmod 700",
 				      dir, geteuid());
 	}
 	for (unsigned int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
@@ -87,8 +91,8 @@ static int lock_dir(const char *dir)
 			continue;
 		}
 		close(fd);
-		return weft_set_error(WEFT_EBUSY, "directory %s is locked by a process that is starting and does not get on",
-				      dir);
+		return weft_set_error(WEFT_EBUSY,
+				      "directory %s is locked by a process that is starting and does not get on", dir);
 	}
 	return fd;
 }
@@ -124,7 +128,8 @@ static int bind_socket(struct shm_device *device, const struct sockaddr_un *addr
 	if (rc == 0)
 		return 0;
 	if (errno == EADDRINUSE)
-		return weft_set_error(WEFT_EADDRINUSE, "a node named \"%s\" is running already: choose another name, or end it",
+		return weft_set_error(WEFT_EADDRINUSE,
+				      "a node named \"%s\" is running already: choose another name, or end it",
 				      device->name);
 	return weft_set_error(weft_error_from_errno(errno), "the rendezvous socket of \"%s\" cannot be bound: %s",
 			      device->name, strerror(errno));
@@ -147,13 +152,16 @@ int shm_rendezvous_listen(struct shm_device *device)
 	if (rc == 0 && device->runtime_dir && !(device->socket_path = strdup(address.sun_path)))
 		rc = weft_set_error(WEFT_ENOMEM, "no memory for a path");
 	if (rc == 0 && listen(device->listen_fd, 128) < 0)
-		rc = weft_set_error(weft_error_from_errno(errno), "the rendezvous socket cannot listen: %s", strerror(errno));
+		rc = weft_set_error(weft_error_from_errno(errno), "the rendezvous socket cannot listen: %s",
+				    strerror(errno));
 	if (lock_fd >= 0)
 		close(lock_fd);
 	if (rc < 0)
 		return rc;
-	device->listen_watch = (struct weft_fd_watch){
-		.fd = device->listen_fd, .events = EPOLLIN, .ready = shm_attach_accept, .user = device};
+	device->listen_watch = (struct weft_fd_watch){.fd = device->listen_fd,
+						      .events = EPOLLIN,
+						      .ready = shm_attach_accept,
+						      .user = device};
 	rc = weft_worker_add_fd(device->opts.runner, &device->listen_watch);
 	if (rc < 0)
 		device->listen_watch.ready = NULL;
@@ -163,8 +171,10 @@ int shm_rendezvous_listen(struct shm_device *device)
 void shm_rendezvous_pause(struct shm_device *device, int error)
 {
 	if (error && !device->listen_said)
-		weft_log(WEFT_LOG_WARN, "shm", "node %s error %s action peers wait and are accepted later: raise the limit of "
-			 "open descriptors (ulimit -n)", device->name, weft_error_name(-weft_error_from_errno(error)));
+		weft_log(WEFT_LOG_WARN, "shm",
+			 "node %s error %s action peers wait and are accepted later: raise the limit of "
+			 "open descriptors (ulimit -n)",
+			 device->name, weft_error_name(-weft_error_from_errno(error)));
 	device->listen_said |= error != 0;
 	shm_pause_begin(&device->listen_pause, device->opts.runner, &device->listen_watch);
 }
@@ -211,8 +221,10 @@ static int check_owner(const char *to, uint32_t uid, int fd)
 		return -WEFT_EIO;
 	if (cred.uid == uid)
 		return 0;
-	weft_log(WEFT_LOG_WARN, "shm", "refused node %s uid %u: pid %d of uid %u has taken its name action end that, or use a runtime "
-		 "directory", to, uid, cred.pid, cred.uid);
+	weft_log(WEFT_LOG_WARN, "shm",
+		 "refused node %s uid %u: pid %d of uid %u has taken its name action end that, or use a runtime "
+		 "directory",
+		 to, uid, cred.pid, cred.uid);
 	return -WEFT_EACCES;
 }
 
@@ -237,7 +249,8 @@ int shm_rendezvous_connect(struct shm_device *device, const char *to, int *out)
 	if (rc < 0)
 		return rc;
 	rc = connect_as(device, to, geteuid(), fd);
-	for (unsigned int i = 0; rc == -WEFT_ECONNREFUSED && !device->runtime_dir && i < device->opts.allowed_uid_count; i++)
+	for (unsigned int i = 0; rc == -WEFT_ECONNREFUSED && !device->runtime_dir && i < device->opts.allowed_uid_count;
+	     i++)
 		rc = connect_as(device, to, device->allowed_uids[i], fd);
 	if (rc < 0) {
 		shm_foreign_hang_up(fd, 0);
@@ -261,7 +274,8 @@ int shm_rendezvous_peer(struct shm_device *device, int fd, struct weft_peer_iden
 	for (unsigned int i = 0; i < device->opts.allowed_uid_count; i++)
 		allowed |= cred.uid == device->allowed_uids[i];
 	if (!allowed) {
-		weft_log(WEFT_LOG_WARN, "shm", "refused uid %u pid %d action add it to allowed_uids", cred.uid, cred.pid);
+		weft_log(WEFT_LOG_WARN, "shm", "refused uid %u pid %d action add it to allowed_uids", cred.uid,
+			 cred.pid);
 		return weft_set_error(WEFT_EACCES, "the peer runs as user %u: add it to allowed_uids", cred.uid);
 	}
 	*out = (struct weft_peer_identity){.pid = cred.pid, .uid = cred.uid};
@@ -299,7 +313,8 @@ int64_t shm_rendezvous_who(int fd, const struct weft_peer_identity *peer)
 	if (peer->pid > 0)
 		return peer->pid;
 	pid_fd = shm_rendezvous_pidfd(fd, peer);
-	if (pid_fd >= 0 && fstatfs(pid_fd, &system) == 0 && (uint32_t)system.f_type == PID_FS && fstat(pid_fd, &info) == 0)
+	if (pid_fd >= 0 && fstatfs(pid_fd, &system) == 0 && (uint32_t)system.f_type == PID_FS &&
+	    fstat(pid_fd, &info) == 0)
 		who = -(int64_t)(info.st_ino & INT64_MAX);
 	if (pid_fd >= 0)
 		close(pid_fd);

@@ -56,7 +56,8 @@ struct shm_rx {
 	uint32_t mask;
 	uint32_t head;      /* next position to read */
 	uint32_t published; /* as the producer may see it */
-	uint32_t fetched, fetch_end; /* lines up to fetched are on their way, and those up to the end are there to be fetched */
+	/* lines up to fetched are on their way, and those up to the end are there to be fetched */
+	uint32_t fetched, fetch_end;
 };
 
 /* The ring of a producer: an eighth of it is fetched before it is written, of a large one a little less. */
@@ -119,7 +120,7 @@ static inline __attribute__((always_inline)) void shm_copy_16(unsigned char *to,
 
 /* Copies without a call and without reading beyond: pieces of 16, 8, 4, 2 bytes that may overlap. */
 static inline __attribute__((always_inline)) void shm_copy(unsigned char *to, const unsigned char *from,
-							    uint32_t len_bytes)
+							   uint32_t len_bytes)
 {
 	if (len_bytes >= 16) {
 		const unsigned char *last = from + len_bytes - 16;
@@ -196,7 +197,8 @@ static inline void shm_tx_look(struct shm_tx *tx)
  * quarter of the ring, so that it is looked again there, and so that no message crosses the ring's end. */
 static inline void shm_tx_relimit(struct shm_tx *tx, uint32_t end)
 {
-	uint32_t size = tx->mask + 1, quarter_end = ((end - 1) | tx->mask >> 2) + 1, ring_end = (tx->tail | tx->mask) + 1;
+	uint32_t size = tx->mask + 1, quarter_end = ((end - 1) | tx->mask >> 2) + 1,
+		 ring_end = (tx->tail | tx->mask) + 1;
 
 	shm_tx_look(tx);
 	if ((int32_t)(quarter_end - ring_end) > 0)
@@ -279,7 +281,7 @@ static inline bool shm_tx_within(const struct shm_tx *tx, uint32_t end)
 
 /* Adds a message, whose data is there and that has room in ring and stage, to those that are published together. */
 static inline __attribute__((always_inline)) void shm_stage_add(struct shm_stage *stage, const struct shm_tx *tx,
-								 enum shm_kind kind, uint64_t meta, uint32_t len_bytes)
+								enum shm_kind kind, uint64_t meta, uint32_t len_bytes)
 {
 	uint32_t at = stage->count, count = shm_units_for(len_bytes);
 
@@ -321,7 +323,8 @@ static inline void shm_stage_publish(struct shm_stage *stage)
 	start = atomic_load_explicit(&last->start, memory_order_relaxed);
 	atomic_store_explicit(&last->start, start + ((uint64_t)(end - begin - count) << 40), memory_order_relaxed);
 	tx->tail = end;
-	shm_tx_bar(tx); /* left where it was, the limit would come to lie ahead once more, half a lap of the count later */
+	/* left where it was, the limit would come to lie ahead once more, half a lap of the count later */
+	shm_tx_bar(tx);
 	index = begin & tx->mask;
 	unit = &tx->units[index];
 	first_part = tx->mask + 1 - index < count ? tx->mask + 1 - index : count;
@@ -358,8 +361,8 @@ static inline bool shm_rx_ready(const struct shm_rx *rx, uint64_t start)
 
 /* Copies count units of data behind the header at index, or more of what follows them, at least the first line's: to has
  * room for SHM_LINE_DATA. */
-static inline __attribute__((always_inline)) void shm_rx_read(const struct shm_rx *rx, uint32_t index, unsigned char *to,
-							       uint32_t count)
+static inline __attribute__((always_inline)) void shm_rx_read(const struct shm_rx *rx, uint32_t index,
+							      unsigned char *to, uint32_t count)
 {
 	const struct shm_unit *units = rx->units;
 	uint32_t mask = rx->mask;

@@ -6,8 +6,8 @@
 
 /* What is not small data, now in scratch: 1 a frame for the layer above, 0 a message for this driver, -1 nonsense. */
 static __attribute__((noinline)) int take_other(struct shm_path *path, struct shm_rx *rx, enum shm_kind kind,
-						 uint32_t len_bytes, const unsigned char *scratch,
-						 struct weft_rx_frame *frame)
+						uint32_t len_bytes, const unsigned char *scratch,
+						struct weft_rx_frame *frame)
 {
 	struct shm_loan loan;
 	uint32_t ids[SHM_RELEASES_MAX];
@@ -38,7 +38,7 @@ static __attribute__((noinline)) int take_other(struct shm_path *path, struct sh
  * can still change is read once: the header into locals, the data into scratch, and only copies are looked at.
  */
 static inline __attribute__((always_inline)) int take(struct shm_path *path, struct shm_rx *rx, uint64_t start,
-						       unsigned char *scratch, struct weft_rx_frame *frame)
+						      unsigned char *scratch, struct weft_rx_frame *frame)
 {
 	uint32_t len = shm_start_len(start), units = shm_start_units(start), data_units = shm_units_for(len) - 1;
 	uint32_t index = rx->head & rx->mask;
@@ -67,7 +67,7 @@ static inline void publish_head(struct shm_rx *rx, uint32_t after)
 
 /* All that one ring has, at most max, from the header that was seen. Returns the frames. */
 static __attribute__((noinline)) unsigned int drain(struct shm_path *path, struct shm_rx *rx, uint64_t start,
-						     struct weft_rx_frame *frames, unsigned int max)
+						    struct weft_rx_frame *frames, unsigned int max)
 {
 	unsigned char(*scratch)[SHM_SCRATCH_BYTES] = &path->port->scratch[path->port->burst];
 	struct weft_rx_frame *frame = frames;
@@ -95,8 +95,9 @@ static __attribute__((noinline)) unsigned int drain(struct shm_path *path, struc
 }
 
 /* Both rings of a path, express first. */
-static __attribute__((noinline)) unsigned int drain_both(struct shm_path *path, uint64_t express_start, uint64_t normal_start,
-							  struct weft_rx_frame *frames, unsigned int max)
+static __attribute__((noinline)) unsigned int drain_both(struct shm_path *path, uint64_t express_start,
+							 uint64_t normal_start, struct weft_rx_frame *frames,
+							 unsigned int max)
 {
 	struct shm_rx *normal = &path->rx[WEFT_CLASS_NORMAL];
 	unsigned int count = drain(path, &path->rx[WEFT_CLASS_EXPRESS], express_start, frames, max);
@@ -145,7 +146,8 @@ static inline __attribute__((always_inline)) unsigned int poll_path(struct shm_p
 }
 
 /* A few of the paths that were quiet, in turn; all of them before sleeping and after. */
-static __attribute__((noinline)) unsigned int poll_quiet(struct shm_port *port, struct weft_rx_frame *frames, unsigned int first, unsigned int max)
+static __attribute__((noinline)) unsigned int poll_quiet(struct shm_port *port, struct weft_rx_frame *frames,
+							 unsigned int first, unsigned int max)
 {
 	bool all = port->look_at_all || port->quiet_count <= SHM_SLICE;
 	unsigned int looks = all ? port->quiet_count : SHM_SLICE;

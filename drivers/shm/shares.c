@@ -45,7 +45,8 @@ int shm_shares_add(struct shm_path *path, uint32_t segment_id, int fd)
 		free(mapping);
 		weft_log(WEFT_LOG_WARN, "shm", "pid %lld shares more than %llu bytes over one path action closed",
 			 (long long)path->base.peer.pid, (unsigned long long)SHM_PATH_BYTES);
-		return weft_set_error(WEFT_EQUOTA, "a peer shares more than %llu bytes", (unsigned long long)SHM_PATH_BYTES);
+		return weft_set_error(WEFT_EQUOTA, "a peer shares more than %llu bytes",
+				      (unsigned long long)SHM_PATH_BYTES);
 	}
 	shares->mapped_bytes += mapping->len_bytes;
 	/* release: pairs with the acquire in shm_shares_find(); base and length are written. */

@@ -13,22 +13,22 @@
 #include <weft/driver.h>
 
 #define SHM_EXPRESS_SLOTS 64u
-#define SHM_HOT_FULLS 64u   /* times full, until a larger ring is asked for */
-#define SHM_HOT_RINGS_MAX 64u /* of a device; 64 KiB each */
-#define SHM_DRAIN_MAX 64u   /* messages taken from one ring in one turn */
-#define SHM_LOANS 1024u     /* what one peer may hold of ours, and we of one peer's */
-#define SHM_SEGMENTS 1024u  /* ids of segments are below this */
+#define SHM_HOT_FULLS 64u             /* times full, until a larger ring is asked for */
+#define SHM_HOT_RINGS_MAX 64u         /* of a device; 64 KiB each */
+#define SHM_DRAIN_MAX 64u             /* messages taken from one ring in one turn */
+#define SHM_LOANS 1024u               /* what one peer may hold of ours, and we of one peer's */
+#define SHM_SEGMENTS 1024u            /* ids of segments are below this */
 #define SHM_PATHS_OF_ONE_MAX 224u     /* that one process may have with a worker, of the 256 that it has for all */
 #define SHM_PATHS_OF_UNSEEN_MAX 1024u /* those of all that cannot be told apart */
-#define SHM_PATH_BYTES (UINT64_C(64) << 30)     /* of the peer's segments that one path maps for loans */
-#define SHM_MAPPED_MAX 16384u                    /* segments of peers that a process maps: a quarter of what Linux allows */
+#define SHM_PATH_BYTES (UINT64_C(64) << 30) /* of the peer's segments that one path maps for loans */
+#define SHM_MAPPED_MAX 16384u               /* segments of peers that a process maps: a quarter of what Linux allows */
 #define SHM_MAPPED_MAX_BYTES (UINT64_C(4) << 40) /* and address space for them: 1/32 of 47 bits */
-#define SHM_HOME_MAX 8192u    /* cookies of loans that came home and were not reaped yet */
-#define SHM_BURST 32u       /* frames that one rx returns at the most */
+#define SHM_HOME_MAX 8192u                       /* cookies of loans that came home and were not reaped yet */
+#define SHM_BURST 32u                            /* frames that one rx returns at the most */
 #define SHM_SCRATCH_BYTES (SHM_INLINE_MAX + 16)
-#define SHM_SLICE 4u        /* quiet paths looked at in one turn */
-#define SHM_PASS_OVER 8u    /* turns with something from busy paths, in which quiet ones are looked at once */
-#define SHM_LOOKS 4u        /* at the busy paths in one turn, until something has come */
+#define SHM_SLICE 4u           /* quiet paths looked at in one turn */
+#define SHM_PASS_OVER 8u       /* turns with something from busy paths, in which quiet ones are looked at once */
+#define SHM_LOOKS 4u           /* at the busy paths in one turn, until something has come */
 #define SHM_QUIET_TURNS 16384u /* empty looks after which a path is quiet */
 
 struct shm_port;
@@ -61,10 +61,10 @@ struct shm_shares {
 /* A larger ring for a path whose reader falls behind; see hot.c. */
 struct shm_hot {
 	enum { SHM_COLD, SHM_HOT_ASKED, SHM_HOT_MADE, SHM_HOT, SHM_HOT_REFUSED } state; /* the worker's */
-	unsigned int full_count;      /* times that the ring was full, each with something sent since the last */
-	uint32_t full_tail;           /* where the producer was then */
-	struct weft_carving carving;  /* the runner's until it is made; base NULL: refused */
-	uint32_t skip_bytes;          /* the ring begins so far into it */
+	unsigned int full_count;     /* times that the ring was full, each with something sent since the last */
+	uint32_t full_tail;          /* where the producer was then */
+	struct weft_carving carving; /* the runner's until it is made; base NULL: refused */
+	uint32_t skip_bytes;         /* the ring begins so far into it */
 };
 
 /* What peers make us map. */
@@ -88,11 +88,11 @@ struct shm_pause {
 };
 
 enum shm_path_state {
-	SHM_PATH_MADE,  /* by the runner; the worker does not know it yet */
+	SHM_PATH_MADE, /* by the runner; the worker does not know it yet */
 	SHM_PATH_UP,
 	SHM_PATH_DOOMED, /* the peer broke the protocol, as a send has found; it goes down with the next rx */
-	SHM_PATH_DOWN,  /* the worker has been told */
-	SHM_PATH_LIMBO, /* disconnected; lent buffers wait for the peer's proven end */
+	SHM_PATH_DOWN,   /* the worker has been told */
+	SHM_PATH_LIMBO,  /* disconnected; lent buffers wait for the peer's proven end */
 };
 
 struct shm_path {
@@ -104,15 +104,15 @@ struct shm_path {
 	struct shm_rx rx[WEFT_CLASS_COUNT];
 	const struct shm_armed *peer_armed;
 	uint32_t rung_epoch;
-	uint32_t empty_looks;      /* in a row; beyond the limit the path is quiet, or ends */
+	uint32_t empty_looks; /* in a row; beyond the limit the path is quiet, or ends */
 	uint32_t empty_limit;
 	enum shm_path_state state;
-	bool busy;                 /* on the list of paths that are looked at each turn */
-	bool dirty;                /* on the list of paths to flush */
-	bool proven;               /* the peer cannot read our memory any more */
-	bool forsaken;             /* it broke the protocol: what it still reads is its own affair */
-	bool finished;             /* on its last way to the runner */
-	bool ending;               /* the peer is gone: down as soon as its rings are empty */
+	bool busy;     /* on the list of paths that are looked at each turn */
+	bool dirty;    /* on the list of paths to flush */
+	bool proven;   /* the peer cannot read our memory any more */
+	bool forsaken; /* it broke the protocol: what it still reads is its own affair */
+	bool finished; /* on its last way to the runner */
+	bool ending;   /* the peer is gone: down as soon as its rings are empty */
 	enum weft_down_reason ending_reason;
 	struct weft_list in_polled;
 	struct weft_list in_dirty;
@@ -121,40 +121,39 @@ struct shm_path {
 	struct weft_list in_outbox; /* of the port: something to tell the runner, whose mailbox is full */
 	unsigned int to_runner;     /* bits of enum shm_to_runner */
 	struct weft_fd_watch bell_watch;
-	struct shm_lent *lent;     /* SHM_LOANS of them, made at the first loan */
+	struct shm_lent *lent; /* SHM_LOANS of them, made at the first loan */
 	uint16_t lent_free;
 	uint32_t lent_count;
 	uint64_t lent_bytes;
-	struct shm_debtor *debtor; /* its process; NULL: before the first loan, and where nothing is counted */
-	uint32_t borrowed;         /* loans of the peer that we hold, or whose release is not sent */
-	uint32_t pending_count;    /* releases that are not sent yet */
-	struct shm_shares *books;  /* shares, as the worker has seen it; NULL before the first loan */
+	struct shm_debtor *debtor;          /* its process; NULL: before the first loan, and where nothing is counted */
+	uint32_t borrowed;                  /* loans of the peer that we hold, or whose release is not sent */
+	uint32_t pending_count;             /* releases that are not sent yet */
+	struct shm_shares *books;           /* shares, as the worker has seen it; NULL before the first loan */
 	unsigned char shared[SHM_SEGMENTS]; /* of ours: enum shm_share */
 
-	struct shm_hot hot;        /* of what we send */
+	struct shm_hot hot; /* of what we send */
 
 	/* the runner's writes, the worker reads: made with the peer's first share */
 	_Atomic(struct shm_shares *) shares;
-
 
 	/* the runner's */
 	struct shm_device *device;
 	int64_t who; /* of foreign.h: never changes, so the worker looks at it too */
 	int control_fd, pid_fd;
-	int ring_fd;               /* by which the peer is woken */
+	int ring_fd; /* by which the peer is woken */
 	struct shm_bell bell;
 	struct weft_fd_watch control_watch, pid_watch;
 	struct shm_pause control_pause;
 	struct weft_timer end_timer; /* the socket has ended: has the process? */
 	struct weft_hello theirs;    /* for the worker's start */
 	void *request;
-	struct weft_list in_mail;    /* of the device: something to tell the worker, whose mailbox is full */
-	unsigned int to_worker;      /* bits of enum shm_to_worker */
+	struct weft_list in_mail; /* of the device: something to tell the worker, whose mailbox is full */
+	unsigned int to_worker;   /* bits of enum shm_to_worker */
 	uint64_t shares_mapped[SHM_SEGMENTS / 64]; /* ours that the peer has mapped, to be told */
 	enum weft_down_reason down_reason;
 	bool down_proven;
 	bool control_open, bye_sent, bye_received;
-	bool condemned;            /* broke the protocol: only the end of its socket is still of interest */
+	bool condemned; /* broke the protocol: only the end of its socket is still of interest */
 	/* Segments, by their ids: what is to be said about them, when the peer's end of the socket has room again. */
 	uint64_t share_due[SHM_SEGMENTS / 64];  /* ours: here it is */
 	uint64_t shared_due[SHM_SEGMENTS / 64]; /* the peer's: it is mapped */
@@ -163,9 +162,9 @@ struct shm_path {
 	struct weft_carving carving;
 	struct weft_mapping mappings[SHM_SEGMENT_FDS]; /* of the peer's rings, its armed line, its word of life */
 	unsigned int mapping_count;
-	struct shm_mapped mapped;    /* of all segments of the peer */
+	struct shm_mapped mapped;          /* of all segments of the peer */
 	const _Atomic uint32_t *peer_life; /* NULL: it has none */
-	struct shm_watch *watch;     /* NULL: nobody tells it of our death, or us of its */
+	struct shm_watch *watch;           /* NULL: nobody tells it of our death, or us of its */
 	unsigned int watch_place;
 	struct weft_list in_device;
 };
@@ -191,23 +190,23 @@ struct shm_port {
 	struct shm_armed *armed;
 	uint64_t loan_quota_bytes;
 	uint32_t slots, hot_slots;
-	bool look_at_all;             /* the next rx looks at every quiet path */
+	bool look_at_all; /* the next rx looks at every quiet path */
 	uint32_t quiet_count;
 	uint32_t passed_over;         /* turns without a look at quiet paths */
 	struct weft_list busy, quiet; /* paths, by how they are polled */
 	struct weft_list dirty;
-	struct weft_list paths;       /* all that the worker knows */
-	struct weft_list outbox;      /* paths with something to tell the runner */
+	struct weft_list paths;  /* all that the worker knows */
+	struct weft_list outbox; /* paths with something to tell the runner */
 	struct weft_list doomed;
 	struct weft_list debtors;
 	bool any_doomed;
-	uint64_t *home;               /* cookies of loans that came home: a ring */
+	uint64_t *home; /* cookies of loans that came home: a ring */
 	uint32_t home_head, home_tail;
-	uint32_t cookies_out;         /* lent or home, and not reaped: no more than home has room for */
+	uint32_t cookies_out; /* lent or home, and not reaped: no more than home has room for */
 	struct weft_driver_stats stats;
 	struct weft_list in_device;
-	unsigned int burst;           /* places in scratch that are used in this turn */
-	struct shm_path *staging;     /* whose ring the stage belongs to */
+	unsigned int burst;       /* places in scratch that are used in this turn */
+	struct shm_path *staging; /* whose ring the stage belongs to */
 	struct shm_stage stage;
 	_Alignas(64) unsigned char scratch[SHM_BURST][SHM_SCRATCH_BYTES];
 };
@@ -220,18 +219,18 @@ struct shm_device {
 	char *socket_path; /* NULL: abstract */
 	uint64_t socket_inode;
 	struct weft_fd_watch listen_watch;
-	struct weft_list attaches; /* handshakes under way */
-	unsigned int accepted_count;     /* those that peers began */
-	int64_t enough_said_to;          /* who had too many paths when that was logged last; -1: nobody */
-	bool listen_said;                /* that descriptors lack */
+	struct weft_list attaches;   /* handshakes under way */
+	unsigned int accepted_count; /* those that peers began */
+	int64_t enough_said_to;      /* who had too many paths when that was logged last; -1: nobody */
+	bool listen_said;            /* that descriptors lack */
 	struct shm_pause listen_pause;
 	struct weft_list ports, paths;
-	unsigned int hot_rings;          /* made */
-	struct weft_list mail;           /* paths with something to tell their workers */
-	struct weft_list failures;       /* connects whose failure is to be told */
+	unsigned int hot_rings;    /* made */
+	struct weft_list mail;     /* paths with something to tell their workers */
+	struct weft_list failures; /* connects whose failure is to be told */
 	struct weft_timer mail_timer;
-	struct weft_list watches;        /* threads that tell of deaths */
-	int watch_fd;                    /* by which they tell the runner; -1 until the first path */
+	struct weft_list watches; /* threads that tell of deaths */
+	int watch_fd;             /* by which they tell the runner; -1 until the first path */
 	struct weft_fd_watch died_watch;
 };
 

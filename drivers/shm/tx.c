@@ -33,7 +33,8 @@ static inline void count_inline(struct shm_port *port, uint32_t len_bytes)
 	typedef uint64_t pair __attribute__((vector_size(16)));
 	pair both;
 
-	_Static_assert(offsetof(struct weft_driver_stats, tx_inline_bytes) == offsetof(struct weft_driver_stats, tx_frames) + 8,
+	_Static_assert(offsetof(struct weft_driver_stats, tx_inline_bytes) ==
+			       offsetof(struct weft_driver_stats, tx_frames) + 8,
 		       "counted together");
 	memcpy(&both, &port->stats.tx_frames, sizeof both);
 	both += (pair){1, len_bytes};
@@ -103,8 +104,8 @@ int shm_stage_reserve(struct shm_path *path, struct shm_tx *tx, uint32_t len_byt
 
 /* Small data, by way of the stage. */
 static inline __attribute__((always_inline)) int stage_inline(struct shm_path *path, struct shm_tx *tx, uint64_t meta,
-							       const void *head, uint32_t head_len, const void *data,
-							       uint32_t data_len)
+							      const void *head, uint32_t head_len, const void *data,
+							      uint32_t data_len)
 {
 	struct shm_stage *stage = &path->port->stage;
 	int rc;
@@ -152,8 +153,8 @@ static int tx_failed(struct shm_path *path, int rc)
 }
 
 /* Small data that is held back, joins what is held back, or crosses a quarter of the ring. */
-static __attribute__((noinline)) int send_staged(struct shm_path *path, struct shm_tx *tx, uint64_t meta, const void *data,
-						  uint32_t len_bytes, unsigned int flags)
+static __attribute__((noinline)) int send_staged(struct shm_path *path, struct shm_tx *tx, uint64_t meta,
+						 const void *data, uint32_t len_bytes, unsigned int flags)
 {
 	struct shm_port *port = path->port;
 	int rc;
@@ -189,7 +190,7 @@ static inline bool may_go(struct shm_path *path, struct shm_tx *tx, uint32_t end
 
 /* Small data that ends before the limit, straight into the ring. */
 static inline __attribute__((always_inline)) int send_direct(struct shm_path *path, struct shm_tx *tx, uint32_t end,
-							      uint64_t meta, const void *data, uint32_t len_bytes)
+							     uint64_t meta, const void *data, uint32_t len_bytes)
 {
 	shm_copy_lines(shm_tx_begin(tx, end), data, len_bytes);
 	shm_tx_finish(tx, end, SHM_INLINE, meta, len_bytes);
@@ -198,8 +199,8 @@ static inline __attribute__((always_inline)) int send_direct(struct shm_path *pa
 }
 
 /* What does not fit right here. */
-static __attribute__((noinline)) int send_slow(struct shm_path *path, enum weft_class class_, uint64_t meta, const void *data,
-						uint32_t len_bytes, unsigned int flags)
+static __attribute__((noinline)) int send_slow(struct shm_path *path, enum weft_class class_, uint64_t meta,
+					       const void *data, uint32_t len_bytes, unsigned int flags)
 {
 	struct shm_tx *tx = &path->tx[class_];
 	uint32_t end;
@@ -231,7 +232,8 @@ static int stage_frame(struct shm_path *path, struct shm_tx *tx, const struct we
 
 	if (frame->loan)
 		return stage_loan(path, tx, frame);
-	rc = stage_inline(path, tx, frame->meta, frame->head, frame->head_len_bytes, frame->data, frame->data_len_bytes);
+	rc = stage_inline(path, tx, frame->meta, frame->head, frame->head_len_bytes, frame->data,
+			  frame->data_len_bytes);
 	if (rc == 0)
 		path->port->stats.tx_inline_bytes += frame->head_len_bytes + frame->data_len_bytes;
 	return rc;

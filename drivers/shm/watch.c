@@ -32,11 +32,11 @@
 
 /* One path's place: our word has the same index. */
 struct shm_watched {
-	struct shm_path *path;         /* NULL: free */
-	const _Atomic uint32_t *word;  /* the peer's; NULL: not watched, or no more */
-	uint32_t alive;                /* what stands there while it lives */
+	struct shm_path *path;        /* NULL: free */
+	const _Atomic uint32_t *word; /* the peer's; NULL: not watched, or no more */
+	uint32_t alive;               /* what stands there while it lives */
 	uint32_t wakes;
-	bool has_died;                 /* and the runner is not told yet */
+	bool has_died; /* and the runner is not told yet */
 };
 
 /* One thread. Places belong to the runner and the thread, under the lock. */
@@ -44,14 +44,14 @@ struct shm_watch {
 	struct shm_device *device;
 	struct weft_list in_device;
 	struct weft_carving carving;
-	struct shm_life *lives;        /* ours, in the arena */
+	struct shm_life *lives; /* ours, in the arena */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t started;
-	uint32_t thread_id;            /* 0: not started yet */
+	uint32_t thread_id; /* 0: not started yet */
 	bool stops;
-	bool is_deaf;                  /* this kernel does not let us wait for many: only our own death is told */
-	_Atomic uint32_t kick;         /* moves when places change */
+	bool is_deaf;          /* this kernel does not let us wait for many: only our own death is told */
+	_Atomic uint32_t kick; /* moves when places change */
 	/* The kernel finds the word of an entry by the distance, which is the same for all: no pointer is in the arena. */
 	struct robust_list_head robust;
 	struct robust_list entries[WATCH_PATHS];
@@ -106,8 +106,9 @@ static unsigned int look(struct shm_watch *watch, struct futex_waitv *waits, uin
 
 		if (look_at(place)) {
 			from[count] = (uint8_t)i;
-			waits[count++] = (struct futex_waitv){
-				.val = place->alive, .uaddr = (uintptr_t)place->word, .flags = FUTEX_32};
+			waits[count++] = (struct futex_waitv){.val = place->alive,
+							      .uaddr = (uintptr_t)place->word,
+							      .flags = FUTEX_32};
 		}
 		has_died |= place->has_died;
 	}
@@ -128,8 +129,10 @@ static void wait_failed(struct shm_watch *watch, int error)
 		nanosleep(&(struct timespec){.tv_nsec = WATCH_RETRY_NS}, NULL);
 		return;
 	}
-	weft_log(WEFT_LOG_WARN, "shm", "deaths of peers are noticed late: futex_waitv error %s action allow it, it is in Linux "
-		 "5.16 and later", strerror(error));
+	weft_log(WEFT_LOG_WARN, "shm",
+		 "deaths of peers are noticed late: futex_waitv error %s action allow it, it is in Linux "
+		 "5.16 and later",
+		 strerror(error));
 	watch->is_deaf = true;
 }
 
@@ -147,8 +150,9 @@ static void *run(void *argument)
 	pthread_cond_signal(&watch->started);
 	pthread_mutex_unlock(&watch->lock);
 	while ((count = look(watch, waits, from, woken)) > 0) {
-		long rc = watch->is_deaf ? syscall(SYS_futex, &watch->kick, FUTEX_WAIT_PRIVATE, (uint32_t)waits[0].val, NULL)
-					 : syscall(SYS_futex_waitv, waits, count, 0, NULL, 0);
+		long rc = watch->is_deaf
+				  ? syscall(SYS_futex, &watch->kick, FUTEX_WAIT_PRIVATE, (uint32_t)waits[0].val, NULL)
+				  : syscall(SYS_futex_waitv, waits, count, 0, NULL, 0);
 
 		woken = !watch->is_deaf && rc > 0 ? from[rc] : -1;
 		if (rc < 0 && !watch->is_deaf)
@@ -276,8 +280,8 @@ static int open_notices(struct shm_device *device)
 	device->watch_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (device->watch_fd < 0)
 		return -WEFT_EMFILE;
-	device->died_watch = (struct weft_fd_watch){
-		.fd = device->watch_fd, .events = EPOLLIN, .ready = died_ready, .user = device};
+	device->died_watch =
+		(struct weft_fd_watch){.fd = device->watch_fd, .events = EPOLLIN, .ready = died_ready, .user = device};
 	rc = weft_worker_add_fd(device->opts.runner, &device->died_watch);
 	if (rc < 0) {
 		close(device->watch_fd);
@@ -330,9 +334,11 @@ bool shm_watch_join(struct shm_path *path, struct shm_place *out)
 	watch = path->watch;
 	if (!watch)
 		return false;
-	atomic_store_explicit(&watch->lives[path->watch_place].word, watch->thread_id | FUTEX_WAITERS, memory_order_relaxed);
+	atomic_store_explicit(&watch->lives[path->watch_place].word, watch->thread_id | FUTEX_WAITERS,
+			      memory_order_relaxed);
 	*out = (struct shm_place){.segment_id = watch->carving.segment_id,
-				  .offset_bytes = watch->carving.offset_bytes + path->watch_place * sizeof *watch->lives};
+				  .offset_bytes = watch->carving.offset_bytes +
+						  path->watch_place * sizeof *watch->lives};
 	return true;
 }
 

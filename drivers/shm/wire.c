@@ -2,8 +2,8 @@
 /*
  * Sending, receiving and checking of handshake messages.
  */
-#include "shm/foreign.h"
 #include "shm/wire.h"
+#include "shm/foreign.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +42,8 @@ int shm_wire_decode(const void *bytes, size_t len_bytes, struct shm_wire *out)
 	return 0;
 }
 
-static bool piece_fits(const struct shm_place *place, uint64_t align_bytes, uint64_t len_bytes, uint64_t segment_len_bytes)
+static bool piece_fits(const struct shm_place *place, uint64_t align_bytes, uint64_t len_bytes,
+		       uint64_t segment_len_bytes)
 {
 	uint64_t end_bytes;
 
@@ -86,8 +87,9 @@ int shm_wire_send(int fd, const struct shm_wire *wire, const int *fds, unsigned 
 	if (sent == (ssize_t)sizeof *wire)
 		return 0;
 	/* Also where too many descriptors are on their way: those of others of the same user count too. */
-	return sent < 0 && (errno == EAGAIN || errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM) ? -WEFT_EAGAIN
-													   : -WEFT_EPIPE;
+	return sent < 0 && (errno == EAGAIN || errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM)
+		       ? -WEFT_EAGAIN
+		       : -WEFT_EPIPE;
 }
 
 /* Takes every descriptor out of the message. Those that are too many are closed aside; false if there were any. */
@@ -169,8 +171,10 @@ int shm_wire_receive(int fd, int64_t who, struct shm_wire *out, int fds[SHM_FDS_
 	} control;
 	unsigned char bytes[sizeof(struct shm_wire) + 1];
 	struct iovec iov = {bytes, sizeof bytes};
-	struct msghdr message = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof control.bytes};
 	bool was_reset = false;
 	ssize_t got;
 	int rc;

@@ -11,18 +11,19 @@
 #include <weft/driver.h>
 
 enum shm_message_type {
-	SHM_ATTACH = 1, /* connector: where my rings, armed line and word of life are, with their segments and an end of my bell */
-	SHM_ACCEPT,     /* listener: the same */
-	SHM_REFUSE,     /* listener: error and why */
-	SHM_SHARE,      /* a segment, with its descriptor */
-	SHM_SHARED,     /* the segment is mapped */
-	SHM_BYE,        /* nothing more comes; I have given back what I held */
+	/* connector: where my rings, armed line and word of life are, with their segments and an end of my bell */
+	SHM_ATTACH = 1,
+	SHM_ACCEPT, /* listener: the same */
+	SHM_REFUSE, /* listener: error and why */
+	SHM_SHARE,  /* a segment, with its descriptor */
+	SHM_SHARED, /* the segment is mapped */
+	SHM_BYE,    /* nothing more comes; I have given back what I held */
 };
 
 #define SHM_WIRE_MAGIC UINT32_C(0x54464557) /* "WEFT" */
 #define SHM_FDS_MAX 4
 #define SHM_FDS_SENT_MAX 253 /* that the kernel lets anybody put into one message */
-#define SHM_SEGMENT_FDS 3 /* of a half: rings, armed line, word of life */
+#define SHM_SEGMENT_FDS 3    /* of a half: rings, armed line, word of life */
 
 struct shm_place {
 	uint32_t segment_id;
@@ -34,13 +35,13 @@ struct shm_wire {
 	uint32_t magic;
 	uint16_t version;
 	uint16_t type;
-	uint32_t features;    /* none yet: others are refused */
-	int32_t error;        /* of REFUSE */
+	uint32_t features; /* none yet: others are refused */
+	int32_t error;     /* of REFUSE */
 	uint64_t incarnation;
 	uint64_t segment_len_bytes[2]; /* of rings' and armed line's segments; of SHARE's in the first */
-	struct shm_place rings;  /* express slots, normal slots, two head lines: one piece */
+	struct shm_place rings;        /* express slots, normal slots, two head lines: one piece */
 	struct shm_place armed;
-	struct shm_place life;   /* offset 0: none, and the descriptor is the armed line's once more */
+	struct shm_place life; /* offset 0: none, and the descriptor is the armed line's once more */
 	uint32_t slots[WEFT_CLASS_COUNT];
 	uint16_t hello_len_bytes;
 	uint16_t reserved[3];

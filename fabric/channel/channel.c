@@ -39,15 +39,16 @@ static int check_opts(const struct weft_channel_opts *opts, const char *name)
 		return weft_set_error(WEFT_EINVAL, "channel \"%s\": lanes is %u, allowed is 1 to %d", name, opts->lanes,
 				      WEFT_CHANNEL_LANES_MAX);
 	if (opts->max_message_bytes < 1 || opts->max_message_bytes > MAX_MESSAGE_LIMIT)
-		return weft_set_error(WEFT_EINVAL, "channel \"%s\": max_message_bytes is %zu, allowed is 1 to %zu", name,
-				      opts->max_message_bytes, MAX_MESSAGE_LIMIT);
+		return weft_set_error(WEFT_EINVAL, "channel \"%s\": max_message_bytes is %zu, allowed is 1 to %zu",
+				      name, opts->max_message_bytes, MAX_MESSAGE_LIMIT);
 	if (opts->window_messages < 1 || opts->window_messages > 1u << 20 || opts->window_bytes < 1)
 		return weft_set_error(WEFT_EINVAL, "channel \"%s\": window_messages is %u (1 to %u), window_bytes %zu",
 				      name, opts->window_messages, 1u << 20, opts->window_bytes);
 	if (!opts->request_window || opts->request_window > 1u << 16 ||
 	    (opts->request_window & (opts->request_window - 1)))
-		return weft_set_error(WEFT_EINVAL, "channel \"%s\": request_window is %u, must be a power of two up to %u",
-				      name, opts->request_window, 1u << 16);
+		return weft_set_error(WEFT_EINVAL,
+				      "channel \"%s\": request_window is %u, must be a power of two up to %u", name,
+				      opts->request_window, 1u << 16);
 	return 0;
 }
 
@@ -102,8 +103,10 @@ int weft_channel_open(struct weft_node *node, const char *name, const struct wef
 	if (node->channel_count >= node->opts.channels_max) {
 		pthread_mutex_unlock(&node->lock);
 		free(channel);
-		return weft_set_error(WEFT_ENOSPC, "channel \"%s\": all channels_max %u of node \"%s\" are open; close some, "
-				      "or raise it", name, node->opts.channels_max, node->name);
+		return weft_set_error(WEFT_ENOSPC,
+				      "channel \"%s\": all channels_max %u of node \"%s\" are open; close some, "
+				      "or raise it",
+				      name, node->opts.channels_max, node->name);
 	}
 	node->channel_count++;
 	weft_list_push_back(&node->channels, &channel->in_node);

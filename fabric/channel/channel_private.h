@@ -34,8 +34,8 @@ struct weft__view {
 	void *place_user;
 	weft_peer_fn *on_peer;
 	void *on_peer_user;
-	struct weft_list notes;      /* about peers, to be told */
-	bool posts;                  /* the application posts receives */
+	struct weft_list notes; /* about peers, to be told */
+	bool posts;             /* the application posts receives */
 	struct weft_list in_station;
 	struct weft_list lanes;      /* of peers, opened on it */
 	struct weft_list posted;     /* operations, oldest first */
@@ -44,7 +44,7 @@ struct weft__view {
 };
 
 struct weft__request_slot {
-	struct weft_op *op;  /* NULL: free */
+	struct weft_op *op; /* NULL: free */
 	uint32_t generation;
 	uint32_t next_free;
 };
@@ -59,7 +59,7 @@ struct weft_sender {
 	uint32_t quick_max;     /* the same, or the longest message if that is less */
 	uint8_t class_;
 	uint8_t delivery;
-	bool quick;             /* ready, one lane to look at, nothing staged or conflated */
+	bool quick;                 /* ready, one lane to look at, nothing staged or conflated */
 	uint64_t max_message_bytes; /* our channel's, or the peer's if that is less */
 
 	struct weft__station *station;
@@ -67,13 +67,13 @@ struct weft_sender {
 	struct weft__link *link;
 	struct weft_sender_opts opts;
 	char peer[2 * WEFT_NAME_MAX + 2];
-	int status;             /* 0 ready, -WEFT_EAGAIN on the way, else why it is lost */
+	int status;                          /* 0 ready, -WEFT_EAGAIN on the way, else why it is lost */
 	uint8_t events[WEFT__SENDER_EVENTS]; /* to be told, oldest first; each at most once */
 	uint8_t event_count;
-	int causes[WEFT__SENDER_EVENTS];     /* of each event */
+	int causes[WEFT__SENDER_EVENTS]; /* of each event */
 	bool wants_writable;
 	uint64_t woken_sequence; /* how much it had sent when it was last told that there may be room */
-	bool parked;            /* was ready; its link is idle, and the next send wakes it */
+	bool parked;             /* was ready; its link is idle, and the next send wakes it */
 	struct weft_list in_link, in_view, in_events, in_blocked, in_requesters;
 
 	struct weft__request_slot *requests; /* made at the first request */
@@ -100,7 +100,7 @@ struct weft_loan {
 	/* and from then on */
 	uint32_t sequence;
 	bool has_header, is_request;
-	bool ack_now;               /* its sender wants to hear at once that it was consumed */
+	bool ack_now; /* its sender wants to hear at once that it was consumed */
 	uint64_t tag, immediate, request_id;
 	uint64_t peer_incarnation;
 	char peer[WEFT_NAME_MAX + 1]; /* who may be gone by then */
@@ -109,11 +109,11 @@ struct weft_loan {
 /* What weft keeps in a weft_rx besides the message. */
 enum weft__rx_slot {
 	WEFT__RX_REQUEST_ID,
-	WEFT__RX_LANE,     /* struct weft__rx_lane: for the reply's lane number and the window */
-	WEFT__RX_FRAME,    /* const struct weft_rx_frame, or 0 */
-	WEFT__RX_STATE,    /* bits below */
-	WEFT__RX_LINK,     /* struct weft__link */
-	WEFT__RX_LOAN,     /* the struct weft_loan that holds it already, or 0 */
+	WEFT__RX_LANE,  /* struct weft__rx_lane: for the reply's lane number and the window */
+	WEFT__RX_FRAME, /* const struct weft_rx_frame, or 0 */
+	WEFT__RX_STATE, /* bits below */
+	WEFT__RX_LINK,  /* struct weft__link */
+	WEFT__RX_LOAN,  /* the struct weft_loan that holds it already, or 0 */
 };
 #define WEFT__RX_KEPT 1
 #define WEFT__RX_ANSWERED 2

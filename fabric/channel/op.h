@@ -60,14 +60,14 @@ struct weft_op {
 		} iovecs;
 		struct {
 			struct weft__view *view;
-			void *buffer;           /* NULL with stream */
+			void *buffer; /* NULL with stream */
 			size_t len_bytes;
 			uint64_t tag, mask;
 			weft_recv_fn *done;
 			weft_stream_fn *stream; /* takes the pieces instead of buffer; or NULL */
 			struct weft_loan *loan; /* the message that was there already, or is being copied or streamed */
 			size_t taken_bytes;
-			bool by_hook;           /* placed, not posted */
+			bool by_hook; /* placed, not posted */
 		} posted;
 		struct {
 			struct weft_sender *sender;

@@ -152,8 +152,7 @@ static int send_copy(const struct reply_to *to, bool is_error, const void *data,
 	struct weft_buf *buf;
 	int rc;
 
-	if (is_small(to->link, len_bytes) && !others_wait(to) &&
-	    tx_small(to, is_error, data, len_bytes))
+	if (is_small(to->link, len_bytes) && !others_wait(to) && tx_small(to, is_error, data, len_bytes))
 		return 0;
 	rc = weft_pool_get(station->pool, len_bytes ? len_bytes : 1, &buf);
 	if (rc == -WEFT_EAGAIN)

@@ -107,8 +107,8 @@ static int send_request(struct weft_sender *sender, struct weft__tx_lane *lane, 
 }
 
 static inline __attribute__((always_inline)) int request(struct weft_sender *sender, const void *data, size_t len_bytes,
-							  uint64_t deadline_ns, weft_reply_fn *on_reply, void *user,
-							  struct weft_op **out, unsigned int tx_flags)
+							 uint64_t deadline_ns, weft_reply_fn *on_reply, void *user,
+							 struct weft_op **out, unsigned int tx_flags)
 {
 	struct weft__station *station = sender->station;
 	struct weft__tx_lane *lane = sender->lane0;

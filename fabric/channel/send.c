@@ -140,8 +140,8 @@ int weft__too_long(const struct weft_sender *sender, size_t len_bytes)
 {
 	const struct weft_channel *channel = sender->view->channel;
 
-	return weft_set_error(WEFT_EMSGSIZE, "%zu bytes to \"%s\", max_message_bytes of channel \"%s\" is %zu%s", len_bytes,
-			      sender->peer, channel->name, (size_t)sender->max_message_bytes,
+	return weft_set_error(WEFT_EMSGSIZE, "%zu bytes to \"%s\", max_message_bytes of channel \"%s\" is %zu%s",
+			      len_bytes, sender->peer, channel->name, (size_t)sender->max_message_bytes,
 			      sender->max_message_bytes < channel->opts.max_message_bytes ? " there" : "");
 }
 
@@ -174,8 +174,8 @@ int weft_send_more(struct weft_sender *sender, const void *data, size_t len_byte
 
 	if (is_quick(sender, lane, len_bytes))
 		return send_quick(sender, lane, data, len_bytes, WEFT_TX_MORE);
-	return weft_send_with(sender, data, len_bytes, &(struct weft_send_opts){.size = sizeof(struct weft_send_opts),
-										  .flags = WEFT_MORE});
+	return weft_send_with(sender, data, len_bytes,
+			      &(struct weft_send_opts){.size = sizeof(struct weft_send_opts), .flags = WEFT_MORE});
 }
 
 void weft_sender_flush(struct weft_sender *sender)
@@ -227,8 +227,10 @@ static int send_reporting(struct weft_sender *sender, struct weft__tx_lane *lane
 
 int weft__would_copy(const struct weft_sender *sender, size_t len_bytes)
 {
-	return weft_set_error(WEFT_EDEGRADED, "%zu bytes to \"%s\" would be copied, and WEFT_ZERO_COPY is set: fill a loan of "
-			      "weft_loan_get in place, and send that", len_bytes, sender->peer);
+	return weft_set_error(WEFT_EDEGRADED,
+			      "%zu bytes to \"%s\" would be copied, and WEFT_ZERO_COPY is set: fill a loan of "
+			      "weft_loan_get in place, and send that",
+			      len_bytes, sender->peer);
 }
 
 /* Not inlined: the quick sends end in it, and shall not save registers for it. */

@@ -61,7 +61,8 @@ int weft_sender_open(struct weft_worker *worker, struct weft_channel *channel, c
 	if (rc < 0)
 		return rc;
 	if (opts && opts->size != sizeof *opts)
-		return weft_set_error(WEFT_EINVAL, "sender options of %zu bytes: call weft_sender_opts_init", opts->size);
+		return weft_set_error(WEFT_EINVAL, "sender options of %zu bytes: call weft_sender_opts_init",
+				      opts->size);
 	if (!peer || strlen(peer) >= sizeof sender->peer)
 		return weft_set_error(WEFT_EINVAL, "a peer's name is NODE or NODE/WORKER, each at most %d bytes",
 				      WEFT_NAME_MAX);
@@ -189,7 +190,7 @@ static bool lanes_open(const struct weft_sender *sender)
 static void find_quick_max(struct weft_sender *sender)
 {
 	sender->quick_max = sender->max_message_bytes < sender->inline_max ? (uint32_t)sender->max_message_bytes
-									    : sender->inline_max;
+									   : sender->inline_max;
 }
 
 void weft__sender_limit(struct weft_sender *sender, uint64_t max_message_bytes)

@@ -70,6 +70,8 @@ void weft__waiting_left(struct weft__link *link)
 		}
 	}
 	if (dropped)
-		weft_log(WEFT_LOG_WARN, "link", "peer %s is gone messages %u action dropped: nothing received them, and %u of "
-			 "such wait already", link->peer, dropped, LEFT_MAX);
+		weft_log(WEFT_LOG_WARN, "link",
+			 "peer %s is gone messages %u action dropped: nothing received them, and %u of "
+			 "such wait already",
+			 link->peer, dropped, LEFT_MAX);
 }

@@ -68,8 +68,10 @@ static int link_name(struct weft__link *link, const char *peer)
 		strcpy(link->peer_worker, slash + 1);
 	return 0;
 bad:
-	return weft_set_error(WEFT_EINVAL, "\"%s\" names no peer: it is NODE or NODE/WORKER, each 1 to %d of [A-Za-z0-9._-], the first no dot",
-			      peer, WEFT_NAME_MAX);
+	return weft_set_error(
+		WEFT_EINVAL,
+		"\"%s\" names no peer: it is NODE or NODE/WORKER, each 1 to %d of [A-Za-z0-9._-], the first no dot",
+		peer, WEFT_NAME_MAX);
 }
 
 /* ---- connecting: the worker asks, the runner does ---- */
@@ -99,7 +101,8 @@ static void runner_connect(struct weft_worker *runner, const struct weft_message
 	rc = node->driver->connect(station->port, link->peer_node, &bytes, link);
 	if (rc < 0) {
 		link->refused.message = (struct weft_message){.run = connect_refused,
-							      .with.numbers = {(uint64_t)(uintptr_t)link, (uint64_t)(int64_t)rc}};
+							      .with.numbers = {(uint64_t)(uintptr_t)link,
+									       (uint64_t)(int64_t)rc}};
 		weft__mail_send(station, &link->refused);
 	}
 }
@@ -162,11 +165,16 @@ static int check_count(struct weft__station *station, const char *peer)
 	if (count < max)
 		return 0;
 	if (weft__idle_close_one(station))
-		return weft_set_error(WEFT_EAGAIN, "no link to \"%s\" yet: all links_max %u are taken, and the least used one "
-				      "is being closed; try again", peer, max);
-	weft_log(WEFT_LOG_WARN, "link", "peer %s refused links %u action raise links_max or close senders", peer, count);
-	return weft_set_error(WEFT_ENOSPC, "no link to \"%s\": all links_max %u of the worker are in use; raise links_max, "
-			      "or close senders", peer, max);
+		return weft_set_error(WEFT_EAGAIN,
+				      "no link to \"%s\" yet: all links_max %u are taken, and the least used one "
+				      "is being closed; try again",
+				      peer, max);
+	weft_log(WEFT_LOG_WARN, "link", "peer %s refused links %u action raise links_max or close senders", peer,
+		 count);
+	return weft_set_error(WEFT_ENOSPC,
+			      "no link to \"%s\": all links_max %u of the worker are in use; raise links_max, "
+			      "or close senders",
+			      peer, max);
 }
 
 int weft__link_to(struct weft__station *station, const char *peer, struct weft__link **out)
@@ -221,9 +229,9 @@ static struct weft__link *link_up(const struct weft__link *like)
 
 /* For a path that the peer made: the link that gave way to it, or a new one. */
 static struct weft__link *link_for_incoming(struct weft__station *station, const struct weft_path *path,
-					     const struct weft__hello *hello)
+					    const struct weft__hello *hello)
 {
-	char peer[sizeof ((struct weft__link *)0)->peer];
+	char peer[sizeof((struct weft__link *)0)->peer];
 	struct weft__link *link;
 
 	snprintf(peer, sizeof peer, hello->worker[0] ? "%s/%s" : "%s", hello->node, hello->worker);
@@ -367,7 +375,9 @@ void weft__link_connect_failed(void *port_user, void *request, int error, const 
 
 static int cause_of(enum weft_down_reason reason)
 {
-	return reason == WEFT_DOWN_CLOSED ? -WEFT_ECLOSED : reason == WEFT_DOWN_VIOLATION ? -WEFT_EPROTO : -WEFT_EPEERRESET;
+	return reason == WEFT_DOWN_CLOSED      ? -WEFT_ECLOSED
+	       : reason == WEFT_DOWN_VIOLATION ? -WEFT_EPROTO
+					       : -WEFT_EPEERRESET;
 }
 
 void weft__link_path_down(void *port_user, struct weft_path *path, enum weft_down_reason reason)

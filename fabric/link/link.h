@@ -31,9 +31,9 @@ struct weft__latest {
 	size_t len_bytes;
 	uint64_t tag, immediate;
 	bool has_header;
-	bool is_loan;         /* the application's own, else our copy */
+	bool is_loan; /* the application's own, else our copy */
 	enum weft_completion completion;
-	struct weft_op *op;   /* to report on; may be NULL */
+	struct weft_op *op; /* to report on; may be NULL */
 };
 
 /* Our end of a lane that we send on. */
@@ -44,21 +44,21 @@ struct weft__tx_lane {
 	uint64_t sent_bytes;
 	uint64_t limit_bytes;
 	uint16_t id;
-	bool opened;             /* credit has come */
-	bool any_size;           /* while all is delivered, the next message may exceed the limit of bytes */
-	bool told;               /* the open has been sent */
+	bool opened;   /* credit has come */
+	bool any_size; /* while all is delivered, the next message may exceed the limit of bytes */
+	bool told;     /* the open has been sent */
 	uint8_t class_;
-	uint32_t generation;     /* of the lane number: credit for an earlier holder of it is ignored */
+	uint32_t generation; /* of the lane number: credit for an earlier holder of it is ignored */
 	uint32_t delivered_sequence;
 	uint32_t staged_count;   /* staged operations: later sends must not overtake them */
 	uint32_t deficit_bytes;  /* what it may still copy before the next lane's turn */
 	struct weft__link *link; /* NULL: not on a link */
 	struct weft_sender *sender;
-	struct weft_list unacked; /* operations in order of their sequence */
-	struct weft_list staged;  /* the same that are not sent yet */
+	struct weft_list unacked;   /* operations in order of their sequence */
+	struct weft_list staged;    /* the same that are not sent yet */
 	struct weft_list in_staged; /* the link's list of lanes with such */
 	struct weft__latest latest;
-	struct weft_list dirty;  /* on the link's list of lanes with something to tell */
+	struct weft_list dirty; /* on the link's list of lanes with something to tell */
 };
 
 /* What all messages of a lane have in common, as it stands in weft_rx: copied from one to the other as it is. */
@@ -72,20 +72,20 @@ struct weft__rx_origin {
 /* Our end of a lane that the peer sends on. */
 struct weft__rx_lane {
 	uint32_t next_sequence;
-	uint32_t limit_sequence; /* the largest that was told, also by an earlier channel of the name: nothing may come
+	uint32_t limit_sequence;  /* the largest that was told, also by an earlier channel of the name: nothing may come
 				  * beyond, but what was sent by the older one may still be on its way */
 	uint32_t credit_sequence; /* from this message on, and from these bytes, new credit is told */
 	uint64_t credit_bytes;
 	uint64_t received_bytes;
-	uint64_t limit_bytes;    /* so too */
+	uint64_t limit_bytes;       /* so too */
 	uint64_t max_message_bytes; /* and so too: ours, or what the peer announced, if that is less */
-	uint32_t any_sequence;   /* this message may exceed the limit of bytes, if any_size */
+	uint32_t any_sequence;      /* this message may exceed the limit of bytes, if any_size */
 	bool any_size;
-	uint32_t held_messages;  /* received, and not given back: unexpected or kept */
+	uint32_t held_messages; /* received, and not given back: unexpected or kept */
 	uint64_t held_bytes;
 	uint32_t generation;
 	uint16_t id;
-	uint8_t to_tell;         /* WEFT__CREDIT, WEFT__LANE_WAITING, WEFT__LANE_RESET or 0 */
+	uint8_t to_tell; /* WEFT__CREDIT, WEFT__LANE_WAITING, WEFT__LANE_RESET or 0 */
 	struct weft__link *link;
 	struct weft__view *view; /* NULL: there is no such channel (yet) */
 	struct weft__rx_origin origin;
@@ -107,50 +107,52 @@ enum weft__link_state {
 /* Where the closing of an idle link stands. Not WEFT__AWAKE: nothing is sent. */
 enum weft__idle_state {
 	WEFT__AWAKE,
-	WEFT__IDLE_ASKED,  /* we asked */
-	WEFT__IDLE_AGREED, /* the peer asked, and may close the path */
+	WEFT__IDLE_ASKED,   /* we asked */
+	WEFT__IDLE_AGREED,  /* the peer asked, and may close the path */
 	WEFT__IDLE_CLOSING, /* it said that it does */
-	WEFT__IDLE_DUE,    /* the peer agreed: we close the path with this turn */
+	WEFT__IDLE_DUE,     /* the peer agreed: we close the path with this turn */
 };
 
 struct weft__link {
 	struct weft__station *station;
 	struct weft_path *path; /* NULL unless UP or DOWN */
 	enum weft__link_state state;
-	bool closing;           /* leaves as soon as nothing is pending */
-	bool connect_out;       /* the outcome of a connect has yet to come */
+	bool closing;              /* leaves as soon as nothing is pending */
+	bool connect_out;          /* the outcome of a connect has yet to come */
 	struct weft__mail refused; /* if it is that the runner could not even try */
-	struct weft__connecting *connecting; /* from the connect until the end; NULL: the peer connected, or no memory */
+	/* from the connect until the end; NULL: the peer connected, or no memory */
+	struct weft__connecting *connecting;
 	char peer[2 * WEFT_NAME_MAX + 2]; /* as senders name it: "NODE" or "NODE/WORKER" */
 	char peer_node[WEFT_NAME_MAX + 1];
 	char peer_worker[WEFT_NAME_MAX + 1];
 	uint64_t peer_incarnation; /* 0: it was never up */
-	uint32_t peer_uid;      /* as long as the link lives: whoever says the same name is not the same */
+	uint32_t peer_uid;         /* as long as the link lives: whoever says the same name is not the same */
 	uint8_t peer_role;
-	uint32_t kept;          /* received loans of it that the application keeps */
+	uint32_t kept; /* received loans of it that the application keeps */
 	uint64_t kept_bytes;
 	uint64_t retry_ns;
 	struct weft_timer retry;
 	uint64_t close_lanes[WEFT_CLASS_COUNT]; /* bit per lane number: a close is to be sent, after its data */
 	uint32_t next_generation;
 	/* idle.c */
-	uint8_t idle;            /* enum weft__idle_state */
-	uint8_t idle_heard;      /* classes in which the question or the answer has come */
-	uint8_t idle_tell;       /* what to say, in the classes whose bits are set */
+	uint8_t idle;       /* enum weft__idle_state */
+	uint8_t idle_heard; /* classes in which the question or the answer has come */
+	uint8_t idle_tell;  /* what to say, in the classes whose bits are set */
 	uint8_t idle_classes;
-	bool wake_wanted;        /* something wants to send */
+	bool wake_wanted; /* something wants to send */
 	uint32_t idle_round, idle_tell_round;
 	uint32_t peer_round, peer_off_round; /* of the peer's last question, and of the last that it called off */
-	struct weft_timer patience; /* while the other side has a word to say */
-	uint64_t activity, active_ns; /* a sum that traffic changes; and when it last had */
+	struct weft_timer patience;          /* while the other side has a word to say */
+	uint64_t activity, active_ns;        /* a sum that traffic changes; and when it last had */
 	struct weft_list in_station, in_busy;
 	unsigned int latest_count; /* lanes with such a message */
 	struct weft_list senders;
-	struct weft_list tx_dirty, rx_dirty; /* lanes with something to tell */
+	struct weft_list tx_dirty, rx_dirty;          /* lanes with something to tell */
 	struct weft_list staged[WEFT_PRIORITY_COUNT]; /* lanes with staged operations, in turns */
-	struct weft_list replies;            /* replies that found the ring full */
-	unsigned int waiting;                /* its messages that wait for a taker, also of lanes that have been closed */
-	uint16_t replies_count;              /* of them, altogether and to requests of each lane */
+	struct weft_list replies;                     /* replies that found the ring full */
+	/* its messages that wait for a taker, also of lanes that have been closed */
+	unsigned int waiting;
+	uint16_t replies_count; /* of them, altogether and to requests of each lane */
 	uint16_t lane_replies[WEFT__LINK_LANES];
 	struct weft__tx_lane *tx_lanes[WEFT__LINK_LANES];
 	struct weft__rx_lane *rx_lanes[WEFT__LINK_LANES];

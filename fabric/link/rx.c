@@ -72,7 +72,8 @@ void weft__rx_lane_free(struct weft__rx_lane *lane, int cause)
 
 	/* What has come stays for whoever will take it, though its sender is gone. */
 	while (!weft_list_empty(&lane->unexpected)) {
-		struct weft_loan *loan = WEFT_CONTAINER_OF(weft_list_pop_front(&lane->unexpected), struct weft_loan, in_lane);
+		struct weft_loan *loan = WEFT_CONTAINER_OF(weft_list_pop_front(&lane->unexpected), struct weft_loan,
+							   in_lane);
 
 		loan->lane = NULL;
 		weft_list_push_back(loan->waits ? &link->station->orphans : &link->station->kept, &loan->in_lane);
@@ -140,7 +141,8 @@ static void drop(const struct weft_rx_frame *frame)
 }
 
 /* Takes the parts of the head that flags and kind say, and leaves the payload in rx. */
-static inline bool parse_head(struct weft_rx *rx, const struct weft_rx_frame *frame, unsigned int flags, bool has_request_id)
+static inline bool parse_head(struct weft_rx *rx, const struct weft_rx_frame *frame, unsigned int flags,
+			      bool has_request_id)
 {
 	const char *at = frame->data;
 	size_t left = frame->len_bytes;
@@ -204,7 +206,8 @@ static inline bool bytes_allowed(const struct weft__rx_lane *lane, size_t len_by
 	       (lane->any_size && lane->any_sequence == lane->next_sequence);
 }
 
-static inline __attribute__((always_inline)) void receive_message(struct weft__link *link, const struct weft_rx_frame *frame, bool is_request)
+static inline __attribute__((always_inline)) void receive_message(struct weft__link *link,
+								  const struct weft_rx_frame *frame, bool is_request)
 {
 	uint16_t id = weft__meta_lane(frame->meta);
 	struct weft__rx_lane *lane = id < WEFT__LINK_LANES ? link->rx_lanes[id] : NULL;

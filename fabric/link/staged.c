@@ -148,8 +148,10 @@ static int send_copy(struct weft_op *op, unsigned int flags)
 	uint32_t head_len = weft__head_make(head, op->as.staged.has_header, op->as.staged.tag, op->as.staged.immediate);
 
 	if (head_len + len_bytes <= lane->sender->inline_max)
-		return weft__send_inline(lane->sender, lane, flags, head, head_len, op->as.staged.buf->data, len_bytes, 0);
-	return weft__send_buf(lane->sender, lane, WEFT__DATA, flags, head, head_len, op->as.staged.buf, 0, len_bytes, NULL);
+		return weft__send_inline(lane->sender, lane, flags, head, head_len, op->as.staged.buf->data, len_bytes,
+					 0);
+	return weft__send_buf(lane->sender, lane, WEFT__DATA, flags, head, head_len, op->as.staged.buf, 0, len_bytes,
+			      NULL);
 }
 
 /* The copy is whole: sends it. False when it has to wait. */

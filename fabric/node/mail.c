@@ -16,7 +16,8 @@ void weft__mail_init(struct weft__mail *mail)
 static void later(struct weft_node *node)
 {
 	if (!weft_timer_is_set(&node->mail_timer))
-		weft_timer_set(node->runner, &node->mail_timer, weft_clock_now(weft_worker_clock(node->runner)) + AGAIN_NS);
+		weft_timer_set(node->runner, &node->mail_timer,
+			       weft_clock_now(weft_worker_clock(node->runner)) + AGAIN_NS);
 }
 
 /* It may be used again, and its holder gone, as soon as it is posted. */

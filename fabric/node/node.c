@@ -9,8 +9,8 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -302,7 +302,8 @@ void weft_node_close(struct weft_node **node_ptr)
 		weft_worker_take(node->runner);
 	/* What the runner had posted is taken, so that nothing of it is lost in a mailbox. */
 	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
-		for (unsigned int turns = 0; node->stations[i] && turns < 64 && weft_worker_poll(node->stations[i]->worker);)
+		for (unsigned int turns = 0;
+		     node->stations[i] && turns < 64 && weft_worker_poll(node->stations[i]->worker);)
 			turns++;
 	for (unsigned int i = WEFT__STATIONS_MAX; i-- > 0;)
 		if (node->stations[i])

@@ -30,27 +30,27 @@ struct weft__station {
 	bool attached;                /* by weft_attach */
 	_Atomic bool owned;           /* its own thread has taken the worker */
 	bool grow_asked;
-	struct weft__mail grown;     /* the runner's answer */
-	bool views_due;              /* a handler was set while messages waited for one, or there is news of peers */
+	struct weft__mail grown; /* the runner's answer */
+	bool views_due;          /* a handler was set while messages waited for one, or there is news of peers */
 	size_t next_grow_bytes;
-	size_t largest_bytes;        /* what the largest of its segments holds */
-	size_t refused_bytes;        /* a segment for so much is beyond the node's limit; SIZE_MAX: none was yet */
-	int numa;                    /* where its memory is wanted; -1: anywhere */
+	size_t largest_bytes; /* what the largest of its segments holds */
+	size_t refused_bytes; /* a segment for so much is beyond the node's limit; SIZE_MAX: none was yet */
+	int numa;             /* where its memory is wanted; -1: anywhere */
 
 	struct weft_list links;
-	struct weft_list views;      /* the node's channels as this worker sees them */
-	struct weft_list events;     /* senders with events to deliver */
+	struct weft_list views;                        /* the node's channels as this worker sees them */
+	struct weft_list events;                       /* senders with events to deliver */
 	struct weft_list blocked[WEFT_PRIORITY_COUNT]; /* senders that the driver refused: tried again by timer */
-	struct weft_list finished;   /* operations whose callbacks are due */
-	struct weft_list placing;    /* operations that copy large messages in pieces */
-	struct weft_list busy_links; /* links with something to send at the end of the turn */
-	struct weft_list requesters; /* senders with requests in flight */
-	struct weft_list kept;       /* received loans that the application keeps */
-	struct weft_list open_calls; /* requests to be answered later */
-	uint32_t request_generation; /* of the last request: no two in a station's life are alike */
-	unsigned int calm_turns;     /* since something came in, up to a limit */
-	bool reap_due;               /* of some dead link nothing may be in use any more */
-	unsigned int cookies_out;    /* loans out that somebody waits for */
+	struct weft_list finished;                     /* operations whose callbacks are due */
+	struct weft_list placing;                      /* operations that copy large messages in pieces */
+	struct weft_list busy_links;                   /* links with something to send at the end of the turn */
+	struct weft_list requesters;                   /* senders with requests in flight */
+	struct weft_list kept;                         /* received loans that the application keeps */
+	struct weft_list open_calls;                   /* requests to be answered later */
+	uint32_t request_generation;                   /* of the last request: no two in a station's life are alike */
+	unsigned int calm_turns;                       /* since something came in, up to a limit */
+	bool reap_due;                                 /* of some dead link nothing may be in use any more */
+	unsigned int cookies_out;                      /* loans out that somebody waits for */
 	struct weft_timer unblock;
 	uint64_t unblock_ns;
 	struct weft_timer sweep;     /* deadlines of requests */
@@ -58,16 +58,16 @@ struct weft__station {
 
 	struct weft_list free_ops, free_loans, free_calls;
 	unsigned int free_op_count, free_loan_count;
-	struct weft_list orphans;    /* messages that wait for a taker, whose lanes have been closed */
-	unsigned int left_count;     /* of those: whose links have ended */
+	struct weft_list orphans; /* messages that wait for a taker, whose lanes have been closed */
+	unsigned int left_count;  /* of those: whose links have ended */
 	struct weft_op *ops;
 	struct weft_loan *loans;
 	struct weft_call *calls;
 
-	struct weft_node_stats stats; /* one writer: this worker */
+	struct weft_node_stats stats;         /* one writer: this worker */
 	unsigned int frame_count, frame_next; /* of the burst that is being handled: the one after this */
-	unsigned int replies_held; /* one after the other */
-	bool replies_staged;       /* some are to be committed when the burst has been handled */
+	unsigned int replies_held;            /* one after the other */
+	bool replies_staged;                  /* some are to be committed when the burst has been handled */
 	struct weft_rx_frame frames[WEFT__RX_BURST];
 };
 
@@ -85,7 +85,7 @@ struct weft_node {
 	char name[WEFT_NAME_MAX + 1];
 	uint64_t incarnation;
 	struct weft_arena *arena;
-	bool binds;                  /* memory may be bound to NUMA nodes */
+	bool binds; /* memory may be bound to NUMA nodes */
 	struct weft_worker *runner;
 	struct weft__thread runner_thread;
 	struct weft_device *device;
@@ -96,19 +96,19 @@ struct weft_node {
 
 	pthread_mutex_t lock; /* stations and channels: cold calls from any thread */
 	struct weft__station *stations[WEFT__STATIONS_MAX];
-	uint64_t leaving;     /* bits of places whose worker is being detached */
+	uint64_t leaving; /* bits of places whose worker is being detached */
 	struct weft__thread threads[WEFT__STATIONS_MAX];
-	unsigned int own_count;      /* the node's own workers */
-	unsigned int base_count;     /* stations that are not attached, first in the array: own_count, or 1 */
+	unsigned int own_count;  /* the node's own workers */
+	unsigned int base_count; /* stations that are not attached, first in the array: own_count, or 1 */
 	struct weft_list channels;
 	unsigned int channel_count;
 
 	pthread_mutex_t degraded_lock;
 	char *degraded[16];
 	unsigned int degraded_require[16]; /* which weft_require bit makes it an error, or 0 */
-	unsigned int lacking;        /* weft_require bits that could not be had */
+	unsigned int lacking;              /* weft_require bits that could not be had */
 	unsigned int degraded_count;
-	int stop_fd;                 /* eventfd: weft_node_stop */
+	int stop_fd; /* eventfd: weft_node_stop */
 	_Atomic bool stopped;
 };
 

@@ -34,7 +34,8 @@ static int check(const struct weft_node_opts *opts)
 	if (opts->size != sizeof *opts)
 		return weft_set_error(WEFT_EINVAL, "node options of %zu bytes: call weft_node_opts_init", opts->size);
 	if (opts->name && !weft__name_valid(opts->name))
-		return weft_set_error(WEFT_EINVAL, "name \"%s\": a node's name is 1 to %d of [A-Za-z0-9._-], the first no dot",
+		return weft_set_error(WEFT_EINVAL,
+				      "name \"%s\": a node's name is 1 to %d of [A-Za-z0-9._-], the first no dot",
 				      opts->name, WEFT_NAME_MAX);
 	if (!opts->role || opts->role & ~(unsigned int)(WEFT_NODE_LEAF | WEFT_NODE_MEMBER))
 		return weft_set_error(WEFT_EINVAL, "role %#x: allowed are leaf, member or both", opts->role);

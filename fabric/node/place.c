@@ -30,7 +30,8 @@ static void take_plan(struct weft_node *node, const struct weft_topology *topolo
 	}
 	for (unsigned int i = 0; weft_plan_reason_at(plan, i); i++) {
 		const struct weft_plan_reason *reason = weft_plan_reason_at(plan, i);
-		bool shared = reason->code == WEFT_PLAN_WORKERS_SHARE_CPU || reason->code == WEFT_PLAN_CONTROL_SHARES_CPU;
+		bool shared = reason->code == WEFT_PLAN_WORKERS_SHARE_CPU ||
+			      reason->code == WEFT_PLAN_CONTROL_SHARES_CPU;
 
 		weft__node_degrade(node, shared ? WEFT_REQUIRE_PINNING : 0, "%s", reason->text);
 	}
@@ -99,7 +100,8 @@ static bool may_bind(struct weft_node *node, int numa)
 		weft_segment_close(&segment);
 		return true;
 	}
-	weft__node_degrade(node, 0, "memory is not bound to NUMA node %d, where a worker is: %s", numa, weft_last_error());
+	weft__node_degrade(node, 0, "memory is not bound to NUMA node %d, where a worker is: %s", numa,
+			   weft_last_error());
 	return false;
 }
 
@@ -165,13 +167,15 @@ static void look_for_lacks(struct weft_node *node)
 		weft__node_degrade(node, WEFT_REQUIRE_SLEEP,
 				   "no membarrier: a sleeping worker may notice a message only after its back-stop");
 	if (arena.small_bytes)
-		weft__node_degrade(node, WEFT_REQUIRE_HUGE_PAGES,
-				   "shareable memory is on 4 KiB pages: reserve huge pages (vm.nr_hugepages), or Linux 6.1");
+		weft__node_degrade(
+			node, WEFT_REQUIRE_HUGE_PAGES,
+			"shareable memory is on 4 KiB pages: reserve huge pages (vm.nr_hugepages), or Linux 6.1");
 	if (clock.reason[0])
-		weft__node_degrade(node, WEFT_REQUIRE_INVARIANT_CLOCK, "the clock is %s: %s", clock.source, clock.reason);
+		weft__node_degrade(node, WEFT_REQUIRE_INVARIANT_CLOCK, "the clock is %s: %s", clock.source,
+				   clock.reason);
 	if (!(node->driver->caps & WEFT_DRIVER_LOANS))
-		weft__node_degrade(node, WEFT_REQUIRE_ZERO_COPY, "driver %s cannot lend buffers: every message is copied",
-				   node->driver->name);
+		weft__node_degrade(node, WEFT_REQUIRE_ZERO_COPY,
+				   "driver %s cannot lend buffers: every message is copied", node->driver->name);
 }
 
 /* What was asked for as a requirement and is missing. */
@@ -182,8 +186,9 @@ int weft__node_check_required(struct weft_node *node)
 		return 0;
 	for (unsigned int i = 0; i < node->degraded_count; i++)
 		if (node->opts.require & node->degraded_require[i])
-			return weft_set_error(WEFT_EDEGRADED, "node \"%s\" requires %s and cannot have it: %s", node->name,
-					      weft_require_name(node->degraded_require[i]), node->degraded[i]);
+			return weft_set_error(WEFT_EDEGRADED, "node \"%s\" requires %s and cannot have it: %s",
+					      node->name, weft_require_name(node->degraded_require[i]),
+					      node->degraded[i]);
 	return weft_set_error(WEFT_EDEGRADED, "node \"%s\" cannot have what it requires (bits %#x)", node->name,
 			      node->opts.require & node->lacking);
 }

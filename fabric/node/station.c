@@ -249,9 +249,10 @@ int weft__station_grow(struct weft__station *station, size_t len_bytes)
 	size_t wanted;
 
 	if (len_bytes > station->largest_bytes && len_bytes >= station->refused_bytes)
-		return weft_set_error(WEFT_ENOMEM, "no memory for a message of %zu bytes: memory_max_bytes %zu of node \"%s\" "
-				      "does not allow for it beside what is there already", len_bytes,
-				      station->node->opts.memory_max_bytes, station->node->name);
+		return weft_set_error(WEFT_ENOMEM,
+				      "no memory for a message of %zu bytes: memory_max_bytes %zu of node \"%s\" "
+				      "does not allow for it beside what is there already",
+				      len_bytes, station->node->opts.memory_max_bytes, station->node->name);
 	if (station->grow_asked)
 		return -WEFT_EAGAIN;
 	wanted = weft_pool_wants(station->pool);
@@ -334,9 +335,11 @@ static int make_tables(struct weft__station *station)
 
 static void init_lists(struct weft__station *station)
 {
-	struct weft_list *lists[] = {&station->links,      &station->views,    &station->events,     &station->orphans,
-				     &station->finished,   &station->placing,  &station->busy_links, &station->requesters, &station->kept,
-				     &station->open_calls, &station->free_ops, &station->free_loans, &station->free_calls};
+	struct weft_list *lists[] = {&station->links,      &station->views,      &station->events,
+				     &station->orphans,    &station->finished,   &station->placing,
+				     &station->busy_links, &station->requesters, &station->kept,
+				     &station->open_calls, &station->free_ops,   &station->free_loans,
+				     &station->free_calls};
 
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		weft_list_init(lists[i]);

@@ -59,8 +59,7 @@ static void read_name(struct reader *reader, char out[WEFT_NAME_MAX + 1], bool m
 	else
 		read_bytes(reader, out, len_bytes);
 	out[reader->ok ? len_bytes : 0] = 0;
-	if (reader->ok && !(len_bytes == 0 && may_be_empty) &&
-	    (strlen(out) != len_bytes || !weft__name_valid(out)))
+	if (reader->ok && !(len_bytes == 0 && may_be_empty) && (strlen(out) != len_bytes || !weft__name_valid(out)))
 		reader->ok = false;
 }
 
@@ -116,14 +115,15 @@ void weft__hello_encode(const struct weft__hello *hello, struct weft_hello *out)
 
 int weft__hello_decode(const struct weft_hello *bytes, struct weft__hello *out)
 {
-	size_t len_bytes = bytes->len_bytes <= WEFT_HELLO_MAX ? bytes->len_bytes : 0; /* too long is as bad as nothing */
+	/* too long is as bad as nothing */
+	size_t len_bytes = bytes->len_bytes <= WEFT_HELLO_MAX ? bytes->len_bytes : 0;
 	struct reader reader = {bytes->bytes, bytes->bytes + len_bytes, len_bytes > 0};
 	uint32_t version = read_u32(&reader);
 	struct weft__hello hello;
 
 	if (reader.ok && version != WEFT__PROTOCOL_VERSION)
-		return weft_set_error(WEFT_EVERSION, "the peer speaks protocol version %u, this is version %u",
-				      version, WEFT__PROTOCOL_VERSION);
+		return weft_set_error(WEFT_EVERSION, "the peer speaks protocol version %u, this is version %u", version,
+				      WEFT__PROTOCOL_VERSION);
 	hello.spread = read_u32(&reader);
 	hello.role = read_u8(&reader);
 	read_name(&reader, hello.node, false);

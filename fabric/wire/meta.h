@@ -19,11 +19,11 @@ enum weft__kind {
 	WEFT__LANE_RESET,   /* receiver to sender: the channel was closed */
 	WEFT__CREDIT,       /* receiver to sender: delivered and limits */
 	/* Closing an idle link, see link/idle.c: the lane field is the class, the sequence number the round. */
-	WEFT__IDLE_ASK,     /* shall we close it? I send nothing until you answer */
-	WEFT__IDLE_YES,     /* yes; I send nothing any more */
-	WEFT__IDLE_NO,      /* no: there is something to do */
-	WEFT__IDLE_OFF,     /* I have changed my mind */
-	WEFT__IDLE_CLOSE,   /* I close the path now; this is no farewell */
+	WEFT__IDLE_ASK,   /* shall we close it? I send nothing until you answer */
+	WEFT__IDLE_YES,   /* yes; I send nothing any more */
+	WEFT__IDLE_NO,    /* no: there is something to do */
+	WEFT__IDLE_OFF,   /* I have changed my mind */
+	WEFT__IDLE_CLOSE, /* I close the path now; this is no farewell */
 };
 
 enum weft__meta_flags {

@@ -29,7 +29,7 @@
 
 struct piece {
 	_Atomic uint64_t start_ticks, start_ns;
-	_Atomic uint64_t ns_per_tick; /* 32.32 fixed point */
+	_Atomic uint64_t ns_per_tick;       /* 32.32 fixed point */
 	_Atomic uint64_t plain_ns_per_tick; /* from renew_ticks on; the same form */
 	_Atomic uint64_t renew_ticks;
 };

@@ -21,7 +21,8 @@ int weft_mpsc_open(size_t slot_count, size_t element_bytes, struct weft_mpsc **o
 	int rc;
 
 	if (slot_count < 2 || slot_count > (size_t)1 << 30 || (slot_count & (slot_count - 1)) != 0)
-		return weft_set_error(WEFT_EINVAL, "ring slots must be a power of two from 2 to 2^30, not %zu", slot_count);
+		return weft_set_error(WEFT_EINVAL, "ring slots must be a power of two from 2 to 2^30, not %zu",
+				      slot_count);
 	if (element_bytes == 0 || element_bytes > 4096)
 		return weft_set_error(WEFT_EINVAL, "ring elements must have 1 to 4096 bytes, not %zu", element_bytes);
 	ring = aligned_alloc(WEFT_CACHE_LINE, sizeof *ring);
@@ -33,7 +34,8 @@ int weft_mpsc_open(size_t slot_count, size_t element_bytes, struct weft_mpsc **o
 	ring->cell_bytes = (sizeof(struct weft__mpsc_cell) + element_bytes + 7) & ~(size_t)7;
 	ring->cells = calloc(slot_count, ring->cell_bytes);
 	if (ring->cells == NULL) {
-		rc = weft_set_error(WEFT_ENOMEM, "no memory for %zu ring slots of %zu bytes", slot_count, element_bytes);
+		rc = weft_set_error(WEFT_ENOMEM, "no memory for %zu ring slots of %zu bytes", slot_count,
+				    element_bytes);
 		goto free_ring;
 	}
 	for (size_t i = 0; i < slot_count; i++)

@@ -30,7 +30,8 @@ int weft_spsc_open(size_t slot_count, size_t element_bytes, struct weft_spsc **o
 	int rc;
 
 	if (slot_count < 2 || slot_count > (size_t)1 << 30 || (slot_count & (slot_count - 1)) != 0)
-		return weft_set_error(WEFT_EINVAL, "ring slots must be a power of two from 2 to 2^30, not %zu", slot_count);
+		return weft_set_error(WEFT_EINVAL, "ring slots must be a power of two from 2 to 2^30, not %zu",
+				      slot_count);
 	if (element_bytes == 0 || element_bytes > 4096)
 		return weft_set_error(WEFT_EINVAL, "ring elements must have 1 to 4096 bytes, not %zu", element_bytes);
 	ring = aligned_alloc(WEFT_CACHE_LINE, sizeof *ring);
@@ -41,7 +42,8 @@ int weft_spsc_open(size_t slot_count, size_t element_bytes, struct weft_spsc **o
 	ring->element_bytes = element_bytes;
 	ring->slots = calloc(slot_count, element_bytes);
 	if (ring->slots == NULL) {
-		rc = weft_set_error(WEFT_ENOMEM, "no memory for %zu ring slots of %zu bytes", slot_count, element_bytes);
+		rc = weft_set_error(WEFT_ENOMEM, "no memory for %zu ring slots of %zu bytes", slot_count,
+				    element_bytes);
 		goto free_ring;
 	}
 	atomic_init(&ring->tail, 0);

@@ -120,12 +120,15 @@ int weft_cpuset_parse(const char *text, struct weft_cpuset *out)
 		if (at && *at == '-')
 			at = read_number(at + 1, &last);
 		if (!at || (*at && *at != ','))
-			return weft_set_error(WEFT_EINVAL,
-					      "bad token '%.*s' in the CPU list '%.80s': write numbers and ranges, as in 0-3,8",
-					      quoted(token), token, text);
+			return weft_set_error(
+				WEFT_EINVAL,
+				"bad token '%.*s' in the CPU list '%.80s': write numbers and ranges, as in 0-3,8",
+				quoted(token), token, text);
 		if (first >= WEFT_CPU_MAX || last >= WEFT_CPU_MAX)
-			return weft_set_error(WEFT_ERANGE, "'%.*s' in the CPU list '%.80s' is out of range: the highest CPU number is %d",
-					      quoted(token), token, text, WEFT_CPU_MAX - 1);
+			return weft_set_error(
+				WEFT_ERANGE,
+				"'%.*s' in the CPU list '%.80s' is out of range: the highest CPU number is %d",
+				quoted(token), token, text, WEFT_CPU_MAX - 1);
 		if (first > last)
 			return weft_set_error(WEFT_EINVAL, "the range '%.*s' in the CPU list '%.80s' runs backwards",
 					      quoted(token), token, text);

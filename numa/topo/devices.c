@@ -136,8 +136,7 @@ static bool is_called(const struct weft_topology_device *device, const char *nam
 	       (strncmp(device->pci, "0000:", 5) == 0 && strcasecmp(device->pci + 5, name) == 0);
 }
 
-int weft_topology_find_device(const struct weft_topology *topology, const char *name,
-			      struct weft_topology_device *out)
+int weft_topology_find_device(const struct weft_topology *topology, const char *name, struct weft_topology_device *out)
 {
 	char known[256] = "none";
 	size_t len = 0;
@@ -153,6 +152,7 @@ int weft_topology_find_device(const struct weft_topology *topology, const char *
 			len += (size_t)snprintf(known + len, sizeof known - len, "%s%s", len ? ", " : "", device->name);
 	}
 	if (!topology->summary.knows_devices)
-		return weft_set_error(WEFT_ENODEV, "cannot look for device '%.60s': this topology was read without devices", name);
+		return weft_set_error(WEFT_ENODEV,
+				      "cannot look for device '%.60s': this topology was read without devices", name);
 	return weft_set_error(WEFT_ENODEV, "no device '%.60s' on this machine; known are: %s", name, known);
 }

@@ -19,8 +19,8 @@ int weft__topo_copy_set(hwloc_const_bitmap_t from, struct weft_cpuset *out)
 	weft_cpuset_zero(&set);
 	for (int cpu = hwloc_bitmap_first(from); cpu >= 0; cpu = hwloc_bitmap_next(from, cpu)) {
 		if (cpu >= WEFT_CPU_MAX)
-			return weft_set_error(WEFT_ERANGE, "CPU %d has a number too high for weft: the highest is %d", cpu,
-					      WEFT_CPU_MAX - 1);
+			return weft_set_error(WEFT_ERANGE, "CPU %d has a number too high for weft: the highest is %d",
+					      cpu, WEFT_CPU_MAX - 1);
 		weft_cpuset_add(&set, (unsigned int)cpu);
 	}
 	*out = set;
@@ -97,8 +97,11 @@ static int fill_cores(struct weft_topology *topology, hwloc_obj_type_t type)
 		     cpu = weft_cpuset_next(&core->cpus, cpu + 1)) {
 			if (filled == topology->summary.cpus)
 				return weft_set_error(WEFT_EINVAL, "the topology has CPU %u in two cores", cpu);
-			topology->cpus[filled++] = (struct weft_topology_cpu){.cpu = cpu, .core = i,
-				.package = core->package, .numa = numa_of(topology, cpu), .sibling = sibling++};
+			topology->cpus[filled++] = (struct weft_topology_cpu){.cpu = cpu,
+									      .core = i,
+									      .package = core->package,
+									      .numa = numa_of(topology, cpu),
+									      .sibling = sibling++};
 			weft_cpuset_add(&topology->all, cpu);
 		}
 		if (sibling > topology->summary.smt)
@@ -155,7 +158,8 @@ static void fill_distances(struct weft_topology *topology)
 	for (unsigned int i = 0; i < count * count; i++)
 		topology->distances[i] = i / count == i % count ? DISTANCE_LOCAL : DISTANCE_OTHER;
 	if (hwloc_distances_get_by_type(topology->hwloc, HWLOC_OBJ_NUMANODE, &matrices, &told,
-					HWLOC_DISTANCES_KIND_MEANS_LATENCY, 0) < 0 || !matrices || !told)
+					HWLOC_DISTANCES_KIND_MEANS_LATENCY, 0) < 0 ||
+	    !matrices || !told)
 		return;
 	for (unsigned int from = 0; from < told->nbobjs; from++)
 		for (unsigned int to = 0; to < told->nbobjs; to++) {

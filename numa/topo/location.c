@@ -124,7 +124,8 @@ static int parse_place(const struct weft_topology *topology, const char *token, 
 
 		colon = strchr(part, ':');
 		if (!colon)
-			return bad_token(WEFT_EINVAL, token, "write a place as TYPE:NUMBER, as in core:2 or package:1.core:0-3");
+			return bad_token(WEFT_EINVAL, token,
+					 "write a place as TYPE:NUMBER, as in core:2 or package:1.core:0-3");
 		*colon = '\0';
 		if (place.count++ == LEVELS_MAX)
 			return bad_token(WEFT_EINVAL, token, "it has too many levels");
@@ -151,7 +152,8 @@ static int parse_places(const struct weft_topology *topology, const char *text, 
 		if (!*token)
 			err = bad_token(WEFT_EINVAL, text, "there is nothing between two separators");
 		else if (!strchr(token, ':') && isdigit((unsigned char)*token))
-			err = bad_token(WEFT_EINVAL, token, "plain numbers do not mix with places; write pu:N or core:N");
+			err = bad_token(WEFT_EINVAL, token,
+					"plain numbers do not mix with places; write pu:N or core:N");
 		else
 			err = parse_place(topology, token, out);
 	}

@@ -87,9 +87,13 @@ static void place_one(struct plan_input *in, enum weft_role role, unsigned int i
 		best_cpu = cpu;
 		least = cost;
 	}
-	*entry = (struct weft_plan_entry){.role = role, .index = index, .cpu = best_cpu.cpu, .core = best_cpu.core,
-		.package = best_cpu.package, .numa = best_cpu.numa,
-		.idle = role == WEFT_ROLE_WORKER ? in->opts.idle : WEFT_IDLE_BLOCK};
+	*entry = (struct weft_plan_entry){.role = role,
+					  .index = index,
+					  .cpu = best_cpu.cpu,
+					  .core = best_cpu.core,
+					  .package = best_cpu.package,
+					  .numa = best_cpu.numa,
+					  .idle = role == WEFT_ROLE_WORKER ? in->opts.idle : WEFT_IDLE_BLOCK};
 	if (role == WEFT_ROLE_WORKER) {
 		in->cpu_loads[best].workers++;
 		in->core_loads[best_cpu.core].workers++;
@@ -145,8 +149,8 @@ void weft__topo_place(struct plan_input *in, struct weft_plan *plan)
 	unsigned int home;
 
 	reserve(in);
-	weft_topology_find_cpu(in->topology, weft_cpuset_next(in->opts.controls ? &in->control_pool : &in->worker_pool, 0),
-			       &first);
+	weft_topology_find_cpu(in->topology,
+			       weft_cpuset_next(in->opts.controls ? &in->control_pool : &in->worker_pool, 0), &first);
 	home = first.numa;
 	for (unsigned int i = 0; i < plan->workers; i++) {
 		int wanted = weft__topo_wanted_node(in, i);

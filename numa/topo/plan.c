@@ -35,10 +35,12 @@ static int check_list(const struct plan_input *in, const struct weft_cpu_limits 
 	if (!weft_topology_find_cpu(in->topology, cpu, &found))
 		return weft_set_error(WEFT_ERANGE, "CPU %u, listed for %s, does not exist on this machine", cpu, who);
 	if (!weft_cpuset_is_empty(&limits->affinity) && !weft_cpuset_has(&limits->affinity, cpu))
-		return weft_set_error(WEFT_ERANGE,
-				      "CPU %u, listed for %s, is outside the affinity mask of this process: widen it (taskset, the launcher) or list others",
-				      cpu, who);
-	return weft_set_error(WEFT_ERANGE, "CPU %u, listed for %s, is outside the cpuset of the cgroup: widen it or list others",
+		return weft_set_error(
+			WEFT_ERANGE,
+			"CPU %u, listed for %s, is outside the affinity mask of this process: widen it (taskset, the launcher) or list others",
+			cpu, who);
+	return weft_set_error(WEFT_ERANGE,
+			      "CPU %u, listed for %s, is outside the cpuset of the cgroup: widen it or list others",
 			      cpu, who);
 }
 
@@ -54,7 +56,9 @@ static int set_pools(struct plan_input *in, const struct weft_cpu_limits *limits
 	if (!weft_cpuset_is_empty(&limits->cgroup.cpus))
 		weft_cpuset_and(&in->allowed, &in->allowed, &limits->cgroup.cpus);
 	if (weft_cpuset_is_empty(&in->allowed))
-		return weft_set_error(WEFT_EINVAL, "no CPU is left: the affinity mask and the cgroup's cpuset have none of this machine in common");
+		return weft_set_error(
+			WEFT_EINVAL,
+			"no CPU is left: the affinity mask and the cgroup's cpuset have none of this machine in common");
 	if (workers)
 		err = check_list(in, limits, "workers", workers);
 	if (!err && control)
@@ -91,7 +95,8 @@ static int set_near(struct plan_input *in)
 static int check_opts(const struct weft_plan_opts *opts)
 {
 	if (opts->workers > WEFT_CPU_MAX)
-		return weft_set_error(WEFT_EINVAL, "%u workers are too many: the limit is %d", opts->workers, WEFT_CPU_MAX);
+		return weft_set_error(WEFT_EINVAL, "%u workers are too many: the limit is %d", opts->workers,
+				      WEFT_CPU_MAX);
 	if (opts->controls > 1)
 		return weft_set_error(WEFT_EINVAL, "%u control threads: there is one, or none", opts->controls);
 	if (opts->workers + opts->controls == 0)
@@ -110,8 +115,8 @@ static void input_fini(struct plan_input *in)
 	free(in->core_loads);
 }
 
-static int input_init(struct plan_input *in, const struct weft_topology *topology,
-		      const struct weft_cpu_limits *limits, const struct weft_plan_opts *opts)
+static int input_init(struct plan_input *in, const struct weft_topology *topology, const struct weft_cpu_limits *limits,
+		      const struct weft_plan_opts *opts)
 {
 	int err;
 

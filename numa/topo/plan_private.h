@@ -23,14 +23,14 @@ struct plan_input {
 	const struct weft_topology *topology;
 	struct weft_plan_opts opts;
 	struct weft_topology_summary summary;
-	struct weft_cpuset allowed;      /* by mask and cgroup */
+	struct weft_cpuset allowed; /* by mask and cgroup */
 	struct weft_cpuset worker_pool;
 	struct weft_cpuset control_pool;
-	struct weft_cpuset isolated;     /* those of the worker pool */
-	struct weft_cpuset reserved;     /* workers take these last: the core where control would go */
+	struct weft_cpuset isolated; /* those of the worker pool */
+	struct weft_cpuset reserved; /* workers take these last: the core where control would go */
 	uint64_t cpu_milli;
-	int *near_nodes;                 /* per near device: its NUMA index, -1 unknown */
-	struct plan_load *cpu_loads;     /* by position in the topology */
+	int *near_nodes;             /* per near device: its NUMA index, -1 unknown */
+	struct plan_load *cpu_loads; /* by position in the topology */
 	struct plan_load *core_loads;
 };
 

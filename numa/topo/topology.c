@@ -24,16 +24,21 @@ void weft_topology_opts_init(struct weft_topology_opts *opts, size_t size)
 static int set_source(hwloc_topology_t hwloc, const struct weft_topology_opts *opts)
 {
 	if (opts->synthetic && opts->xml_path)
-		return weft_set_error(WEFT_EINVAL, "a topology comes from a synthetic description or from an XML file, not from both");
+		return weft_set_error(
+			WEFT_EINVAL,
+			"a topology comes from a synthetic description or from an XML file, not from both");
 	if (opts->synthetic && hwloc_topology_set_synthetic(hwloc, opts->synthetic) < 0)
-		return weft_set_error(WEFT_EINVAL, "bad synthetic topology '%.200s': write it like 'package:2 numa:2 core:8 pu:2'",
+		return weft_set_error(WEFT_EINVAL,
+				      "bad synthetic topology '%.200s': write it like 'package:2 numa:2 core:8 pu:2'",
 				      opts->synthetic);
 	if (!opts->xml_path)
 		return 0;
 	if (access(opts->xml_path, R_OK) < 0)
-		return weft_set_error(weft_error_from_errno(errno), "cannot read the topology file %s: %m", opts->xml_path);
+		return weft_set_error(weft_error_from_errno(errno), "cannot read the topology file %s: %m",
+				      opts->xml_path);
 	if (hwloc_topology_set_xml(hwloc, opts->xml_path) < 0)
-		return weft_set_error(WEFT_EINVAL, "%s is not an hwloc XML file: write one with `lstopo --of xml`", opts->xml_path);
+		return weft_set_error(WEFT_EINVAL, "%s is not an hwloc XML file: write one with `lstopo --of xml`",
+				      opts->xml_path);
 	return 0;
 }
 
@@ -49,8 +54,8 @@ static int load(hwloc_topology_t hwloc, const struct weft_topology_opts *opts)
 
 	if (err)
 		return err;
-	hwloc_topology_set_io_types_filter(hwloc, devices ? HWLOC_TYPE_FILTER_KEEP_IMPORTANT
-							  : HWLOC_TYPE_FILTER_KEEP_NONE);
+	hwloc_topology_set_io_types_filter(hwloc,
+					   devices ? HWLOC_TYPE_FILTER_KEEP_IMPORTANT : HWLOC_TYPE_FILTER_KEEP_NONE);
 	if (!devices)
 		flags |= HWLOC_TOPOLOGY_FLAG_NO_CPUKINDS | HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS;
 	if (hwloc_topology_set_flags(hwloc, flags) == 0 && hwloc_topology_load(hwloc) == 0)
@@ -58,9 +63,11 @@ static int load(hwloc_topology_t hwloc, const struct weft_topology_opts *opts)
 	if (errno == ENOMEM)
 		return weft_set_error(WEFT_ENOMEM, "out of memory while reading the topology");
 	if (opts->xml_path)
-		return weft_set_error(WEFT_EINVAL, "%s does not describe a machine: write it with `lstopo --of xml`", opts->xml_path);
+		return weft_set_error(WEFT_EINVAL, "%s does not describe a machine: write it with `lstopo --of xml`",
+				      opts->xml_path);
 	if (opts->synthetic)
-		return weft_set_error(WEFT_EINVAL, "the synthetic topology '%.200s' does not describe a machine", opts->synthetic);
+		return weft_set_error(WEFT_EINVAL, "the synthetic topology '%.200s' does not describe a machine",
+				      opts->synthetic);
 	return weft_set_error(weft_error_from_errno(errno), "cannot read the topology of this machine from /sys: %m");
 }
 
@@ -186,7 +193,8 @@ int weft_topology_bind(const struct weft_topology *topology, const struct weft_c
 
 	weft_cpuset_format(cpus, text, sizeof text);
 	if (!topology->summary.this_machine)
-		return weft_set_error(WEFT_ENOTSUP, "cannot bind to CPU %s of a topology that is not this machine's", text);
+		return weft_set_error(WEFT_ENOTSUP, "cannot bind to CPU %s of a topology that is not this machine's",
+				      text);
 	set = hwloc_bitmap_alloc();
 	if (!set)
 		return weft_set_error(WEFT_ENOMEM, "out of memory while binding to CPU %s", text);
@@ -199,7 +207,8 @@ int weft_topology_bind(const struct weft_topology *topology, const struct weft_c
 	hwloc_bitmap_free(set);
 	errno = failed;
 	if (failed == EINVAL || failed == EXDEV)
-		return weft_set_error(WEFT_EINVAL, "cannot bind to CPU %s: it is off line or outside this process's cpuset", text);
+		return weft_set_error(WEFT_EINVAL,
+				      "cannot bind to CPU %s: it is off line or outside this process's cpuset", text);
 	if (failed)
 		return weft_set_error(weft_error_from_errno(failed), "cannot bind to CPU %s: %m", text);
 	return 0;

@@ -17,7 +17,7 @@ struct weft_topology {
 	struct weft_topology_numa *numas;
 	struct weft_topology_cache *caches;
 	struct weft_topology_device *devices;
-	unsigned int *distances;        /* numas squared, row by row */
+	unsigned int *distances; /* numas squared, row by row */
 	struct weft_cpuset all;
 };
 

@@ -64,8 +64,8 @@ void weft__idle_busy(struct weft_worker *worker)
 		gap_ns = worker->now_ns - idle->since_ns;
 		gap_ns = gap_ns < GAP_MAX_NS ? gap_ns : GAP_MAX_NS;
 		idle->gap_ns = idle->gap_ns - idle->gap_ns / 8 + gap_ns / 8;
-		set_spin(worker, idle->gap_ns < SPIN_MAX_NS ? clamp(2 * idle->gap_ns, SPIN_MIN_NS, SPIN_MAX_NS)
-							    : SPIN_MIN_NS);
+		set_spin(worker,
+			 idle->gap_ns < SPIN_MAX_NS ? clamp(2 * idle->gap_ns, SPIN_MIN_NS, SPIN_MAX_NS) : SPIN_MIN_NS);
 	}
 	idle->turns = 0;
 	idle->vain_sleeps = 0;

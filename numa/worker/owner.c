@@ -69,7 +69,7 @@ void weft_worker_assert_owner(const struct weft_worker *worker, const char *what
 	if (__builtin_expect(weft_worker_is_owner(worker), 1))
 		return;
 	pthread_getname_np(pthread_self(), name, sizeof name);
-	fprintf(stderr, "%s: thread %d (%s) of process %d does not own worker %s, thread %d does\n", what, gettid(), name,
-		getpid(), worker->name, atomic_load_explicit(&worker->owner_tid, memory_order_relaxed));
+	fprintf(stderr, "%s: thread %d (%s) of process %d does not own worker %s, thread %d does\n", what, gettid(),
+		name, getpid(), worker->name, atomic_load_explicit(&worker->owner_tid, memory_order_relaxed));
 	abort();
 }

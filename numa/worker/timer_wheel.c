@@ -237,10 +237,12 @@ uint64_t weft__wheel_next_ns(const struct weft__wheel *wheel)
 	while (at < WEFT__WHEEL_FINE_SLOTS) {
 		uint64_t tick;
 
-		at += find_set(wheel->fine_bits, WEFT__WHEEL_FINE_SLOTS, wheel->tick + 1 + at, WEFT__WHEEL_FINE_SLOTS - at);
+		at += find_set(wheel->fine_bits, WEFT__WHEEL_FINE_SLOTS, wheel->tick + 1 + at,
+			       WEFT__WHEEL_FINE_SLOTS - at);
 		tick = wheel->tick + 1 + at++;
 		/* Its timer may have been cancelled since. */
-		if (at <= WEFT__WHEEL_FINE_SLOTS && !weft_list_empty(&wheel->fine[tick & (WEFT__WHEEL_FINE_SLOTS - 1)])) {
+		if (at <= WEFT__WHEEL_FINE_SLOTS &&
+		    !weft_list_empty(&wheel->fine[tick & (WEFT__WHEEL_FINE_SLOTS - 1)])) {
 			next = tick < next ? tick : next;
 			break;
 		}

@@ -43,15 +43,15 @@ struct weft__counters {
 /* What the idle strategy knows; see idle.c. */
 struct weft__idle {
 	enum weft_idle strategy;
-	unsigned int turns;           /* empty ones in a row */
-	uint64_t since_ns;            /* start of the empty turns */
-	uint64_t gap_ns;              /* mean length of the gaps */
+	unsigned int turns; /* empty ones in a row */
+	uint64_t since_ns;  /* start of the empty turns */
+	uint64_t gap_ns;    /* mean length of the gaps */
 	uint64_t spin_ns;
-	uint64_t looked_ns;           /* last look at the switches */
-	uint64_t leaked_ns;           /* last time the score went down */
-	uint64_t switches;            /* involuntary ones at that look */
-	unsigned int vain_sleeps;     /* in a row that the back-stop ended, with nothing found */
-	unsigned int score;           /* how much speaks for oversubscription */
+	uint64_t looked_ns;       /* last look at the switches */
+	uint64_t leaked_ns;       /* last time the score went down */
+	uint64_t switches;        /* involuntary ones at that look */
+	unsigned int vain_sleeps; /* in a row that the back-stop ended, with nothing found */
+	unsigned int score;       /* how much speaks for oversubscription */
 	bool oversubscribed;
 };
 
@@ -60,7 +60,7 @@ struct weft_worker {
 	_Alignas(WEFT_CACHE_LINE) struct weft_mpsc *mailbox;
 	struct weft_list pollers;
 	struct weft__walk *walks;
-	unsigned int countdown;       /* turns until the next tick; 0: at the next turn */
+	unsigned int countdown; /* turns until the next tick; 0: at the next turn */
 	bool claimed;
 	uint64_t now_ns;
 
@@ -68,23 +68,23 @@ struct weft_worker {
 	struct weft_clock *clock;
 	bool is_virtual;
 	bool armed;
-	bool rearm;                   /* a poller was added while armed */
-	bool running;                 /* inside weft_worker_run: a stop ends it */
-	bool fetching;                /* inside a dispatch of fds */
-	uint64_t fetch_ns;            /* when fds are looked at next, even with traffic; 0: at the next tick */
-	unsigned int armless;         /* pollers that cannot wake us */
+	bool rearm;           /* a poller was added while armed */
+	bool running;         /* inside weft_worker_run: a stop ends it */
+	bool fetching;        /* inside a dispatch of fds */
+	uint64_t fetch_ns;    /* when fds are looked at next, even with traffic; 0: at the next tick */
+	unsigned int armless; /* pollers that cannot wake us */
 	struct weft__idle idle;
 	uint64_t backstop_ns;
-	uint32_t sleep_number;        /* of the last sleep */
+	uint32_t sleep_number; /* of the last sleep */
 	uint64_t turn_count;
 
 	/* fds. */
 	int epoll_fd, event_fd;
 	struct weft_list watches;
-	unsigned int callbacks;       /* watches with a callback */
-	unsigned int eager;           /* those of them that are not lazy */
+	unsigned int callbacks; /* watches with a callback */
+	unsigned int eager;     /* those of them that are not lazy */
 	struct epoll_event fetched[WEFT__FETCH_MAX];
-	int fetched_count;            /* events kept, not yet dispatched */
+	int fetched_count; /* events kept, not yet dispatched */
 
 	/* Cold. */
 	char name[WEFT__NAME_BYTES];
@@ -92,7 +92,7 @@ struct weft_worker {
 	bool membarrier;
 	struct weft__counters counters;
 	/* Thread: any. */
-	_Atomic uint64_t owner;       /* 0: nobody yet; see owner.c */
+	_Atomic uint64_t owner; /* 0: nobody yet; see owner.c */
 	_Atomic int owner_tid;
 	_Atomic unsigned int fork_generation;
 	_Atomic bool stop;

@@ -165,8 +165,8 @@ static void record_latency(const struct weft_histogram *ns)
 
 	floor_latency_from(ns, &latency);
 	printf(", \"round_trip_ns\": {\"count\": %llu, \"p50\": %.0f, \"p90\": %.0f, \"p99\": %.0f, \"p99_9\": %.0f, "
-	       "\"max\": %.0f, \"sampled\": [", (unsigned long long)latency.count, latency.p50, latency.p90, latency.p99,
-	       latency.p999, latency.max);
+	       "\"max\": %.0f, \"sampled\": [",
+	       (unsigned long long)latency.count, latency.p50, latency.p90, latency.p99, latency.p999, latency.max);
 	for (size_t i = 0; i < FLOOR_SAMPLES; i++)
 		printf("%s[%g, %llu]", i ? ", " : "", floor_sampled[i],
 		       (unsigned long long)weft_histogram_percentile(ns, floor_sampled[i]));
@@ -178,10 +178,12 @@ static void record(const struct driver *d, uint64_t rounds, double ns, const str
 	double per_second = (double)rounds * d->run.window / (ns / 1e9);
 
 	printf("{\"peer\": \"%s%s%s\", \"test\": \"%s\", \"size_bytes\": %zu, \"window\": %u, \"touched\": true",
-	       d->ops->name, d->run.variant[0] ? "-" : "", d->run.variant, d->run.test, d->run.size_bytes, d->run.window);
+	       d->ops->name, d->run.variant[0] ? "-" : "", d->run.variant, d->run.test, d->run.size_bytes,
+	       d->run.window);
 	if (weft_histogram_count(latency_ns))
 		record_latency(latency_ns);
-	printf(", \"per_second\": %.1f, \"bytes_per_second\": %.1f}\n", per_second, per_second * (double)d->run.size_bytes);
+	printf(", \"per_second\": %.1f, \"bytes_per_second\": %.1f}\n", per_second,
+	       per_second * (double)d->run.size_bytes);
 	fflush(stdout);
 }
 
@@ -209,8 +211,7 @@ static void measure(struct driver *d)
 	}
 	ns = send_rounds(d, rounds, spans);
 	sync_send(d, 0);
-	if (weft_histogram_open(&latency_ns) < 0 ||
-	    (spans && floor_timing_finish(spans, rounds, latency_ns, &latency)))
+	if (weft_histogram_open(&latency_ns) < 0 || (spans && floor_timing_finish(spans, rounds, latency_ns, &latency)))
 		peer_die("%s: no memory for a histogram", d->ops->name);
 	record(d, rounds, ns, latency_ns);
 	weft_histogram_close(&latency_ns);
@@ -257,27 +258,44 @@ static void parse(struct driver *d, int argc, char **argv)
 	static const char *const tests[] = {"lat", "rate", "bw", "rpc"};
 	int option;
 
-	d->run = (struct peer_run){.test = "lat", .variant = "", .size_bytes = 64, .window = 1, .seconds = 1,
-				   .sender_core = 1, .receiver_core = 0};
+	d->run = (struct peer_run){.test = "lat",
+				   .variant = "",
+				   .size_bytes = 64,
+				   .window = 1,
+				   .seconds = 1,
+				   .sender_core = 1,
+				   .receiver_core = 0};
 	while ((option = getopt(argc, argv, "t:v:s:w:d:c:")) != -1) {
 		switch (option) {
-		case 't': d->run.test = optarg; break;
-		case 'v': d->run.variant = optarg; break;
-		case 's': d->run.size_bytes = (size_t)number("-s", optarg, 8, 1 << 28); break;
-		case 'w': d->run.window = (unsigned int)number("-w", optarg, 1, PEER_WINDOW_MAX); break;
-		case 'd': d->run.seconds = number("-d", optarg, 0.01, 60); break;
+		case 't':
+			d->run.test = optarg;
+			break;
+		case 'v':
+			d->run.variant = optarg;
+			break;
+		case 's':
+			d->run.size_bytes = (size_t)number("-s", optarg, 8, 1 << 28);
+			break;
+		case 'w':
+			d->run.window = (unsigned int)number("-w", optarg, 1, PEER_WINDOW_MAX);
+			break;
+		case 'd':
+			d->run.seconds = number("-d", optarg, 0.01, 60);
+			break;
 		case 'c':
 			if (sscanf(optarg, "%d,%d", &d->run.sender_core, &d->run.receiver_core) == 2)
 				break;
 			goto usage;
-		default: goto usage;
+		default:
+			goto usage;
 		}
 	}
 	for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
 		if (optind == argc && strcmp(tests[i], d->run.test) == 0)
 			return;
 usage:
-	fprintf(stderr, "usage: %s [-t lat|rate|bw|rpc] [-v VARIANT] [-s BYTES] [-w WINDOW] [-d SECONDS] [-c SENDER,RECEIVER]\n",
+	fprintf(stderr,
+		"usage: %s [-t lat|rate|bw|rpc] [-v VARIANT] [-s BYTES] [-w WINDOW] [-d SECONDS] [-c SENDER,RECEIVER]\n",
 		argv[0]);
 	exit(2);
 }

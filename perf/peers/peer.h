@@ -18,7 +18,7 @@ struct peer_run {
 	unsigned int window; /* messages of a burst, requests in flight */
 	double seconds;
 	int sender_core, receiver_core;
-	char path[108];      /* a socket of its own, for peers that need a name; removed at the end */
+	char path[108]; /* a socket of its own, for peers that need a name; removed at the end */
 };
 
 /* Every failure inside ends the process by peer_die. Buffers hold size_bytes (at least 8) each. */

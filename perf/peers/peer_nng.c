@@ -67,8 +67,9 @@ static void nng_side_close(void)
 
 int main(int argc, char **argv)
 {
-	static const struct peer_ops ops = {"nng",         false,            nng_prepare,   nng_side_open,
-					    nng_side_send, nng_side_receive, nng_side_close};
+	static const struct peer_ops ops = {"nng",         false,         nng_prepare,
+					    nng_side_open, nng_side_send, nng_side_receive,
+					    nng_side_close};
 
 	return peer_main(argc, argv, &ops);
 }

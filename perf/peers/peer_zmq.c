@@ -55,8 +55,8 @@ static void zmq_side_close(void)
 
 int main(int argc, char **argv)
 {
-	static const struct peer_ops ops = {"zeromq",      false,            zmq_prepare,   zmq_side_open,
-					    zmq_side_send, zmq_side_receive, zmq_side_close};
+	static const struct peer_ops ops = {"zeromq",         false,         zmq_prepare, zmq_side_open, zmq_side_send,
+					    zmq_side_receive, zmq_side_close};
 
 	return peer_main(argc, argv, &ops);
 }

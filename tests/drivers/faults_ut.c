@@ -159,14 +159,15 @@ static void a_connection_that_cannot_be_made_is_said_once_and_leaves_nothing(voi
 		fault_arm(skip);
 		rc = side_connect(here, far.name, 0, here);
 		if (!SIDES_UNTIL(settled(rc))) {
-			printf("\n\tafter %s: silence (%d; %u %u %u, %u %u %u) ", fault_name(), rc, here->ups, here->downs,
-			       here->failures, there->ups, there->downs, there->failures);
+			printf("\n\tafter %s: silence (%d; %u %u %u, %u %u %u) ", fault_name(), rc, here->ups,
+			       here->downs, here->failures, there->ups, there->downs, there->failures);
 			CU_FAIL("silence");
 		}
 		struck = fault_disarm();
 		check_error(rc, rc == 0 || (struck && is_lack(rc)));
 		if (here->failures)
-			check_error(here->error, struck && (is_lack_over_there(here->error) || !strcmp(fault_name(), "fcntl")));
+			check_error(here->error,
+				    struck && (is_lack_over_there(here->error) || !strcmp(fault_name(), "fcntl")));
 		check_that_nobody_is_blamed();
 		check_that_all_is_well();
 		side_close(&near);
@@ -193,9 +194,10 @@ static void a_loan_that_cannot_be_made_is_tried_again_or_ends_the_path(void)
 		side_join(here, there);
 		CU_ASSERT_EQUAL_FATAL(weft_pool_get(here->pool, 1000, &frame.loan), 0);
 		fault_arm(skip);
-		CU_ASSERT_TRUE(SIDES_UNTIL(here->homes == 1 || here->downs || there->downs ||
-					   (!there->got && !here->port->tx(here->path, WEFT_CLASS_NORMAL, &frame, 1, 0, &why) &&
-					    why == -WEFT_ENXIO && side_driver->share(here->path, frame.loan->segment_id) < 0)));
+		CU_ASSERT_TRUE(SIDES_UNTIL(
+			here->homes == 1 || here->downs || there->downs ||
+			(!there->got && !here->port->tx(here->path, WEFT_CLASS_NORMAL, &frame, 1, 0, &why) &&
+			 why == -WEFT_ENXIO && side_driver->share(here->path, frame.loan->segment_id) < 0)));
 		struck = fault_disarm();
 		CU_ASSERT_TRUE(struck || here->homes == 1);
 		check_that_nobody_is_blamed();

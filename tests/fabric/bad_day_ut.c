@@ -157,8 +157,10 @@ static void on_event(struct weft_sender *sender, enum weft_sender_event event, i
 
 static void open_sender(struct pair *pair, bool wait_for_peer)
 {
-	struct weft_sender_opts opts = {
-		.size = sizeof opts, .on_event = on_event, .wait_for_peer = wait_for_peer, .user = pair};
+	struct weft_sender_opts opts = {.size = sizeof opts,
+					.on_event = on_event,
+					.wait_for_peer = wait_for_peer,
+					.user = pair};
 
 	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair->near_worker, pair->near_channel, weft_node_name(pair->far), &opts,
 					       &pair->sender),
@@ -177,8 +179,9 @@ static unsigned int cut_once(const char *near_faults, const char *far_faults, in
 
 	start(&pair, near_faults, far_faults);
 	open_sender(&pair, false);
-	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, (day.sent < OPS && weft_sender_status(pair.sender) == 0 && send_next(&pair) == 0 &&
-					  false) || lost(&pair)));
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, (day.sent < OPS && weft_sender_status(pair.sender) == 0 &&
+					  send_next(&pair) == 0 && false) ||
+						 lost(&pair)));
 	CU_ASSERT_EQUAL(pair.cause, cause);
 	CU_ASSERT_EQUAL(weft_sender_status(pair.sender), cause);
 	CU_ASSERT_EQUAL(weft_send(pair.sender, "x", 1), cause);
@@ -259,7 +262,8 @@ static void whoever_waits_for_its_peer_goes_on_after_each_cut(void)
 
 static void a_connection_that_fails_is_said_or_tried_again(void)
 {
-	static const char *const near_faults[] = {"fail=connect:1", NULL}, *const far_faults[] = {NULL, "fail=accept:1"};
+	static const char *const near_faults[] = {"fail=connect:1", NULL}, *const far_faults[] = {NULL,
+												  "fail=accept:1"};
 
 	for (unsigned int i = 0; i < 2; i++) {
 		struct pair pair;

@@ -179,14 +179,16 @@ static void a_sender_that_cannot_be_opened_leaves_nothing(void)
 		pair_open(&pair, NULL);
 		weft_channel_handle(pair.far_channel, ignore, &got);
 		fault_arm_everywhere(skip);
-		rc = weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), &opts, &pair.sender);
+		rc = weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), &opts,
+				      &pair.sender);
 		if (rc == 0)
 			CU_ASSERT_TRUE(PAIR_UNTIL(&pair, weft_sender_status(pair.sender) == 0));
 		struck = fault_disarm();
 		check_error(rc, struck);
 		if (rc < 0)
 			CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel,
-							       weft_node_name(pair.far), &opts, &pair.sender), 0);
+							       weft_node_name(pair.far), &opts, &pair.sender),
+					      0);
 		if (!arrives(&pair, &got, &lost)) {
 			printf("\n\tafter %u, %s: nothing came, sender %d ", skip, fault_name(),
 			       weft_sender_status(pair.sender));

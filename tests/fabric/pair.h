@@ -12,9 +12,9 @@ struct pair {
 	struct weft_node *near, *far;
 	struct weft_worker *near_worker, *far_worker;
 	struct weft_channel *near_channel, *far_channel;
-	struct weft_sender *sender;      /* near to far; NULL until pair_connect */
-	unsigned int events[8];          /* of the sender, by weft_sender_event */
-	int cause;                       /* of its last event */
+	struct weft_sender *sender; /* near to far; NULL until pair_connect */
+	unsigned int events[8];     /* of the sender, by weft_sender_event */
+	int cause;                  /* of its last event */
 };
 
 /* Opens nodes and channels (opts NULL: the defaults). The test's names are unlike those of other processes. */
@@ -34,13 +34,13 @@ void pair_close(struct pair *pair);
 void pair_turn(struct pair *pair);
 
 /* Turns both until the condition holds; false after ten seconds. */
-#define PAIR_UNTIL(pair, condition)                                                      \
-	({                                                                               \
-		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + 10000000000;        \
-		bool held_;                                                              \
+#define PAIR_UNTIL(pair, condition)                                                           \
+	({                                                                                    \
+		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + 10000000000;           \
+		bool held_;                                                                   \
 		while (!(held_ = (condition)) && weft_clock_now(weft_clock_real()) < end_ns_) \
-			pair_turn(pair);                                                 \
-		held_;                                                                   \
+			pair_turn(pair);                                                      \
+		held_;                                                                        \
 	})
 
 #endif

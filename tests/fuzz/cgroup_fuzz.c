@@ -47,9 +47,15 @@ static void remove_root(void)
 
 static void make_root(void)
 {
-	static const char *const directories[] = {"/proc",           "/proc/self", "/proc/thread-self",
-						  "/sys",            "/sys/fs",    "/sys/fs/cgroup",
-						  "/sys/fs/cgroup/a", "/sys/devices", "/sys/devices/system",
+	static const char *const directories[] = {"/proc",
+						  "/proc/self",
+						  "/proc/thread-self",
+						  "/sys",
+						  "/sys/fs",
+						  "/sys/fs/cgroup",
+						  "/sys/fs/cgroup/a",
+						  "/sys/devices",
+						  "/sys/devices/system",
 						  "/sys/devices/system/cpu"};
 	char path[256];
 

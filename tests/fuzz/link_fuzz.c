@@ -6,10 +6,10 @@
  *
  * A node is put together around the mock driver, on a virtual clock: no threads, no time, one run as the other.
  */
+#include "link_fuzz.h"
 #include "channel/channel_private.h"
 #include "fuzz.h"
 #include "link/connecting.h"
-#include "link_fuzz.h"
 #include "mock_driver.h"
 
 #include <string.h>
@@ -98,10 +98,10 @@ static void check_home(void)
 	WEFT_ASSERT(is_quiet());
 	fuzz_application_check();
 	WEFT_ASSERT(length_of(&station->free_ops) == WEFT__OPS && length_of(&station->free_loans) == WEFT__LOANS &&
-		     length_of(&station->free_calls) == WEFT__CALLS);
+		    length_of(&station->free_calls) == WEFT__CALLS);
 	WEFT_ASSERT(weft_list_empty(&station->views) && weft_list_empty(&station->events) &&
-		     weft_list_empty(&station->placing) && weft_list_empty(&station->busy_links) &&
-		     weft_list_empty(&station->requesters) && weft_list_empty(&station->kept));
+		    weft_list_empty(&station->placing) && weft_list_empty(&station->busy_links) &&
+		    weft_list_empty(&station->requesters) && weft_list_empty(&station->kept));
 	WEFT_ASSERT(!station->cookies_out && !station->stats.links);
 	weft_pool_describe(station->pool, &pool);
 	WEFT_ASSERT(!pool.out_count);
@@ -190,7 +190,8 @@ static void change_paths(struct fuzz_input *in)
 			break;
 		make_hello(in, &hello);
 		if (what & 4)
-			weft__link_connect_failed(fuzz.station, request, what & 8 ? -WEFT_EBUSY : -WEFT_ECONNREFUSED, "fuzz");
+			weft__link_connect_failed(fuzz.station, request, what & 8 ? -WEFT_EBUSY : -WEFT_ECONNREFUSED,
+						  "fuzz");
 		else
 			mock_up(fuzz.station->port, incarnation, &hello, request);
 	}
@@ -224,8 +225,9 @@ static void begin(struct fuzz_input *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 {
-	static void (*const steps[])(struct fuzz_input *) = {
-		fuzz_say, fuzz_say_burst, let_time_pass, change_driver, change_paths, fuzz_send, fuzz_receive, fuzz_say_right};
+	static void (*const steps[])(struct fuzz_input *) = {fuzz_say,      fuzz_say_burst, let_time_pass,
+							     change_driver, change_paths,   fuzz_send,
+							     fuzz_receive,  fuzz_say_right};
 	struct fuzz_input in = {data, data + len_bytes};
 
 	if (!fuzz.node)

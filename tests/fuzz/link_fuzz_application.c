@@ -46,7 +46,7 @@ static void read_all(const void *data, size_t len_bytes)
 {
 	volatile unsigned char sum = 0;
 
-	for (size_t i = 0; i < len_bytes; i += len_bytes > 5000 ? 999 : 1)
+	for (size_t i = 0; i<len_bytes; i += len_bytes> 5000 ? 999 : 1)
 		sum = (unsigned char)(sum + ((const unsigned char *)data)[i]);
 	if (len_bytes)
 		sum = (unsigned char)(sum + ((const unsigned char *)data)[len_bytes - 1]);
@@ -250,8 +250,8 @@ static void send_one(struct weft_sender *sender, struct fuzz_input *in)
 		report = mark;
 		if (mark)
 			rc = weft_request(sender, memory, len_bytes,
-					  what & 64 ? weft_worker_now(fuzz.station->worker) + 2000000 : WEFT_NEVER, on_reply,
-					  mark, &mark->op);
+					  what & 64 ? weft_worker_now(fuzz.station->worker) + 2000000 : WEFT_NEVER,
+					  on_reply, mark, &mark->op);
 	}
 	if (report)
 		mark->pending = rc == 0;
@@ -288,8 +288,8 @@ static void post_one(struct weft_channel *channel, uint8_t what)
 	struct mark *mark = free_mark();
 
 	if (mark)
-		mark->pending = weft_recv_post(fuzz.station->worker, channel, memory, what * 1000u, 0, 0, on_received, mark,
-					       &mark->op) == 0;
+		mark->pending = weft_recv_post(fuzz.station->worker, channel, memory, what * 1000u, 0, 0, on_received,
+					       mark, &mark->op) == 0;
 }
 
 void fuzz_receive(struct fuzz_input *in)

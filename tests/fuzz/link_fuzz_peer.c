@@ -122,7 +122,8 @@ static void open_lane(struct mock_path *path, uint16_t id, const char *channel)
 	unsigned char bytes[WEFT__LANE_OPEN_MAX];
 
 	strcpy(terms.channel, channel);
-	mock_say(path, weft__meta(WEFT__LANE_OPEN, 0, id, 1), bytes, (uint32_t)weft__lane_terms_encode(&terms, bytes), 0);
+	mock_say(path, weft__meta(WEFT__LANE_OPEN, 0, id, 1), bytes, (uint32_t)weft__lane_terms_encode(&terms, bytes),
+		 0);
 }
 
 static void grant(struct mock_path *path, const struct weft__link *link)

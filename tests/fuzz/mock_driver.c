@@ -110,8 +110,8 @@ static int take(struct mock_path *path, const struct weft_tx_frame *frame)
 	if (frame->loan) {
 		limit = MOCK_LOAN_HEAD_MAX;
 		WEFT_ASSERT(frame->loan->refs && frame->loan->segment_id < SEGMENTS_MAX && frame->loan_len_bytes &&
-			frame->loan_offset_bytes <= frame->loan->capacity_bytes &&
-			frame->loan_len_bytes <= frame->loan->capacity_bytes - frame->loan_offset_bytes);
+			    frame->loan_offset_bytes <= frame->loan->capacity_bytes &&
+			    frame->loan_len_bytes <= frame->loan->capacity_bytes - frame->loan_offset_bytes);
 		if (!path->shared[frame->loan->segment_id])
 			return -WEFT_ENXIO;
 	}
@@ -142,8 +142,8 @@ static unsigned int port_tx(struct weft_path *base, enum weft_class class_, cons
 	return count;
 }
 
-static int port_send(struct weft_path *base, enum weft_class class_, uint64_t meta, const void *data, uint32_t len_bytes,
-		     unsigned int flags)
+static int port_send(struct weft_path *base, enum weft_class class_, uint64_t meta, const void *data,
+		     uint32_t len_bytes, unsigned int flags)
 {
 	struct weft_tx_frame frame = {.meta = meta, .data = data, .data_len_bytes = len_bytes};
 	int why = 0;

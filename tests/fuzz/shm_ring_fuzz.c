@@ -71,8 +71,8 @@ static void fill(const uint8_t *data, size_t len_bytes)
 			uint64_t start = atomic_load_explicit(&units[class_][i].start, memory_order_relaxed);
 
 			if (stamps >> i % 8 & 1)
-				atomic_store_explicit(&units[class_][i].start, (start & ~(uint64_t)UINT32_MAX) | (i + 1),
-						      memory_order_relaxed);
+				atomic_store_explicit(&units[class_][i].start,
+						      (start & ~(uint64_t)UINT32_MAX) | (i + 1), memory_order_relaxed);
 		}
 }
 

@@ -38,13 +38,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 	if (wire.type > SHM_ACCEPT)
 		return 0;
 	for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++)
-		if (wire.slots[i] < SHM_SLOTS_MIN || wire.slots[i] > SHM_SLOTS_MAX || wire.slots[i] & (wire.slots[i] - 1))
+		if (wire.slots[i] < SHM_SLOTS_MIN || wire.slots[i] > SHM_SLOTS_MAX ||
+		    wire.slots[i] & (wire.slots[i] - 1))
 			abort();
 	if (shm_wire_fits(&wire, lengths[0], lengths[1], lengths[2])) {
 		check_piece(wire.rings.offset_bytes, WEFT_CACHE_LINE, shm_rings_bytes(wire.slots), lengths[0]);
 		check_piece(wire.armed.offset_bytes, WEFT_CACHE_LINE, sizeof(struct shm_armed), lengths[1]);
 		if (wire.life.offset_bytes)
-			check_piece(wire.life.offset_bytes, sizeof(struct shm_life), sizeof(struct shm_life), lengths[2]);
+			check_piece(wire.life.offset_bytes, sizeof(struct shm_life), sizeof(struct shm_life),
+				    lengths[2]);
 	}
 	return 0;
 }

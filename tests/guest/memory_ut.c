@@ -151,7 +151,8 @@ static void a_node_without_free_huge_pages_does_not_take_the_others(void)
 {
 	for (int node = 0; node < NODES; node++) {
 		long all = huge_pages(node, "free_hugepages"), others = huge_pages(1 - node, "free_hugepages");
-		struct weft_arena *strict = open_arena(node, WEFT_PAGES_HUGETLB), *any = open_arena(node, WEFT_PAGES_AUTO);
+		struct weft_arena *strict = open_arena(node, WEFT_PAGES_HUGETLB),
+				  *any = open_arena(node, WEFT_PAGES_AUTO);
 		const struct weft_segment *segment = NULL;
 		struct weft_arena_stats stats;
 

@@ -115,9 +115,12 @@ static void close_worker(void **thing)
 }
 
 static const struct kind kinds[] = {
-	{"virtual clock", open_clock, close_clock, 1}, {"histogram", open_histogram, close_histogram, 1},
-	{"spsc", open_spsc, close_spsc, 1},	       {"mpsc", open_mpsc, close_mpsc, 1},
-	{"topology", open_topology, close_topology, 1}, {"plan", open_plan, close_plan, 1},
+	{"virtual clock", open_clock, close_clock, 1},
+	{"histogram", open_histogram, close_histogram, 1},
+	{"spsc", open_spsc, close_spsc, 1},
+	{"mpsc", open_mpsc, close_mpsc, 1},
+	{"topology", open_topology, close_topology, 1},
+	{"plan", open_plan, close_plan, 1},
 	{"worker", open_worker, close_worker, 4},
 };
 #define KINDS (sizeof kinds / sizeof *kinds)

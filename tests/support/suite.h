@@ -12,7 +12,10 @@ struct suite_case {
 };
 
 /* The case's name is its function's name: a sentence in snake_case. */
-#define SUITE_CASE(function) {#function, function}
+#define SUITE_CASE(function)        \
+	{                           \
+#function, function \
+	}
 #define SUITE_COUNT(cases) (sizeof(cases) / sizeof *(cases))
 
 /* Runs the cases as one CUnit suite. Returns main's exit status: 0, 1 after a failure, 2 when nothing matched. */

@@ -83,10 +83,10 @@ struct weft_tx_frame {
 struct weft_rx_frame {
 	struct weft_path *path;
 	uint64_t meta;
-	const void *data;        /* small data; borrowed until the next rx of this port */
+	const void *data; /* small data; borrowed until the next rx of this port */
 	uint32_t len_bytes;
-	uint32_t loan_id;        /* for release; only with loan_data */
-	const void *loan_data;   /* NULL: no loan. Borrowed until released or path_down */
+	uint32_t loan_id;      /* for release; only with loan_data */
+	const void *loan_data; /* NULL: no loan. Borrowed until released or path_down */
 	uint64_t loan_len_bytes;
 };
 
@@ -177,7 +177,8 @@ struct weft_device_opts {
 	unsigned int allowed_uid_count;
 	const struct weft_device_events *events; /* kept */
 	void *user;
-	const char *faults;      /* what shall go wrong, for a driver "fault+NAME" (docs/fault.md); copied. NULL: nothing */
+	/* what shall go wrong, for a driver "fault+NAME" (docs/fault.md); copied. NULL: nothing */
+	const char *faults;
 	const struct weft_driver *driver; /* set by weft_device_open */
 };
 
@@ -187,7 +188,8 @@ struct weft_port_opts {
 	struct weft_pool *pool;     /* for the driver's own copies; owned by the worker */
 	uint64_t loan_quota_bytes;  /* what one peer may hold of ours; 0: no limit */
 	unsigned int cold_slots;    /* slots of a path's normal ring at first: a power of two; default 64 */
-	unsigned int hot_slots;     /* and once the peer has fallen behind often; default 1024, no more than cold_slots: never */
+	/* and once the peer has fallen behind often; default 1024, no more than cold_slots: never */
+	unsigned int hot_slots;
 	void *user;
 };
 
@@ -196,12 +198,12 @@ struct weft_driver_stats {
 	uint64_t tx_loans, rx_loans, loan_bytes; /* handed over without a copy */
 	/* Payload copies made by the driver: one for each frame of small data on either side, none for what is lent. */
 	uint64_t copies, copied_bytes;
-	uint64_t loans_out;                      /* now */
-	uint64_t full, quota;                    /* times tx took fewer for this reason */
-	uint64_t violations, bad_releases;       /* what peers did wrong */
+	uint64_t loans_out;                /* now */
+	uint64_t full, quota;              /* times tx took fewer for this reason */
+	uint64_t violations, bad_releases; /* what peers did wrong */
 	uint64_t bells_rung, wakes;
-	uint32_t paths, hot_paths;               /* hot: had traffic of late, and is looked at each turn */
-	uint32_t hot_rings;                      /* paths that moved to a ring of hot_slots, since open */
+	uint32_t paths, hot_paths; /* hot: had traffic of late, and is looked at each turn */
+	uint32_t hot_rings;        /* paths that moved to a ring of hot_slots, since open */
 };
 
 struct weft_driver {
@@ -250,9 +252,10 @@ WEFT_API void weft_port_opts_init(struct weft_port_opts *opts, size_t size);
  * tell the driver which one it is, and fill in what it leaves out of a port. Gives. -WEFT_EINVAL for faults with a driver
  * that makes none; else what the driver says. Thread: init.
  */
-WEFT_API int weft_device_open(const struct weft_driver *driver, const struct weft_device_opts *opts, struct weft_device **out);
-WEFT_API int weft_port_open(const struct weft_driver *driver, struct weft_device *device, const struct weft_port_opts *opts,
-			    struct weft_port **out);
+WEFT_API int weft_device_open(const struct weft_driver *driver, const struct weft_device_opts *opts,
+			      struct weft_device **out);
+WEFT_API int weft_port_open(const struct weft_driver *driver, struct weft_device *device,
+			    const struct weft_port_opts *opts, struct weft_port **out);
 
 /* ---- modules ---- */
 
@@ -265,8 +268,8 @@ struct weft_driver_module {
 	uint32_t reserved;
 	const struct weft_driver *driver; /* whose name is NAME */
 };
-#define WEFT_DRIVER_MODULE(table)                                                                              \
-	extern WEFT_API const struct weft_driver_module weft_driver_module;                                    \
+#define WEFT_DRIVER_MODULE(table)                                           \
+	extern WEFT_API const struct weft_driver_module weft_driver_module; \
 	const struct weft_driver_module weft_driver_module = {WEFT_DRIVER_ABI, 0, &(table)}
 
 WEFT_END_DECLS

@@ -16,7 +16,8 @@ struct weft_rx;
 enum weft_delivery {
 	WEFT_RELIABLE,    /* once and in order within its lane, or the sender hears of the peer's end */
 	WEFT_BEST_EFFORT, /* dropped (and counted) instead of back-pressure */
-	WEFT_LATEST,      /* a newer message of its lane replaces one that waits for room, the newest is sent when there is */
+	/* a newer message of its lane replaces one that waits for room, the newest is sent when there is */
+	WEFT_LATEST,
 };
 
 /*
@@ -38,14 +39,15 @@ struct weft_channel_opts {
 	size_t size;
 	enum weft_delivery delivery;
 	enum weft_priority priority;
-	unsigned int lanes;        /* 1 to 8; a message goes to lane (partition key modulo lanes). Default 1: all in order */
-	size_t max_message_bytes;  /* default 1 MiB; longer ones are refused by -WEFT_EMSGSIZE, and so are those that
+	/* 1 to 8; a message goes to lane (partition key modulo lanes). Default 1: all in order */
+	unsigned int lanes;
+	size_t max_message_bytes;     /* default 1 MiB; longer ones are refused by -WEFT_EMSGSIZE, and so are those that
 				    * are longer than the peer's channel says. Up to 1 GiB; a message is
 				    * one buffer of the sender's memory, so that memory_max_bytes of its node must allow
 				    * for it, or it is refused by -WEFT_ENOMEM */
 	unsigned int window_messages; /* what a lane may have unconsumed at the receiver; default 1024 */
-	size_t window_bytes;       /* default 4 MiB; a single message may exceed it when the lane is empty */
-	unsigned int request_window; /* requests in flight on one sender; default 1024, a power of two */
+	size_t window_bytes;          /* default 4 MiB; a single message may exceed it when the lane is empty */
+	unsigned int request_window;  /* requests in flight on one sender; default 1024, a power of two */
 	void *user;
 };
 

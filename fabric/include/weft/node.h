@@ -42,38 +42,40 @@ enum weft_node_role {
 /* Capabilities that become an error when they cannot be had, instead of an entry in the degraded list. */
 enum weft_require {
 	WEFT_REQUIRE_HUGE_PAGES = 1 << 0,
-	WEFT_REQUIRE_PINNING = 1 << 1,        /* a core of its own for each worker */
-	WEFT_REQUIRE_SLEEP = 1 << 2,          /* membarrier and wake-ups by all drivers */
+	WEFT_REQUIRE_PINNING = 1 << 1, /* a core of its own for each worker */
+	WEFT_REQUIRE_SLEEP = 1 << 2,   /* membarrier and wake-ups by all drivers */
 	WEFT_REQUIRE_INVARIANT_CLOCK = 1 << 3,
-	WEFT_REQUIRE_ZERO_COPY = 1 << 4,      /* the driver can lend; WEFT_ZERO_COPY refuses copies for each message */
+	WEFT_REQUIRE_ZERO_COPY = 1 << 4, /* the driver can lend; WEFT_ZERO_COPY refuses copies for each message */
 };
 
 struct weft_node_opts {
 	size_t size;
-	const char *name;         /* [A-Za-z0-9._-], at most 64; default PROGRAM-PID. Copied */
-	unsigned int role;        /* weft_node_role bits; default both, a process on its own. Peers are told (weft_peer); on
+	const char *name;  /* [A-Za-z0-9._-], at most 64; default PROGRAM-PID. Copied */
+	unsigned int role; /* weft_node_role bits; default both, a process on its own. Peers are told (weft_peer); on
 				   * one machine nodes reach each other whatever they are */
 	unsigned int worker_count; /* own workers; 0: the application polls weft_node_worker(node, 0). Default 1 */
-	const char *cores;        /* "2-3,8" or "package:1.core:0-3"; default: the core plan within the inherited mask */
-	enum weft_idle idle;      /* of the workers; default adaptive */
-	const char *runtime_dir;  /* directory for the rendezvous socket, an absolute path; default $WEFT_RUNTIME_DIR, else
-				   * (also if "") an abstract socket, which leaves nothing behind and reaches as far as the
-				   * network namespace */
+	/* "2-3,8" or "package:1.core:0-3"; default: the core plan within the inherited mask */
+	const char *cores;
+	enum weft_idle idle;     /* of the workers; default adaptive */
+	const char *runtime_dir; /* directory for the rendezvous socket, an absolute path; default $WEFT_RUNTIME_DIR,
+				  * else (also if "") an abstract socket, which leaves nothing behind and reaches as
+				  * far as the network namespace */
 	enum weft_pages pages;
-	size_t memory_max_bytes;  /* shareable memory altogether; default 1 GiB, at least 8 MiB. A peer may hold a quarter of
+	size_t memory_max_bytes; /* shareable memory altogether; default 1 GiB, at least 8 MiB. A peer may hold a quarter of
 				   * it on loan, or one message of any size */
-	uint64_t link_idle_ns;    /* a link without traffic for this long, and without anything pending on it, is closed;
+	uint64_t link_idle_ns; /* a link without traffic for this long, and without anything pending on it, is closed;
 				   * the next send opens it again. 0: never. Default 5 minutes */
-	unsigned int links_max;   /* open links of one worker, default 256; beyond it the least used idle one is closed */
-	unsigned int channels_max; /* open channels of the node; default 1024 */
+	/* open links of one worker, default 256; beyond it the least used idle one is closed */
+	unsigned int links_max;
+	unsigned int channels_max;    /* open channels of the node; default 1024 */
 	const uint32_t *allowed_uids; /* users, besides our own, whose nodes may connect and be connected to. Copied */
 	unsigned int allowed_uid_count;
-	unsigned int require;     /* weft_require bits: -WEFT_EDEGRADED instead of degrading */
-	bool hardening;           /* PR_SET_DUMPABLE 0: same-uid processes cannot reach in by ptrace or /proc */
+	unsigned int require; /* weft_require bits: -WEFT_EDEGRADED instead of degrading */
+	bool hardening;       /* PR_SET_DUMPABLE 0: same-uid processes cannot reach in by ptrace or /proc */
 	void *user;
-	const char *driver;       /* "shm", one in a module (weft/driver.h), or "fault+NAME", which is driver NAME on a bad day;
-				   * default $WEFT_DRIVER, else "shm". Borrowed until weft_node_open returns */
-	const char *faults;       /* for "fault+NAME": what goes wrong, such as "seed=7,again=0.05,cut=1000" (docs/fault.md);
+	const char *driver; /* "shm", one in a module (weft/driver.h), or "fault+NAME", which is driver NAME on a bad
+			     * day; default $WEFT_DRIVER, else "shm". Borrowed until weft_node_open returns */
+	const char *faults; /* for "fault+NAME": what goes wrong, such as "seed=7,again=0.05,cut=1000" (docs/fault.md);
 				   * default $WEFT_FAULT, else nothing. Borrowed until weft_node_open returns */
 };
 
@@ -134,13 +136,15 @@ struct weft_node_stats {
 	uint64_t lent_messages, lent_bytes;       /* handed over without a copy */
 	uint64_t inlined_messages, inlined_bytes; /* carried in the ring */
 	uint64_t again;                           /* sends refused for back-pressure */
-	uint64_t dropped;                         /* messages taken and not sent: best effort without room, latest replaced */
-	uint64_t violations;                      /* what peers did wrong */
+	/* messages taken and not sent: best effort without room, latest replaced */
+	uint64_t dropped;
+	uint64_t violations; /* what peers did wrong */
 	uint64_t peers_lost;
-	uint64_t loans_out;                       /* lent by us, now */
-	uint64_t buffers_out;                     /* buffers in use, now: filled, lent, kept as copies, or waiting to be sent */
-	uint64_t memory_bytes;                    /* of segments */
-	uint32_t links, hot_links;                /* that stand; those with traffic of late, looked at each turn */
+	uint64_t loans_out; /* lent by us, now */
+	/* buffers in use, now: filled, lent, kept as copies, or waiting to be sent */
+	uint64_t buffers_out;
+	uint64_t memory_bytes;     /* of segments */
+	uint32_t links, hot_links; /* that stand; those with traffic of late, looked at each turn */
 };
 /* Thread: any; counters may be some turns old. */
 WEFT_API void weft_node_describe(struct weft_node *node, struct weft_node_stats *out);

@@ -18,11 +18,11 @@ WEFT_BEGIN_DECLS
 struct weft_rx {
 	const void *data;
 	size_t len_bytes;
-	uint64_t tag;         /* 0 without header */
+	uint64_t tag; /* 0 without header */
 	uint64_t immediate;
 	bool has_header;
-	bool is_request;      /* weft_reply answers it */
-	const char *peer;     /* the sender's node name; borrowed for the callback */
+	bool is_request;  /* weft_reply answers it */
+	const char *peer; /* the sender's node name; borrowed for the callback */
 	uint64_t peer_incarnation;
 	struct weft_channel *channel;
 	struct weft_worker *worker;
@@ -40,10 +40,10 @@ WEFT_API int weft_rx_keep(struct weft_rx *rx, struct weft_loan **out);
 /* ---- posted receives ---- */
 
 struct weft_received {
-	void *data;           /* the posted buffer */
-	size_t len_bytes;     /* of the message, also if it was longer than the buffer */
+	void *data;       /* the posted buffer */
+	size_t len_bytes; /* of the message, also if it was longer than the buffer */
 	uint64_t tag, immediate;
-	const char *peer;     /* borrowed for the callback */
+	const char *peer; /* borrowed for the callback */
 	uint64_t peer_incarnation;
 };
 /* status: 0, -WEFT_ETRUNCATED (the buffer holds the beginning), -WEFT_ECANCELED, -WEFT_ECLOSED. */
@@ -68,8 +68,8 @@ typedef void weft_stream_fn(const void *data, size_t len_bytes, size_t offset_by
 
 /* What a place hook answers for a message: a buffer, or stream. */
 struct weft_placement {
-	void *buffer;           /* where to put all of it: len_bytes of room; kept until done */
-	weft_recv_fn *done;     /* after the last piece, or with why there are no more; may be NULL */
+	void *buffer;       /* where to put all of it: len_bytes of room; kept until done */
+	weft_recv_fn *done; /* after the last piece, or with why there are no more; may be NULL */
 	void *user;
 	weft_stream_fn *stream; /* not NULL: takes each piece where it lies, and buffer is not used */
 };
@@ -93,11 +93,11 @@ enum weft_peer_event {
 
 /* A peer during the callback about it. Read-only. */
 struct weft_peer {
-	const char *name;     /* of its node; borrowed for the callback */
+	const char *name; /* of its node; borrowed for the callback */
 	uint64_t incarnation;
-	int64_t pid;          /* in our PID namespace; 0 if not visible from here */
+	int64_t pid; /* in our PID namespace; 0 if not visible from here */
 	uint32_t uid;
-	unsigned int role;    /* weft_node_role bits, as it opened its node */
+	unsigned int role; /* weft_node_role bits, as it opened its node */
 	int cause;
 	struct weft_channel *channel;
 	struct weft_worker *worker; /* ours, which its messages come to */

@@ -38,7 +38,8 @@ typedef void weft_sender_event_fn(struct weft_sender *sender, enum weft_sender_e
 struct weft_sender_opts {
 	size_t size;
 	weft_sender_event_fn *on_event; /* may be NULL */
-	bool wait_for_peer; /* keep trying until the peer is there; and again after it was lost, as a new LOST/READY pair */
+	/* keep trying until the peer is there; and again after it was lost, as a new LOST/READY pair */
+	bool wait_for_peer;
 	void *user;
 };
 /* Fills in the defaults. Thread: any. */
@@ -89,24 +90,28 @@ enum weft_completion {
 typedef void weft_done_fn(struct weft_op *op, int status, void *user);
 
 enum weft_send_flags {
-	WEFT_MORE = 1 << 0,   /* others follow at once: commit with the next send without it, or at the end of the turn */
-	WEFT_INJECT = 1 << 1, /* in the ring at return, or -WEFT_EMSGSIZE beyond weft_inject_max */
+	/* others follow at once: commit with the next send without it, or at the end of the turn */
+	WEFT_MORE = 1 << 0,
+	WEFT_INJECT = 1 << 1,    /* in the ring at return, or -WEFT_EMSGSIZE beyond weft_inject_max */
 	WEFT_ZERO_COPY = 1 << 2, /* -WEFT_EDEGRADED instead of a copy: only weft_send_loan of an own loan makes none */
 };
 
 struct weft_send_opts {
 	size_t size;
 	unsigned int flags;
-	bool has_header;        /* tag and immediate travel with the message (16 bytes) */
+	bool has_header; /* tag and immediate travel with the message (16 bytes) */
 	uint64_t tag;
 	uint64_t immediate;
 	uint64_t partition_key; /* picks the lane */
 	enum weft_completion completion;
 	weft_done_fn *done;
 	void *user;
-	struct weft_op **op;    /* where to put the pending operation, for weft_op_cancel; NULL: not wanted */
+	struct weft_op **op; /* where to put the pending operation, for weft_op_cancel; NULL: not wanted */
 };
-#define WEFT_SEND_OPTS_INIT {sizeof(struct weft_send_opts), 0, false, 0, 0, 0, WEFT_ACCEPTED, NULL, NULL, NULL}
+#define WEFT_SEND_OPTS_INIT                                                                       \
+	{                                                                                         \
+		sizeof(struct weft_send_opts), 0, false, 0, 0, 0, WEFT_ACCEPTED, NULL, NULL, NULL \
+	}
 
 /* Sends a copy of len_bytes (0 is allowed) on lane 0 without header. The quickest form. Borrows data. -WEFT_EAGAIN,
  * -WEFT_EMSGSIZE (longer than max_message_bytes here or at the peer), -WEFT_ENOMEM (longer than the node's memory_max_bytes

@@ -22,13 +22,14 @@ WEFT_BEGIN_DECLS
 
 /* What the control groups of this process allow. */
 struct weft_cgroup {
-	int version;              /* 2, 1 (also where both are mounted but the controller is in v1), 0: none found */
-	struct weft_cpuset cpus;  /* empty: no limit */
-	uint64_t cpu_milli;       /* CPU time in thousandths of a CPU: the least of all levels; or WEFT_UNLIMITED */
-	uint64_t memory_bytes;    /* the least of all levels; or WEFT_UNLIMITED */
-	uint64_t memory_left_bytes; /* the least that a level with a limit still gives, its page cache counted as used */
-	uint64_t pids_left;       /* threads and processes that the limits still allow; or WEFT_UNLIMITED */
-	char path[256];           /* of the group, as the kernel says it */
+	int version;             /* 2, 1 (also where both are mounted but the controller is in v1), 0: none found */
+	struct weft_cpuset cpus; /* empty: no limit */
+	uint64_t cpu_milli;      /* CPU time in thousandths of a CPU: the least of all levels; or WEFT_UNLIMITED */
+	uint64_t memory_bytes;   /* the least of all levels; or WEFT_UNLIMITED */
+	/* the least that a level with a limit still gives, its page cache counted as used */
+	uint64_t memory_left_bytes;
+	uint64_t pids_left; /* threads and processes that the limits still allow; or WEFT_UNLIMITED */
+	char path[256];     /* of the group, as the kernel says it */
 };
 
 /* What the system lets this process use of the CPUs. */
@@ -70,14 +71,14 @@ WEFT_API void weft_plan_opts_init(struct weft_plan_opts *opts, size_t size);
 /* One thread's place. */
 struct weft_plan_entry {
 	enum weft_role role;
-	unsigned int index;     /* among its role */
-	unsigned int cpu;       /* the operating system's number */
-	unsigned int core;      /* index for weft_topology_core_at */
+	unsigned int index; /* among its role */
+	unsigned int cpu;   /* the operating system's number */
+	unsigned int core;  /* index for weft_topology_core_at */
 	unsigned int package;
-	unsigned int numa;      /* index for weft_topology_numa_at */
-	enum weft_idle idle;    /* block for control; for workers what was wanted, or yield where a CPU is shared */
-	bool shares_cpu;        /* another entry has the same CPU */
-	bool shares_core;       /* another entry has another hardware thread of the same core */
+	unsigned int numa;   /* index for weft_topology_numa_at */
+	enum weft_idle idle; /* block for control; for workers what was wanted, or yield where a CPU is shared */
+	bool shares_cpu;     /* another entry has the same CPU */
+	bool shares_core;    /* another entry has another hardware thread of the same core */
 };
 
 /* What the plan could not have. */

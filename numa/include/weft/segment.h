@@ -30,19 +30,19 @@ enum weft_pages {
 /* The first line of every segment, written before sealing. Readers copy it out once and check the copy. */
 struct weft_segment_header {
 	uint64_t magic;
-	uint32_t layout;       /* WEFT_SEGMENT_LAYOUT */
-	uint32_t features;     /* bits a reader must know; unknown ones are refused */
-	uint64_t len_bytes;    /* of the whole segment, this line included */
-	uint64_t incarnation;  /* of the node that owns it */
-	uint32_t segment_id;   /* unique within that node */
+	uint32_t layout;      /* WEFT_SEGMENT_LAYOUT */
+	uint32_t features;    /* bits a reader must know; unknown ones are refused */
+	uint64_t len_bytes;   /* of the whole segment, this line included */
+	uint64_t incarnation; /* of the node that owns it */
+	uint32_t segment_id;  /* unique within that node */
 	uint32_t reserved[7];
 };
 
 struct weft_segment_opts {
 	size_t size;
-	size_t len_bytes;      /* rounded up to whole pages; at least one */
+	size_t len_bytes; /* rounded up to whole pages; at least one */
 	enum weft_pages pages;
-	int numa_node;         /* -1: wherever the first touch falls */
+	int numa_node; /* -1: wherever the first touch falls */
 	uint64_t incarnation;
 	uint32_t segment_id;
 };

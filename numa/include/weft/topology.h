@@ -40,10 +40,10 @@ WEFT_API void weft_topology_close(struct weft_topology **topology);
 
 struct weft_topology_summary {
 	unsigned int packages, numa_nodes, caches, cores, cpus, devices;
-	uint64_t memory_bytes;  /* 0: not known (synthetic) */
-	unsigned int smt;       /* most CPUs in one core */
-	bool this_machine;      /* false for synthetic and XML ones */
-	bool knows_devices;     /* false: devices were not looked for */
+	uint64_t memory_bytes; /* 0: not known (synthetic) */
+	unsigned int smt;      /* most CPUs in one core */
+	bool this_machine;     /* false for synthetic and XML ones */
+	bool knows_devices;    /* false: devices were not looked for */
 };
 
 /* How many of each there are. Thread: any. */
@@ -65,8 +65,8 @@ struct weft_topology_core {
 };
 
 struct weft_topology_numa {
-	struct weft_cpuset cpus;  /* empty for memory without CPUs */
-	unsigned int node;        /* the operating system's number */
+	struct weft_cpuset cpus; /* empty for memory without CPUs */
+	unsigned int node;       /* the operating system's number */
 	uint64_t memory_bytes;
 };
 
@@ -85,25 +85,24 @@ enum weft_device_kind {
 	WEFT_DEVICE_RDMA,    /* an RDMA device: "mlx5_0" */
 	WEFT_DEVICE_BLOCK,   /* a disk or NVMe namespace: "nvme0n1" */
 	WEFT_DEVICE_GPU,
-	WEFT_DEVICE_DMA,     /* a copy engine */
-	WEFT_DEVICE_PCI,     /* a PCI function without a device of the operating system: "0000:81:00.0" */
+	WEFT_DEVICE_DMA, /* a copy engine */
+	WEFT_DEVICE_PCI, /* a PCI function without a device of the operating system: "0000:81:00.0" */
 };
 
 struct weft_topology_device {
 	enum weft_device_kind kind;
 	char name[64];
-	char pci[16];             /* "0000:81:00.0", or "" for what is not on the PCI bus */
-	unsigned int vendor_id;   /* PCI numbers, 0 if not on it */
+	char pci[16];           /* "0000:81:00.0", or "" for what is not on the PCI bus */
+	unsigned int vendor_id; /* PCI numbers, 0 if not on it */
 	unsigned int device_id;
-	int numa;                 /* index for weft_topology_numa_at; -1: not nearer to any of several */
-	struct weft_cpuset cpus;  /* those near it */
+	int numa;                /* index for weft_topology_numa_at; -1: not nearer to any of several */
+	struct weft_cpuset cpus; /* those near it */
 };
 
 /*
  * Copies the i-th cpu, core, NUMA node, cache or device; false past the end, and *out is untouched. Thread: any.
  */
-WEFT_API bool weft_topology_cpu_at(const struct weft_topology *topology, unsigned int i,
-				   struct weft_topology_cpu *out);
+WEFT_API bool weft_topology_cpu_at(const struct weft_topology *topology, unsigned int i, struct weft_topology_cpu *out);
 WEFT_API bool weft_topology_core_at(const struct weft_topology *topology, unsigned int i,
 				    struct weft_topology_core *out);
 WEFT_API bool weft_topology_numa_at(const struct weft_topology *topology, unsigned int i,
@@ -127,8 +126,7 @@ WEFT_API int weft_topology_find_device(const struct weft_topology *topology, con
  * Distance between two NUMA nodes (indices) as the firmware tells it: 10 is local, 20 twice as far. Where it tells
  * nothing: 10 for the same node, 20 for others. Thread: any.
  */
-WEFT_API unsigned int weft_topology_distance(const struct weft_topology *topology, unsigned int from,
-					     unsigned int to);
+WEFT_API unsigned int weft_topology_distance(const struct weft_topology *topology, unsigned int from, unsigned int to);
 
 /*
  * All CPUs of the machine, also those that the caller may not use. Thread: any.
@@ -142,8 +140,7 @@ WEFT_API void weft_topology_cpus(const struct weft_topology *topology, struct we
  * Borrows text. -WEFT_EINVAL for what is malformed, -WEFT_ERANGE for what the machine does not have; the last error
  * quotes the bad token. Thread: any.
  */
-WEFT_API int weft_topology_parse_cpus(const struct weft_topology *topology, const char *text,
-				      struct weft_cpuset *out);
+WEFT_API int weft_topology_parse_cpus(const struct weft_topology *topology, const char *text, struct weft_cpuset *out);
 
 /*
  * Binds the calling thread to these CPUs. -WEFT_ENOTSUP if the topology is not of this machine, -WEFT_EINVAL if none

@@ -30,11 +30,12 @@ enum weft_idle {
 
 struct weft_worker_opts {
 	size_t size;
-	const char *name;          /* for logs and the thread's name; copied, at most 15 bytes are kept; default "weft" */
-	struct weft_clock *clock;  /* default: the real one. A worker on a virtual clock never sleeps */
+	/* for logs and the thread's name; copied, at most 15 bytes are kept; default "weft" */
+	const char *name;
+	struct weft_clock *clock; /* default: the real one. A worker on a virtual clock never sleeps */
 	enum weft_idle idle;
-	uint64_t spin_ns;          /* where the spin before sleeping starts; default 50 us */
-	uint64_t backstop_ns;      /* longest sleep; default 100 ms. Where membarrier works, so that no wake-up is missed, it
+	uint64_t spin_ns;     /* where the spin before sleeping starts; default 50 us */
+	uint64_t backstop_ns; /* longest sleep; default 100 ms. Where membarrier works, so that no wake-up is missed, it
 				    * doubles each time that it ends a sleep for nothing, up to a second */
 	unsigned int mailbox_slots; /* power of two; default 1024 */
 	void *user;
@@ -113,11 +114,12 @@ WEFT_API int weft_worker_post(struct weft_worker *worker, const struct weft_mess
 
 /* Something to look at each turn. Set up by its owner, kept by the worker while added. */
 struct weft_poller {
-	unsigned int (*poll)(void *user);  /* what was done; bounds itself; sends what it held back before it returns */
-	void (*arm)(void *user);           /* before sleeping: make producers wake fd; NULL: cannot wake, polled each ms */
-	void (*disarm)(void *user);        /* after sleeping */
+	unsigned int (*poll)(void *user); /* what was done; bounds itself; sends what it held back before it returns */
+	/* before sleeping: make producers wake fd; NULL: cannot wake, polled each ms */
+	void (*arm)(void *user);
+	void (*disarm)(void *user); /* after sleeping */
 	void *user;
-	struct weft_list link;             /* the worker's */
+	struct weft_list link; /* the worker's */
 };
 /* Thread: owner. */
 WEFT_API void weft_worker_add_poller(struct weft_worker *worker, struct weft_poller *poller);
@@ -132,8 +134,8 @@ typedef void weft_fd_fn(struct weft_fd_watch *watch, uint32_t events, void *user
 /* A watched descriptor. Storage is the caller's, kept while added. */
 struct weft_fd_watch {
 	int fd;
-	uint32_t events;       /* wanted; EPOLLET is allowed */
-	weft_fd_fn *ready;     /* NULL: only wakes the worker */
+	uint32_t events;   /* wanted; EPOLLET is allowed */
+	weft_fd_fn *ready; /* NULL: only wakes the worker */
 	void *user;
 	bool lazy;             /* matters to a sleeper only: one that is awake need not look at it for 10 ms */
 	struct weft_list link; /* the worker's */
@@ -174,9 +176,10 @@ WEFT_API bool weft_timer_is_set(const struct weft_timer *timer);
 
 struct weft_worker_stats {
 	uint64_t turns, busy_turns, sleeps, wakes_by_backstop, messages, timers_fired, yields;
-	uint64_t spin_ns;          /* what the spin adapted to */
-	bool oversubscribed;       /* more spinners than cores: yields instead of spinning */
-	bool membarrier;           /* false: producers that find us armed may be missed until the back-stop (degraded) */
+	uint64_t spin_ns;    /* what the spin adapted to */
+	bool oversubscribed; /* more spinners than cores: yields instead of spinning */
+	/* false: producers that find us armed may be missed until the back-stop (degraded) */
+	bool membarrier;
 };
 /* Thread: any; counters may be some turns old. */
 WEFT_API void weft_worker_describe(const struct weft_worker *worker, struct weft_worker_stats *out);

@@ -11,8 +11,14 @@ struct conformance_case {
 	void (*run)(void);
 	unsigned int needs;
 };
-#define CONFORMANCE_CASE(function, needs) {#function, function, needs}
-#define CONFORMANCE_END {0}
+#define CONFORMANCE_CASE(function, needs)  \
+	{                                  \
+#function, function, needs \
+	}
+#define CONFORMANCE_END \
+	{               \
+		0       \
+	}
 
 /* Each ends with CONFORMANCE_END. */
 extern const struct conformance_case conformance_life[], conformance_frames[], conformance_loans[],

@@ -145,8 +145,9 @@ static uint32_t send_until_full(struct weft_random *random, uint32_t number, enu
 			uint32_t len = (uint32_t)weft_random_below(random, small_max() + 1);
 
 			side_fill(bytes[i], len, number + i);
-			frames[i] = (struct weft_tx_frame){
-				.meta = meta_of(number + i, len), .data = bytes[i], .data_len_bytes = len};
+			frames[i] = (struct weft_tx_frame){.meta = meta_of(number + i, len),
+							   .data = bytes[i],
+							   .data_len_bytes = len};
 		}
 		taken = here->port->tx(here->path, class_, frames, count, 0, why);
 		number += taken;

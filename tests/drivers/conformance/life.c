@@ -197,7 +197,8 @@ static void after_the_end_of_a_path_nothing_is_taken_and_a_new_one_can_be_made(v
 	side_driver->disconnect(there->path);
 	CU_ASSERT_TRUE_FATAL(SIDES_UNTIL(here->downs == 1));
 	CU_ASSERT_TRUE(here->port->send(here->path, WEFT_CLASS_NORMAL, 0, "x", 1, 0) < 0);
-	CU_ASSERT_EQUAL(here->port->tx(here->path, WEFT_CLASS_NORMAL, &(struct weft_tx_frame){.meta = 0}, 1, 0, NULL), 0);
+	CU_ASSERT_EQUAL(here->port->tx(here->path, WEFT_CLASS_NORMAL, &(struct weft_tx_frame){.meta = 0}, 1, 0, NULL),
+			0);
 	side_driver->disconnect(here->path);
 	here->keep_down = false;
 	side_join(here, there);

@@ -30,7 +30,8 @@ static void keep(struct side_end *end, const struct weft_rx_frame *frame)
 	end->wrong += !frame->loan_data || held_count == HELD_MAX;
 	end->got++;
 	if (frame->loan_data && held_count < HELD_MAX)
-		held[held_count++] = (struct held){frame->path, frame->loan_data, frame->loan_len_bytes, frame->loan_id};
+		held[held_count++] = (struct held){frame->path, frame->loan_data, frame->loan_len_bytes,
+						   frame->loan_id};
 }
 
 /* The lender is sent nothing; but what comes home comes by the same way. */
@@ -92,7 +93,7 @@ static struct weft_tx_frame lending(struct weft_buf *buf, size_t len_bytes, uint
 }
 
 /* One of each size class, its edges, and a whole segment. */
-static const size_t sizes[] = {1,         255,      256,      257,           2048,     2049,     16384,   16385,
+static const size_t sizes[] = {1,     255,   256,     257, 2048,    2049,    16384,   16385,
 			       65536, 65537, MIB - 1, MIB, MIB + 1, 3 * MIB, 7 * MIB, 20 * MIB};
 #define SIZE_COUNT (sizeof sizes / sizeof *sizes)
 
@@ -165,8 +166,13 @@ static void a_part_of_a_buffer_is_lent_with_words_beside_it(void)
 	CU_ASSERT_TRUE_FATAL(head_len <= sizeof head);
 	side_fill(head, sizeof head, 6);
 	for (uint32_t len = 0; len <= head_len; len++) {
-		struct weft_tx_frame frame = {.meta = 77 + len, .head = head, .head_len_bytes = len, .loan = buf,
-					      .loan_offset_bytes = 10 + len, .loan_len_bytes = 40000, .cookie = 1};
+		struct weft_tx_frame frame = {.meta = 77 + len,
+					      .head = head,
+					      .head_len_bytes = len,
+					      .loan = buf,
+					      .loan_offset_bytes = 10 + len,
+					      .loan_len_bytes = 40000,
+					      .cookie = 1};
 
 		CU_ASSERT_TRUE_FATAL(side_lend(here->path, &frame));
 		CU_ASSERT_TRUE_FATAL(SIDES_UNTIL(there->port->rx(there->port, frames, 8) == 1));
@@ -198,7 +204,8 @@ static void loans_and_small_data_keep_their_order(void)
 
 		frame.meta = 2 * round;
 		CU_ASSERT_TRUE_FATAL(side_lend(here->path, &frame));
-		CU_ASSERT_TRUE_FATAL(SIDES_UNTIL(!here->port->send(here->path, WEFT_CLASS_NORMAL, 2 * round + 1, "x", 1, 0)));
+		CU_ASSERT_TRUE_FATAL(
+			SIDES_UNTIL(!here->port->send(here->path, WEFT_CLASS_NORMAL, 2 * round + 1, "x", 1, 0)));
 		if (round % 7)
 			continue;
 		while ((count = there->port->rx(there->port, frames, 64)))

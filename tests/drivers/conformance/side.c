@@ -71,8 +71,10 @@ static void on_down(void *port_user, struct weft_path *path, enum weft_down_reas
 	end->side->driver->disconnect(path);
 }
 
-static const struct weft_device_events events = {
-	.accept = on_accept, .path_up = on_up, .connect_failed = on_failed, .path_down = on_down};
+static const struct weft_device_events events = {.accept = on_accept,
+						 .path_up = on_up,
+						 .connect_failed = on_failed,
+						 .path_down = on_down};
 
 /* ---- turns ---- */
 

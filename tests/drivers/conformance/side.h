@@ -23,19 +23,19 @@ struct side_end {
 	struct weft_port *port;
 	struct weft_poller poller;
 	/* what the driver told */
-	struct weft_path *path; /* the last that came up; NULL once it is gone */
+	struct weft_path *path;                  /* the last that came up; NULL once it is gone */
 	struct weft_path *paths[SIDE_PATHS_MAX]; /* as they came up, also those that are gone */
-	void *request;          /* of it */
+	void *request;                           /* of it */
 	struct weft_hello hello;
 	unsigned int ups, downs, failures;
 	enum weft_down_reason reason;
-	int error; /* of the last failed connect */
+	int error;          /* of the last failed connect */
 	unsigned int homes; /* cookies of loans that came home */
 	uint64_t home_sum;
 	/* what it does */
 	side_frame_fn *on_frame; /* in a turn; NULL: turns receive nothing */
-	bool keep_down; /* paths that are down stay until the test disconnects them */
-	uint64_t got, wrong; /* for on_frame */
+	bool keep_down;          /* paths that are down stay until the test disconnects them */
+	uint64_t got, wrong;     /* for on_frame */
 	void *user;
 };
 
@@ -102,13 +102,13 @@ static inline bool side_holds(const void *bytes, size_t len_bytes, uint64_t numb
 }
 
 /* Turns all sides until the condition holds; false after twenty seconds. */
-#define SIDES_UNTIL(condition)                                                                   \
-	({                                                                                       \
-		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + UINT64_C(20000000000);    \
-		bool held_;                                                                      \
+#define SIDES_UNTIL(condition)                                                                \
+	({                                                                                    \
+		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + UINT64_C(20000000000); \
+		bool held_;                                                                   \
 		while (!(held_ = (condition)) && weft_clock_now(weft_clock_real()) < end_ns_) \
-			sides_turn();                                                            \
-		held_;                                                                           \
+			sides_turn();                                                         \
+		held_;                                                                        \
 	})
 
 #endif

@@ -91,7 +91,8 @@ static void *run_end(void *argument)
 
 	weft_worker_take(talk->end->worker);
 	/* Others still need our turns when we are done. */
-	while (atomic_load_explicit(&finished, memory_order_relaxed) < ENDS && weft_clock_now(weft_clock_real()) < end_ns) {
+	while (atomic_load_explicit(&finished, memory_order_relaxed) < ENDS &&
+	       weft_clock_now(weft_clock_real()) < end_ns) {
 		for (unsigned int i = 0; i < talk->end->ups; i++)
 			if (talk->sent[i] < FRAMES)
 				send_next(talk, i);

@@ -145,8 +145,19 @@ static void a_file_that_is_no_library_is_refused(void)
 
 static void a_path_or_anything_else_in_a_name_is_refused(void)
 {
-	static const char *const names[] = {"../modules/testdrv", "/testdrv", "testdrv/", "", ".", "test.drv", "TESTDRV",
-					    "testdrv ", "fault+", "fault+../testdrv", "fault+fault+shm", "+", "testdrv+shm",
+	static const char *const names[] = {"../modules/testdrv",
+					    "/testdrv",
+					    "testdrv/",
+					    "",
+					    ".",
+					    "test.drv",
+					    "TESTDRV",
+					    "testdrv ",
+					    "fault+",
+					    "fault+../testdrv",
+					    "fault+fault+shm",
+					    "+",
+					    "testdrv+shm",
 					    "a23456789b123456789c123456789d123"};
 
 	for (unsigned int i = 0; i < sizeof names / sizeof *names; i++)

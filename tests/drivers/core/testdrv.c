@@ -31,7 +31,7 @@ struct test_path {
 	struct test_path *other; /* NULL: it is gone */
 	struct weft_hello theirs;
 	void *request;
-	bool up, gone;           /* told, or to be told */
+	bool up, gone; /* told, or to be told */
 	uint32_t head, tail;
 	struct datagram ring[ROOM];
 };
@@ -87,8 +87,8 @@ static void copy(unsigned char *to, const void *from, uint32_t len_bytes)
 		memcpy(to, from, len_bytes);
 }
 
-static int port_send(struct weft_path *base, enum weft_class class_, uint64_t meta, const void *data, uint32_t len_bytes,
-		     unsigned int flags)
+static int port_send(struct weft_path *base, enum weft_class class_, uint64_t meta, const void *data,
+		     uint32_t len_bytes, unsigned int flags)
 {
 	struct test_path *to = path_of(base)->other;
 	struct datagram *datagram;
@@ -162,8 +162,12 @@ static int port_open(struct weft_device *device, const struct weft_port_opts *op
 
 	if (!port)
 		return -WEFT_ENOMEM;
-	port->base = (struct weft_port){
-		.send = port_send, .tx = port_tx, .rx = port_rx, .user = opts->user, .inline_max = DATA_MAX, .max_burst = 32};
+	port->base = (struct weft_port){.send = port_send,
+					.tx = port_tx,
+					.rx = port_rx,
+					.user = opts->user,
+					.inline_max = DATA_MAX,
+					.max_burst = 32};
 	port->device = (struct test_device *)(void *)device;
 	weft_list_init(&port->paths);
 	*out = &port->base;
@@ -190,15 +194,17 @@ static void port_close(struct weft_port **out)
 	*out = NULL;
 }
 
-static struct test_path *path_new(struct weft_port *port, const struct test_device *peer, const struct weft_hello *theirs,
-				  void *request)
+static struct test_path *path_new(struct weft_port *port, const struct test_device *peer,
+				  const struct weft_hello *theirs, void *request)
 {
 	struct test_path *path = calloc(1, sizeof *path);
 
 	if (!path)
 		abort(); /* of a test */
 	path->base.port = port;
-	path->base.peer = (struct weft_peer_identity){.incarnation = peer->opts.incarnation, .pid = -1, .uid = UINT32_MAX};
+	path->base.peer = (struct weft_peer_identity){.incarnation = peer->opts.incarnation,
+						      .pid = -1,
+						      .uid = UINT32_MAX};
 	path->theirs = *theirs;
 	path->request = request;
 	weft_list_push_back(&port_of(port)->paths, &path->in_port);

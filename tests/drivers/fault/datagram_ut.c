@@ -31,7 +31,8 @@ static void note(struct side_end *end, const struct weft_rx_frame *frame)
 		return;
 	}
 	for (unsigned int i = 0; i < LEN; i++)
-		bits += (unsigned int)__builtin_popcount(((const unsigned char *)frame->data)[i] ^ side_byte(frame->meta, i));
+		bits += (unsigned int)__builtin_popcount(((const unsigned char *)frame->data)[i] ^
+							 side_byte(frame->meta, i));
 	seen.times[frame->meta]++;
 	seen.changed += bits != 0;
 	seen.flipped_bits += bits;

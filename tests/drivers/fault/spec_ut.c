@@ -54,8 +54,9 @@ static void nothing_means_that_nothing_goes_wrong(void)
 
 static void each_key_is_read(void)
 {
-	struct fault_spec spec = read_spec("seed=0x1F,again=0.05,again_at=3,delay=1,delay_us=10000000,cut=1000,drop=0.000000001,"
-					   "duplicate=0.999999999,corrupt=0.5,fail=connect:3,fail=share,fail=port_open:1");
+	struct fault_spec spec = read_spec(
+		"seed=0x1F,again=0.05,again_at=3,delay=1,delay_us=10000000,cut=1000,drop=0.000000001,"
+		"duplicate=0.999999999,corrupt=0.5,fail=connect:3,fail=share,fail=port_open:1");
 
 	CU_ASSERT_TRUE(spec.has_seed);
 	CU_ASSERT_EQUAL(spec.seed, 31);
@@ -92,8 +93,9 @@ static void an_unknown_key_names_the_nearest(void)
 
 static void what_is_no_probability_is_refused(void)
 {
-	static const char *const values[] = {"", ".", "0.", "1.1", "1.000000001", "2", "-0.1", "+0.1", "0.0000000001", "5%", "0,5",
-					     "nan", "1e-3", "0x1", " 0.1", "0.1 ", "00.1", "10"};
+	static const char *const values[] = {"",     ".",    "0.",           "1.1",  "1.000000001", "2",
+					     "-0.1", "+0.1", "0.0000000001", "5%",   "0,5",         "nan",
+					     "1e-3", "0x1",  " 0.1",         "0.1 ", "00.1",        "10"};
 
 	for (unsigned int i = 0; i < sizeof values / sizeof *values; i++) {
 		char text[64];

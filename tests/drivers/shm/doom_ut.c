@@ -37,8 +37,9 @@ static void set_up(void)
 	downs = 0;
 	device.opts.events = &events;
 	port.device = &device;
-	struct weft_list *lists[] = {&port.busy, &port.quiet, &port.dirty, &port.paths, &port.outbox, &port.doomed,
-				     &path.in_polled, &path.in_dirty, &path.in_port, &path.in_doomed, &path.in_outbox};
+	struct weft_list *lists[] = {&port.busy,    &port.quiet,     &port.dirty,     &port.paths,
+				     &port.outbox,  &port.doomed,    &path.in_polled, &path.in_dirty,
+				     &path.in_port, &path.in_doomed, &path.in_outbox};
 	for (unsigned int i = 0; i < sizeof lists / sizeof *lists; i++)
 		weft_list_init(lists[i]);
 	path.base.port = &port.base;

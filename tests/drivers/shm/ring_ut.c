@@ -27,9 +27,16 @@ static void set_up(uint32_t start)
 	memset(units, 0, sizeof units);
 	for (uint32_t i = 0; i < UNITS; i += SHM_LINE_UNITS)
 		atomic_store_explicit(&units[(start - UNITS + i) % UNITS].start,
-				      shm_start(start - UNITS + i, SHM_INLINE, SHM_LINE_UNITS, 48), memory_order_relaxed);
+				      shm_start(start - UNITS + i, SHM_INLINE, SHM_LINE_UNITS, 48),
+				      memory_order_relaxed);
 	atomic_store_explicit(&head.position, start, memory_order_relaxed);
-	tx = (struct shm_tx){.units = units, .peer_head = &head, .mask = UNITS - 1, .ahead = 32, .tail = start, .head = start, .limit = start};
+	tx = (struct shm_tx){.units = units,
+			     .peer_head = &head,
+			     .mask = UNITS - 1,
+			     .ahead = 32,
+			     .tail = start,
+			     .head = start,
+			     .limit = start};
 	rx = (struct shm_rx){.units = units, .own_head = &head, .mask = UNITS - 1, .head = start, .published = start};
 	stage.tx = &tx;
 	stage.count = 0;

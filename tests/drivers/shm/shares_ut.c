@@ -22,7 +22,7 @@
 static struct shm_device device;
 static struct shm_path *paths[PATHS_MAX];
 static unsigned int path_count;
-static uint64_t len_bytes;  /* of what is shared from now on */
+static uint64_t len_bytes;          /* of what is shared from now on */
 static _Atomic unsigned int mapped; /* and not unmapped, which is done aside where it is much */
 
 int __wrap_weft_mapping_open(int fd, uint64_t incarnation, uint32_t segment_id, size_t max_len_bytes,

@@ -126,7 +126,8 @@ static struct watched meet(void)
 	hostile_attach(&h);
 	CU_ASSERT_EQUAL_FATAL(read(watched.ready_fd, &byte, 1), 1);
 	CU_ASSERT_TRUE_FATAL(h.accept.life.offset_bytes > 0);
-	view = mmap(NULL, h.accept.life.offset_bytes + sizeof(struct shm_life), PROT_READ, MAP_SHARED, h.their_fds[2], 0);
+	view = mmap(NULL, h.accept.life.offset_bytes + sizeof(struct shm_life), PROT_READ, MAP_SHARED, h.their_fds[2],
+		    0);
 	CU_ASSERT_TRUE_FATAL(view != MAP_FAILED);
 	watched.word = &((const struct shm_life *)(const void *)(view + h.accept.life.offset_bytes))->word;
 	return watched;

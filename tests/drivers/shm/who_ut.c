@@ -56,7 +56,7 @@ static enum verdict look(const int one[2], const int other[2])
 	if (!who(one[0]))
 		return CANNOT_SAY; /* a kernel older than 6.9 */
 	return who(one[0]) == who(one[1]) && who(other[0]) == who(other[1]) && who(one[0]) != who(other[0]) ? TOLD_APART
-													      : MIXED_UP;
+													    : MIXED_UP;
 }
 
 /* As look, by a process that sees none of them. */

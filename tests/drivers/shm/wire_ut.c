@@ -182,7 +182,9 @@ static void receive_and_leave_nothing(const void *bytes, size_t len_bytes, unsig
 	unsigned int given;
 
 	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-	control.align = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof(int))};
+	control.align = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+					 .cmsg_type = SCM_RIGHTS,
+					 .cmsg_len = CMSG_LEN(count * sizeof(int))};
 	for (unsigned int i = 0; i < count; i++)
 		memcpy(CMSG_DATA(&control.align) + i * sizeof(int), &ends[0], sizeof(int));
 	CU_ASSERT_EQUAL(sendmsg(ends[0], &message, 0), (ssize_t)len_bytes);

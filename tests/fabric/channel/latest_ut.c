@@ -79,7 +79,8 @@ static void what_is_sent_before_the_peer_is_there_waits_for_it(void)
 
 	open_as(&pair, &inbox, WEFT_LATEST, 8);
 	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL,
-					       &pair.sender), 0);
+					       &pair.sender),
+			      0);
 	for (uint64_t i = 1; i <= 3; i++)
 		CU_ASSERT_EQUAL(weft_send(pair.sender, &i, sizeof i), 0);
 	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, inbox.count == 1));
@@ -97,10 +98,12 @@ static void what_both_sides_send_before_they_are_there_survives_that_they_connec
 		open_as(&pair, &far_inbox, WEFT_LATEST, 8);
 		near_inbox = (struct inbox){.rising = true};
 		weft_channel_handle(pair.near_channel, take, &near_inbox);
-		CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL,
-						       &pair.sender), 0);
-		CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.far_worker, pair.far_channel, weft_node_name(pair.near), NULL,
-						       &back), 0);
+		CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far),
+						       NULL, &pair.sender),
+				      0);
+		CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.far_worker, pair.far_channel, weft_node_name(pair.near),
+						       NULL, &back),
+				      0);
 		CU_ASSERT_EQUAL(weft_send(pair.sender, &round, sizeof round), 0);
 		CU_ASSERT_EQUAL(weft_send(back, &round, sizeof round), 0);
 		CU_ASSERT_TRUE(PAIR_UNTIL(&pair, near_inbox.last == round && far_inbox.last == round));

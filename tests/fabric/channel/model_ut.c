@@ -105,8 +105,7 @@ static void on_message(struct weft_rx *rx, void *user)
 	message = &model.messages[number];
 	message->arrived = true;
 	EXPECT(rx->len_bytes == message->len_bytes && holds(rx->data, rx->len_bytes, message->seed));
-	if (model.kept_count < KEPT_MAX && below(4) == 0 &&
-	    weft_rx_keep(rx, &model.kept[model.kept_count].loan) == 0)
+	if (model.kept_count < KEPT_MAX && below(4) == 0 && weft_rx_keep(rx, &model.kept[model.kept_count].loan) == 0)
 		model.kept[model.kept_count++].number = number;
 	else
 		consume(number);
@@ -123,7 +122,8 @@ static void let_go(unsigned int i)
 {
 	uint32_t number = model.kept[i].number;
 
-	EXPECT(holds(weft_loan_data(model.kept[i].loan), model.messages[number].len_bytes, model.messages[number].seed));
+	EXPECT(holds(weft_loan_data(model.kept[i].loan), model.messages[number].len_bytes,
+		     model.messages[number].seed));
 	consume(number);
 	weft_loan_release(model.kept[i].loan);
 	model.kept[i] = model.kept[--model.kept_count];
@@ -165,8 +165,7 @@ static bool send_one(struct pair *pair, const void *bytes, struct weft_loan *loa
 	} else if (below(3) == 0) {
 		how.flags = WEFT_MORE;
 	}
-	rc = loan ? weft_send_loan(pair->sender, loan, &how)
-		  : weft_send_with(pair->sender, bytes, len_bytes, &how);
+	rc = loan ? weft_send_loan(pair->sender, loan, &how) : weft_send_with(pair->sender, bytes, len_bytes, &how);
 	EXPECT(rc == 0 || rc == -WEFT_EAGAIN);
 	if (rc < 0)
 		return false;

@@ -89,7 +89,9 @@ static void a_peer_with_many_lanes_and_senders_comes_and_leaves_once(void)
 	struct pair pair;
 
 	open_watched(&pair, &watch, 8);
-	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL, &second), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL,
+					       &second),
+			      0);
 	CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(&pair, weft_sender_status(second) == 0));
 	weft_sender_close(&pair.sender);
 	for (unsigned int i = 0; i < 1000; i++)
@@ -235,7 +237,9 @@ static void a_receiver_hears_as_what_its_peer_opened_its_node(void)
 		CU_ASSERT_EQUAL_FATAL(weft_node_open(&opts, &pair.near), 0);
 		pair.near_worker = weft_node_worker(pair.near, 0);
 		CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair.near, "test", NULL, &pair.near_channel), 0);
-		CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL, &sender), 0);
+		CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far),
+						       NULL, &sender),
+				      0);
 		CU_ASSERT_TRUE(PAIR_UNTIL(&pair, watch.events[WEFT_PEER_CAME] == 1));
 		CU_ASSERT_EQUAL(watch.role, roles[i]);
 		pair_close(&pair);

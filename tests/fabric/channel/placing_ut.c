@@ -78,7 +78,8 @@ static struct weft_op *post(struct pair *pair, void *buffer, size_t len_bytes, s
 {
 	struct weft_op *op = NULL;
 
-	CU_ASSERT_EQUAL(weft_recv_post(pair->far_worker, pair->far_channel, buffer, len_bytes, 0, 0, on_received, got, &op),
+	CU_ASSERT_EQUAL(weft_recv_post(pair->far_worker, pair->far_channel, buffer, len_bytes, 0, 0, on_received, got,
+				       &op),
 			0);
 	return op;
 }
@@ -144,7 +145,8 @@ static void other_messages_arrive_while_a_large_one_is_copied(void)
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair.near, "small", NULL, &near_small), 0);
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair.far, "small", NULL, &far_small), 0);
 	weft_channel_handle(far_small, count, &got);
-	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, near_small, weft_node_name(pair.far), NULL, &small), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, near_small, weft_node_name(pair.far), NULL, &small),
+			      0);
 	CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(&pair, weft_sender_status(small) == 0));
 	send_large(&pair, LARGE, NULL);
 	while (place.got.calls == 0) {
@@ -238,7 +240,7 @@ static void what_a_sender_that_is_gone_had_sent_is_still_placed(void)
 }
 
 struct streamed {
-	size_t next_bytes;      /* where the next piece must begin */
+	size_t next_bytes; /* where the next piece must begin */
 	unsigned int pieces;
 	bool wrong;
 	struct got got;
@@ -250,7 +252,8 @@ static void on_piece(const void *data, size_t len_bytes, size_t offset_bytes, vo
 	const char *bytes = data;
 
 	streamed->pieces++;
-	streamed->wrong |= offset_bytes != streamed->next_bytes || !len_bytes || len_bytes > 65536 || streamed->got.calls;
+	streamed->wrong |= offset_bytes != streamed->next_bytes || !len_bytes || len_bytes > 65536 ||
+			   streamed->got.calls;
 	for (size_t i = 0; i < len_bytes; i++)
 		streamed->wrong |= bytes[i] != (char)((offset_bytes + i) * 7 + (offset_bytes + i) / 4096);
 	streamed->next_bytes += len_bytes;

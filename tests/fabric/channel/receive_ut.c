@@ -32,8 +32,8 @@ static void post(struct pair *pair, void *buffer, size_t len_bytes, uint64_t tag
 		 struct weft_op **op)
 {
 	*got = (struct got){.status = 1};
-	CU_ASSERT_EQUAL(weft_recv_post(pair->far_worker, pair->far_channel, buffer, len_bytes, tag, mask, on_received, got,
-				       op),
+	CU_ASSERT_EQUAL(weft_recv_post(pair->far_worker, pair->far_channel, buffer, len_bytes, tag, mask, on_received,
+				       got, op),
 			0);
 }
 
@@ -278,9 +278,12 @@ static void a_handler_may_close_another_channel_whose_messages_wait_too(void)
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair.far, "other", NULL, &other), 0);
 	/* A receive that nothing fits: so messages come, and wait. */
 	post(&pair, buffer, sizeof buffer, 99, UINT64_MAX, &got, NULL);
-	CU_ASSERT_EQUAL(weft_recv_post(pair.far_worker, other, buffer, sizeof buffer, 99, UINT64_MAX, on_received, &got, NULL), 0);
+	CU_ASSERT_EQUAL(weft_recv_post(pair.far_worker, other, buffer, sizeof buffer, 99, UINT64_MAX, on_received, &got,
+				       NULL),
+			0);
 	pair_connect(&pair);
-	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, near_other, weft_node_name(pair.far), NULL, &second), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, near_other, weft_node_name(pair.far), NULL, &second),
+			      0);
 	CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(&pair, weft_sender_status(second) == 0));
 	CU_ASSERT_EQUAL(weft_send(pair.sender, "1", 1), 0);
 	CU_ASSERT_EQUAL(weft_send(second, "2", 1), 0);
@@ -323,8 +326,9 @@ static void a_callback_of_a_channel_that_is_being_closed_may_use_the_node(void)
 
 	pair_open(&pair, NULL);
 	curious.pair = &pair;
-	CU_ASSERT_EQUAL(weft_recv_post(pair.far_worker, pair.far_channel, buffer, sizeof buffer, 0, 0, look_and_go_on, &curious,
-				       NULL), 0);
+	CU_ASSERT_EQUAL(weft_recv_post(pair.far_worker, pair.far_channel, buffer, sizeof buffer, 0, 0, look_and_go_on,
+				       &curious, NULL),
+			0);
 	weft_channel_close(&pair.far_channel);
 	CU_ASSERT_EQUAL(curious.rc, 0);
 	CU_ASSERT_STRING_EQUAL(weft_channel_name(curious.next), "next");

@@ -12,9 +12,9 @@
 #define LARGE_BYTES 300000u
 
 static struct {
-	size_t len_bytes;        /* of the answer */
-	bool pass_on;            /* the request itself, kept */
-	int rc, again_rc;        /* of the answers */
+	size_t len_bytes; /* of the answer */
+	bool pass_on;     /* the request itself, kept */
+	int rc, again_rc; /* of the answers */
 	unsigned int replies;
 	int status;
 	size_t got_bytes;
@@ -70,7 +70,8 @@ static void ask(struct pair *pair, const void *data, size_t len_bytes)
 
 	do {
 		before = talk.replies;
-		CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(pair, weft_request(pair->sender, data, len_bytes, WEFT_NEVER, on_reply, NULL, NULL) == 0));
+		CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(pair, weft_request(pair->sender, data, len_bytes, WEFT_NEVER, on_reply,
+								   NULL, NULL) == 0));
 		CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(pair, talk.replies == before + 1));
 	} while (talk.status == -WEFT_EAGAIN);
 }

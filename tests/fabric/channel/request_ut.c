@@ -213,7 +213,8 @@ static void large_requests_and_replies_are_lent(void)
 	pair_open(&pair, NULL);
 	weft_channel_handle(pair.far_channel, large, data);
 	pair_connect(&pair);
-	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, weft_request(pair.sender, data, 50000, WEFT_NEVER, on_reply, &end, NULL) == 0));
+	CU_ASSERT_TRUE(
+		PAIR_UNTIL(&pair, weft_request(pair.sender, data, 50000, WEFT_NEVER, on_reply, &end, NULL) == 0));
 	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, end.calls == 1));
 	CU_ASSERT_EQUAL(end.status, 0);
 	CU_ASSERT_EQUAL(end.len_bytes, 60000);

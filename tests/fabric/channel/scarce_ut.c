@@ -45,7 +45,8 @@ static void take_memory(struct pair *pair, struct taken *taken)
 	static const size_t classes[] = {MIB, 64 << 10, 16 << 10, 2 << 10};
 
 	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
-		while (taken->count < TAKEN_MAX && weft_loan_get(pair->near_worker, classes[i], &taken->loans[taken->count]) == 0)
+		while (taken->count < TAKEN_MAX &&
+		       weft_loan_get(pair->near_worker, classes[i], &taken->loans[taken->count]) == 0)
 			taken->count++;
 }
 

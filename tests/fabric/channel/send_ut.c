@@ -60,9 +60,9 @@ static void open_checked(struct pair *pair, struct inbox *inbox, const struct we
 
 static void messages_of_every_size_arrive_unaltered(void)
 {
-	static const size_t sizes[] = {0,   1,   3,   8,   15,  16,   17,   31,   32,   47,    48,     49,     63,
-				       64,  65,  111, 112, 113, 175,  176,  177,  239,  240,   241,    256,    257,
-				       512, 2048, 2049, 8192, 16384, 16385, 65536, 65537, 262144, 1048576};
+	static const size_t sizes[] = {0,   1,   3,   8,    15,   16,   17,    31,    32,    47,    48,     49,
+				       63,  64,  65,  111,  112,  113,  175,   176,   177,   239,   240,    241,
+				       256, 257, 512, 2048, 2049, 8192, 16384, 16385, 65536, 65537, 262144, 1048576};
 	unsigned char *data = malloc(1048576);
 	struct inbox inbox;
 	struct pair pair;
@@ -307,7 +307,9 @@ static void a_received_loan_is_not_sent_on_when_no_copy_is_allowed(void)
 	weft_channel_handle(pair.far_channel, keep, &count);
 	weft_channel_handle(pair.near_channel, keep, &count);
 	pair_connect(&pair);
-	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.far_worker, pair.far_channel, weft_node_name(pair.near), NULL, &back), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.far_worker, pair.far_channel, weft_node_name(pair.near), NULL,
+					       &back),
+			      0);
 	CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(&pair, weft_sender_status(back) == 0));
 	loan = get_loan(&pair, 100000);
 	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, weft_send_loan(pair.sender, loan, NULL) == 0));
@@ -436,7 +438,8 @@ static void options_of_another_size_are_refused(void)
 	struct pair pair;
 
 	open_checked(&pair, &inbox, NULL);
-	CU_ASSERT_EQUAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), &sender_opts, &sender),
+	CU_ASSERT_EQUAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), &sender_opts,
+					 &sender),
 			-WEFT_EINVAL);
 	CU_ASSERT_EQUAL(weft_send_with(pair.sender, "x", 1, &how), -WEFT_EINVAL);
 	CU_ASSERT_EQUAL(weft_sendv(pair.sender, &(struct iovec){"x", 1}, 1, &how), -WEFT_EINVAL);

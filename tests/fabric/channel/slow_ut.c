@@ -59,19 +59,20 @@ static void third_open(struct third *third, struct pair *pair, weft_rx_fn *handl
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(third->node, "test", NULL, &third->channel), 0);
 	weft_channel_handle(third->channel, handler, user);
 	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair->near_worker, pair->near_channel, name, NULL, &third->sender), 0);
-	CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(pair, (weft_worker_poll(third->worker), weft_sender_status(third->sender) == 0)));
+	CU_ASSERT_TRUE_FATAL(
+		PAIR_UNTIL(pair, (weft_worker_poll(third->worker), weft_sender_status(third->sender) == 0)));
 }
 
 /* Until the condition holds, with far standing still. */
-#define WITHOUT_FAR_UNTIL(pair, third, condition)                                             \
-	({                                                                                    \
+#define WITHOUT_FAR_UNTIL(pair, third, condition)                                               \
+	({                                                                                      \
 		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + 10000000000;             \
-		bool held_;                                                                   \
+		bool held_;                                                                     \
 		while (!(held_ = (condition)) && weft_clock_now(weft_clock_real()) < end_ns_) { \
-			weft_worker_poll((pair)->near_worker);                                \
-			weft_worker_poll((third)->worker);                                    \
-		}                                                                             \
-		held_;                                                                        \
+			weft_worker_poll((pair)->near_worker);                                  \
+			weft_worker_poll((third)->worker);                                      \
+		}                                                                               \
+		held_;                                                                          \
 	})
 
 static bool send_to(struct weft_sender *sender, unsigned int *sent)
@@ -113,8 +114,12 @@ static void a_channel_whose_messages_nobody_takes_holds_up_no_other_of_its_link(
 		CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair.near, "stuck", NULL, &near_stuck), 0);
 		CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair.far, "stuck", NULL, &far_stuck), 0);
 		/* A receive that nothing fits: so there is credit, and what comes waits. */
-		CU_ASSERT_EQUAL(weft_recv_post(pair.far_worker, far_stuck, buffer, sizeof buffer, 1, UINT64_MAX, NULL, NULL, NULL), 0);
-		CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, near_stuck, weft_node_name(pair.far), NULL, &stuck), 0);
+		CU_ASSERT_EQUAL(weft_recv_post(pair.far_worker, far_stuck, buffer, sizeof buffer, 1, UINT64_MAX, NULL,
+					       NULL, NULL),
+				0);
+		CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, near_stuck, weft_node_name(pair.far), NULL,
+						       &stuck),
+				      0);
 		CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(&pair, weft_sender_status(stuck) == 0));
 		stuck_sent = send_until_stuck(&pair, stuck, data, lens[i]);
 		CU_ASSERT_TRUE(stuck_sent >= 10 && stuck_sent <= 1024);

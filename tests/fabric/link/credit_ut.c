@@ -61,8 +61,9 @@ static uint64_t say(uint32_t sequence, size_t len_bytes)
 {
 	static const char data[256];
 
-	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger_say(&stranger, WEFT_CLASS_NORMAL,
-							      weft__meta(WEFT__DATA, 0, 0, sequence), data, len_bytes)));
+	CU_ASSERT_TRUE(
+		STRANGER_UNTIL(&stranger, stranger_say(&stranger, WEFT_CLASS_NORMAL,
+						       weft__meta(WEFT__DATA, 0, 0, sequence), data, len_bytes)));
 	for (unsigned int i = 0; i < 3; i++)
 		stranger_turn(&stranger);
 	return violations_of(stranger.node);
@@ -199,7 +200,9 @@ static void what_was_taken_before_the_limit_was_known_ends_too_long(void)
 	latest.delivery = WEFT_LATEST;
 	pair_open(&pair, &latest);
 	reopen_far(&pair, limits(16, 1000, 500));
-	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL, &pair.sender), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL,
+					       &pair.sender),
+			      0);
 	CU_ASSERT_EQUAL(weft_send_with(pair.sender, data, 600, &how), 0);
 	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, ended_with == -WEFT_EMSGSIZE));
 	CU_ASSERT_EQUAL(weft_send(pair.sender, data, 500), 0);

@@ -54,7 +54,8 @@ static void pour(enum weft__kind kind, uint16_t lane, uint32_t first, uint32_t c
 	uint64_t id = 7;
 
 	for (uint32_t i = 0; i < count; i++)
-		while (!stranger_say(&stranger, WEFT_CLASS_NORMAL, weft__meta(kind, 0, lane, first + i), &id, sizeof id))
+		while (!stranger_say(&stranger, WEFT_CLASS_NORMAL, weft__meta(kind, 0, lane, first + i), &id,
+				     sizeof id))
 			node_turns(1);
 	node_turns(10);
 }
@@ -89,7 +90,9 @@ static void who_asks_and_does_not_read_gets_half_of_the_operations(void)
 	CU_ASSERT_TRUE(refused > LANES * WINDOW / 4);
 	/* Whatever else the node does still finds room. */
 	for (unsigned int i = 0; i < sizeof buffers; i++)
-		CU_ASSERT_EQUAL(weft_recv_post(stranger.worker, channel, &buffers[i], 1, 1, UINT64_MAX, NULL, NULL, NULL), 0);
+		CU_ASSERT_EQUAL(weft_recv_post(stranger.worker, channel, &buffers[i], 1, 1, UINT64_MAX, NULL, NULL,
+					       NULL),
+				0);
 	/* It gets all that were taken, and only then credit for more. */
 	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger.heard[WEFT__REPLY] == asked - refused));
 	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger.heard[WEFT__CREDIT] >= credits + LANES));
@@ -144,8 +147,9 @@ static void receive(uint64_t tag)
 {
 	static char buffer[64];
 
-	CU_ASSERT_EQUAL(weft_recv_post(stranger.worker, channel, buffer, sizeof buffer, tag, UINT64_MAX, count_received, NULL,
-				       NULL), 0);
+	CU_ASSERT_EQUAL(weft_recv_post(stranger.worker, channel, buffer, sizeof buffer, tag, UINT64_MAX, count_received,
+				       NULL, NULL),
+			0);
 }
 
 /* Opens lane 0 and fills its window, or less, until the link ends. */
@@ -155,8 +159,10 @@ static void fill_a_lane(struct stranger *from, uint32_t count)
 
 	stranger_open_lane(from, 0, "test");
 	for (uint32_t i = 0; i < count && from->end->path; i++) {
-		CU_ASSERT_TRUE(STRANGER_UNTIL(from, !from->end->path || stranger_say(from, WEFT_CLASS_NORMAL,
-					      weft__meta(WEFT__DATA, WEFT__HAS_HEADER, 0, i), header, sizeof header)));
+		CU_ASSERT_TRUE(STRANGER_UNTIL(from, !from->end->path ||
+							    stranger_say(from, WEFT_CLASS_NORMAL,
+									 weft__meta(WEFT__DATA, WEFT__HAS_HEADER, 0, i),
+									 header, sizeof header)));
 	}
 	for (unsigned int i = 0; i < 10; i++)
 		stranger_turn(from);
@@ -164,7 +170,8 @@ static void fill_a_lane(struct stranger *from, uint32_t count)
 
 static void close_lane(struct stranger *from)
 {
-	CU_ASSERT_TRUE(STRANGER_UNTIL(from, stranger_say(from, WEFT_CLASS_NORMAL, weft__meta(WEFT__LANE_CLOSE, 0, 0, 0), NULL, 0)));
+	CU_ASSERT_TRUE(STRANGER_UNTIL(from, stranger_say(from, WEFT_CLASS_NORMAL, weft__meta(WEFT__LANE_CLOSE, 0, 0, 0),
+							 NULL, 0)));
 }
 
 /* Another peer's messages find room, and are received. */
@@ -178,7 +185,8 @@ static void check_innocent(unsigned int count)
 	stranger_open_lane(&innocent, 0, "test");
 	for (uint32_t i = 0; i < count; i++)
 		CU_ASSERT_TRUE(STRANGER_UNTIL(&innocent, stranger_say(&innocent, WEFT_CLASS_NORMAL,
-					      weft__meta(WEFT__DATA, WEFT__HAS_HEADER, 0, i), header, sizeof header)));
+								      weft__meta(WEFT__DATA, WEFT__HAS_HEADER, 0, i),
+								      header, sizeof header)));
 	for (unsigned int i = 0; i < 100; i++)
 		stranger_turn(&innocent);
 	for (unsigned int i = 0; i < count; i++)

@@ -214,7 +214,8 @@ static void say_something(struct weft_random *random, uint32_t *sequence)
 	unsigned int kind = WEFT__IDLE_ASK + (unsigned int)weft_random_below(random, 5);
 
 	if (weft_random_below(random, 4) == 0)
-		*sequence += stranger_say(&stranger, WEFT_CLASS_NORMAL, weft__meta(WEFT__DATA, 0, 0, *sequence), "?", 1);
+		*sequence += stranger_say(&stranger, WEFT_CLASS_NORMAL, weft__meta(WEFT__DATA, 0, 0, *sequence), "?",
+					  1);
 	else if (weft_random_below(random, 3) == 0) /* in both classes: more likely to be heard */
 		for (unsigned int i = 0; i < WEFT_CLASS_COUNT; i++)
 			stranger_idle(&stranger, (enum weft__kind)kind, (enum weft_class)i, round);

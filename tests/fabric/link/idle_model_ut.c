@@ -27,10 +27,10 @@ struct end {
 	struct weft_worker *worker;
 	struct weft_channel *channel;
 	struct weft_sender *sender;
-	uint32_t sent, got;           /* messages: numbers in their order */
-	uint32_t asked, answered;     /* requests: any order */
-	uint32_t next_number;         /* of those that it sends, requests among them */
-	uint32_t expected;            /* of those that it receives */
+	uint32_t sent, got;       /* messages: numbers in their order */
+	uint32_t asked, answered; /* requests: any order */
+	uint32_t next_number;     /* of those that it sends, requests among them */
+	uint32_t expected;        /* of those that it receives */
 	struct weft_loan *kept[KEPT_MAX];
 	struct weft_call *calls[CALLS_MAX];
 	uint32_t call_numbers[CALLS_MAX];
@@ -128,7 +128,8 @@ static void let_go(struct end *end)
 		weft_loan_release(end->kept[--end->kept_count]);
 	if (end->call_count) {
 		end->call_count--;
-		EXPECT(weft_call_reply(end->calls[end->call_count], 0, &end->call_numbers[end->call_count], sizeof(uint32_t)) == 0);
+		EXPECT(weft_call_reply(end->calls[end->call_count], 0, &end->call_numbers[end->call_count],
+				       sizeof(uint32_t)) == 0);
 	}
 }
 
@@ -214,7 +215,8 @@ static bool all_over(void)
 {
 	const struct end *a = &model.ends[0], *b = &model.ends[1];
 
-	while (model.ends[0].kept_count || model.ends[0].call_count || model.ends[1].kept_count || model.ends[1].call_count) {
+	while (model.ends[0].kept_count || model.ends[0].call_count || model.ends[1].kept_count ||
+	       model.ends[1].call_count) {
 		let_go(&model.ends[0]);
 		let_go(&model.ends[1]);
 	}
@@ -251,7 +253,8 @@ static void run_round(uint64_t seed)
 	CU_ASSERT_EQUAL(model.wrong, 0);
 	CU_ASSERT_EQUAL(model.losses, 0);
 	if (model.wrong || model.losses || !all_over())
-		printf("\n\tround seed %#llx: %u wrong, %u losses ", (unsigned long long)seed, model.wrong, model.losses);
+		printf("\n\tround seed %#llx: %u wrong, %u losses ", (unsigned long long)seed, model.wrong,
+		       model.losses);
 	pair_close(&pair);
 }
 

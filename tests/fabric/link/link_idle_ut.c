@@ -74,7 +74,9 @@ static void both_sides_may_wake_a_link_at_once(void)
 
 	open_idle(&pair, &far_got);
 	weft_channel_handle(pair.near_channel, count, &near_got);
-	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.far_worker, pair.far_channel, weft_node_name(pair.near), NULL, &back), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.far_worker, pair.far_channel, weft_node_name(pair.near), NULL,
+					       &back),
+			      0);
 	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, !weft_sender_status(back)));
 	for (unsigned int round = 1; round <= 20; round++) {
 		CU_ASSERT_TRUE_FATAL(both_closed(&pair));
@@ -101,7 +103,9 @@ static void nothing_is_lost_when_traffic_and_closing_cross(void)
 	weft_channel_handle(pair.near_channel, count, &near_got);
 	weft_channel_handle(pair.far_channel, count, &far_got);
 	pair_connect(&pair);
-	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.far_worker, pair.far_channel, weft_node_name(pair.near), NULL, &back), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.far_worker, pair.far_channel, weft_node_name(pair.near), NULL,
+					       &back),
+			      0);
 	for (unsigned int turn = 0; near_sent + far_sent < 20000; turn++) {
 		near_sent += turn % 7 < 3 && weft_send(pair.sender, "x", 1) == 0;
 		far_sent += turn % 5 < 2 && weft_send(back, "y", 1) == 0;
@@ -231,7 +235,9 @@ static void a_sender_that_tried_before_it_was_ready_keeps_no_link_open(void)
 	struct pair pair;
 
 	open_idle(&pair, &got);
-	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL, &eager), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL,
+					       &eager),
+			      0);
 	CU_ASSERT_EQUAL(weft_send(eager, "", 0), -WEFT_EAGAIN);
 	CU_ASSERT_TRUE(send_when_taken(&pair, eager, "", 0));
 	CU_ASSERT_TRUE(both_closed(&pair));
@@ -256,7 +262,9 @@ static void beyond_its_links_a_worker_closes_the_least_used_or_refuses(void)
 	opts.name = name;
 	CU_ASSERT_EQUAL_FATAL(weft_node_open(&opts, &third), 0);
 	/* One that is still being made is in use. */
-	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL, &senders[0]), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL,
+					       &senders[0]),
+			      0);
 	CU_ASSERT_EQUAL(weft_sender_open(pair.near_worker, pair.near_channel, name, NULL, &senders[1]), -WEFT_ENOSPC);
 	CU_ASSERT_PTR_NOT_NULL(strstr(weft_last_error(), "links_max"));
 	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, weft_sender_status(senders[0]) == 0));

@@ -34,10 +34,13 @@ static void meet(unsigned int turns_between)
 	weft_channel_handle(pair.near_channel, count, &near_count);
 	weft_channel_handle(pair.far_channel, count, &far_count);
 	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL,
-					       &pair.sender), 0);
+					       &pair.sender),
+			      0);
 	for (unsigned int i = 0; i < turns_between; i++)
 		pair_turn(&pair);
-	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.far_worker, pair.far_channel, weft_node_name(pair.near), NULL, &back), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.far_worker, pair.far_channel, weft_node_name(pair.near), NULL,
+					       &back),
+			      0);
 	CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(&pair, !weft_sender_status(pair.sender) && !weft_sender_status(back)));
 	for (unsigned int i = 0; i < 100; i++) {
 		CU_ASSERT_EQUAL(weft_send(pair.sender, "there", 5), 0);
@@ -65,7 +68,9 @@ static void the_way_back_uses_the_link_that_is_there(void)
 	weft_channel_handle(pair.near_channel, count, &got);
 	weft_channel_handle(pair.far_channel, count, &got);
 	pair_connect(&pair);
-	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.far_worker, pair.far_channel, weft_node_name(pair.near), NULL, &back), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.far_worker, pair.far_channel, weft_node_name(pair.near), NULL,
+					       &back),
+			      0);
 	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, !weft_sender_status(back)));
 	CU_ASSERT_EQUAL(links_of(pair.near), 1);
 	CU_ASSERT_EQUAL(links_of(pair.far), 1);

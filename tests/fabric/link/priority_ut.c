@@ -40,7 +40,8 @@ static struct weft_sender *second_channel(struct pair *pair, const struct weft_c
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair->near, "second", opts, &near_channel), 0);
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair->far, "second", opts, &far_channel), 0);
 	weft_channel_handle(far_channel, handler, user);
-	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair->near_worker, near_channel, weft_node_name(pair->far), sender_opts, &sender),
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair->near_worker, near_channel, weft_node_name(pair->far), sender_opts,
+					       &sender),
 			      0);
 	CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(pair, weft_sender_status(sender) == 0));
 	return sender;
@@ -132,8 +133,9 @@ static void who_finds_the_ring_full_comes_first_the_next_time(void)
 	opts.window_bytes = (size_t)64 << 20;
 	pair_open(&pair, &opts);
 	weft_channel_handle(pair.far_channel, count, &first);
-	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), &sender_opts,
-					       &pair.sender), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far),
+					       &sender_opts, &pair.sender),
+			      0);
 	CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(&pair, weft_sender_status(pair.sender) == 0));
 	second_channel(&pair, &opts, count, &second, &sender_opts);
 	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, first + second > 20000));

@@ -99,7 +99,9 @@ static void without_room_for_the_pieces_it_is_back_pressure(void)
 
 	set_up();
 	for (unsigned int i = 0; i < OPERATIONS - 100; i++)
-		CU_ASSERT_EQUAL_FATAL(weft_recv_post(pair.near_worker, pair.near_channel, &buffers[i], 1, 0, 0, NULL, NULL, NULL), 0);
+		CU_ASSERT_EQUAL_FATAL(weft_recv_post(pair.near_worker, pair.near_channel, &buffers[i], 1, 0, 0, NULL,
+						     NULL, NULL),
+				      0);
 	CU_ASSERT_EQUAL(send_pieces(WEFT_IOV_MAX, NULL), -WEFT_EAGAIN);
 	CU_ASSERT_EQUAL(send_pieces(700, NULL), 0);
 	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, got == 1 && ends == 1));

@@ -38,7 +38,9 @@ void stranger_connect(struct stranger *stranger)
 
 	strcpy(hello.node, stranger->name);
 	weft__hello_encode(&hello, &bytes);
-	CU_ASSERT_EQUAL_FATAL(stranger->side.driver->connect(stranger->end->port, weft_node_name(stranger->node), &bytes, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(stranger->side.driver->connect(stranger->end->port, weft_node_name(stranger->node),
+							     &bytes, NULL),
+			      0);
 	CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(stranger, stranger->end->ups > ups || stranger->end->failures));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(stranger->end->path);
 	/* And until the node's worker knows it: it could not connect to the stranger by itself. */

@@ -16,7 +16,7 @@
 struct stranger {
 	struct side side;
 	struct side_end *end;
-	struct weft_node *node;      /* whom it talks to, on the node's only worker */
+	struct weft_node *node; /* whom it talks to, on the node's only worker */
 	struct weft_worker *worker;
 	char name[48];
 	unsigned int heard[STRANGER_KINDS]; /* frames by weft__kind */
@@ -46,13 +46,13 @@ void stranger_open_lane(struct stranger *stranger, uint16_t id, const char *chan
 void stranger_grant(struct stranger *stranger, uint64_t lane_open_meta);
 
 /* Turns both until the condition holds; false after ten seconds. */
-#define STRANGER_UNTIL(stranger, condition)                                                  \
-	({                                                                               \
-		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + 10000000000;        \
-		bool held_;                                                              \
+#define STRANGER_UNTIL(stranger, condition)                                                   \
+	({                                                                                    \
+		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + 10000000000;           \
+		bool held_;                                                                   \
 		while (!(held_ = (condition)) && weft_clock_now(weft_clock_real()) < end_ns_) \
-			stranger_turn(stranger);                                         \
-		held_;                                                                   \
+			stranger_turn(stranger);                                              \
+		held_;                                                                        \
 	})
 
 #endif

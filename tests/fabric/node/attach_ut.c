@@ -34,7 +34,9 @@ static void what_an_attached_worker_sent_arrives_after_it_has_gone(void)
 	weft_channel_handle(pair.far_channel, count, &got);
 	for (unsigned int i = 1; i <= 40; i++) {
 		CU_ASSERT_EQUAL_FATAL(weft_attach(pair.near, "thread", &worker), 0);
-		CU_ASSERT_EQUAL_FATAL(weft_sender_open(worker, pair.near_channel, weft_node_name(pair.far), NULL, &sender), 0);
+		CU_ASSERT_EQUAL_FATAL(weft_sender_open(worker, pair.near_channel, weft_node_name(pair.far), NULL,
+						       &sender),
+				      0);
 		CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(&pair, (weft_worker_poll(worker), weft_sender_status(sender) == 0)));
 		/* Nobody reads them before the next one is there, which must not get the same memory. */
 		for (unsigned int j = 0; j < 3; j++)
@@ -71,7 +73,8 @@ static void a_full_mailbox_of_a_worker_does_not_hold_the_runner(void)
 	fill_mailbox(pair.far_worker);
 	/* Its runner has a path for it, and cannot tell; it still does what others ask of it. */
 	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL,
-					       &pair.sender), 0);
+					       &pair.sender),
+			      0);
 	for (unsigned int i = 0; i < 20; i++) {
 		CU_ASSERT_EQUAL_FATAL(weft_attach(pair.far, "thread", &worker), 0);
 		weft_worker_poll(pair.near_worker);
@@ -98,7 +101,8 @@ static void memory_for_a_worker_that_does_not_look_is_told_later(void)
 		CU_ASSERT_EQUAL_FATAL(weft_attach(pair.near, "other", &other), 0);
 		weft_detach(pair.near, &other);
 	}
-	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, (weft_worker_poll(worker), weft_loan_get(worker, (size_t)4 << 20, &loan) == 0)));
+	CU_ASSERT_TRUE(
+		PAIR_UNTIL(&pair, (weft_worker_poll(worker), weft_loan_get(worker, (size_t)4 << 20, &loan) == 0)));
 	weft_loan_release(loan);
 	weft_detach(pair.near, &worker);
 	pair_close(&pair);
@@ -116,7 +120,8 @@ static void a_worker_is_detached_although_the_runner_has_something_to_tell_it(vo
 		CU_ASSERT_EQUAL_FATAL(weft_attach(pair.near, "thread", &worker), 0);
 		fill_mailbox(worker);
 		CU_ASSERT_EQUAL(weft_loan_get(worker, (size_t)4 << 20, &loan), -WEFT_EAGAIN);
-		CU_ASSERT_EQUAL(weft_sender_open(worker, pair.near_channel, weft_node_name(pair.far), NULL, &sender), 0);
+		CU_ASSERT_EQUAL(weft_sender_open(worker, pair.near_channel, weft_node_name(pair.far), NULL, &sender),
+				0);
 		weft_detach(pair.near, &worker);
 		pair_close(&pair);
 	}
@@ -168,7 +173,9 @@ static void a_connect_that_failed_is_told_later(void)
 
 	pair_open_faults(&pair, NULL, "fail=connect:1", NULL);
 	fill_mailbox(pair.near_worker);
-	CU_ASSERT_EQUAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL, &pair.sender), 0);
+	CU_ASSERT_EQUAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL,
+					 &pair.sender),
+			0);
 	for (unsigned int i = 0; i < 20; i++) {
 		struct weft_worker *other;
 

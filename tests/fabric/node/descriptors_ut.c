@@ -42,7 +42,8 @@ static void say_hello(int may_fd, const char *to)
 	if (read(may_fd, &byte, 1) != 1 || weft_node_open(&node_opts, &node) < 0)
 		_exit(1);
 	worker = weft_node_worker(node, 0);
-	if (weft_channel_open(node, "c", NULL, &channel) < 0 || weft_sender_open(worker, channel, to, &opts, &sender) < 0)
+	if (weft_channel_open(node, "c", NULL, &channel) < 0 ||
+	    weft_sender_open(worker, channel, to, &opts, &sender) < 0)
 		_exit(1);
 	while (weft_sender_status(sender) == -WEFT_EAGAIN)
 		weft_worker_turn(worker, WEFT_NEVER);

@@ -55,8 +55,10 @@ static bool send_foreign(const char *node, int fd)
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control = {.bytes = {0}};
 	struct iovec iov = {"nonsense", 8};
-	struct msghdr message = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof control.bytes};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
 	int to = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);

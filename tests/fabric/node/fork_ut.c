@@ -25,9 +25,9 @@ static void received(struct weft_op *op, int status, const struct weft_received 
 	(void)user;
 }
 
-#define CHILD_NEEDS(condition)          \
-	do {                            \
-		if (!(condition))       \
+#define CHILD_NEEDS(condition)                     \
+	do {                                       \
+		if (!(condition))                  \
 			_exit(__LINE__ % 250 + 1); \
 	} while (0)
 

@@ -55,8 +55,10 @@ static void on_event(struct weft_sender *sender, enum weft_sender_event event, i
 
 static int side_open(struct side *side, const char *name, const char *peer)
 {
-	struct weft_sender_opts sender_opts = {
-		.size = sizeof sender_opts, .on_event = on_event, .wait_for_peer = true, .user = side};
+	struct weft_sender_opts sender_opts = {.size = sizeof sender_opts,
+					       .on_event = on_event,
+					       .wait_for_peer = true,
+					       .user = side};
 	struct weft_node_opts opts;
 
 	memset(side, 0, sizeof *side);
@@ -129,7 +131,8 @@ static void kill_once(uint64_t turns)
 		run_victim(peer, name);
 	CU_ASSERT_TRUE_FATAL(victim > 0);
 	CU_ASSERT_EQUAL_FATAL(side_open(&side, name, peer), 0);
-	while ((side.received == 0 || weft_sender_status(side.sender) < 0) && weft_clock_now(weft_clock_real()) < end_ns)
+	while ((side.received == 0 || weft_sender_status(side.sender) < 0) &&
+	       weft_clock_now(weft_clock_real()) < end_ns)
 		side_turn(&side);
 	while (turns--)
 		side_turn(&side);

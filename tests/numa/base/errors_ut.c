@@ -80,10 +80,8 @@ static void a_sentence_that_is_too_long_is_cut(void)
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
-		SUITE_CASE(every_code_has_one_name_and_a_text),
-		SUITE_CASE(codes_below_2000_equal_errno),
-		SUITE_CASE(an_errno_without_a_code_becomes_EIO),
-		SUITE_CASE(the_last_sentence_is_kept_per_thread),
+		SUITE_CASE(every_code_has_one_name_and_a_text),  SUITE_CASE(codes_below_2000_equal_errno),
+		SUITE_CASE(an_errno_without_a_code_becomes_EIO), SUITE_CASE(the_last_sentence_is_kept_per_thread),
 		SUITE_CASE(a_sentence_that_is_too_long_is_cut),
 	};
 

@@ -109,8 +109,11 @@ static void the_ready_sink_writes_time_level_component_and_line(void)
 	regex_t form;
 
 	written("peer far links 3", text, sizeof text);
-	CU_ASSERT_EQUAL_FATAL(regcomp(&form, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z info test "
-				      "peer far links 3\n$", REG_EXTENDED | REG_NOSUB), 0);
+	CU_ASSERT_EQUAL_FATAL(regcomp(&form,
+				      "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z info test "
+				      "peer far links 3\n$",
+				      REG_EXTENDED | REG_NOSUB),
+			      0);
 	CU_ASSERT_EQUAL(regexec(&form, text, 0, NULL, 0), 0);
 	regfree(&form);
 }

@@ -75,10 +75,8 @@ static void the_systems_entropy_is_not_constant(void)
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
-		SUITE_CASE(a_seed_always_gives_the_same_sequence),
-		SUITE_CASE(the_generator_is_xoshiro256_starstar),
-		SUITE_CASE(below_fills_its_range_evenly),
-		SUITE_CASE(unit_stays_below_one),
+		SUITE_CASE(a_seed_always_gives_the_same_sequence), SUITE_CASE(the_generator_is_xoshiro256_starstar),
+		SUITE_CASE(below_fills_its_range_evenly),          SUITE_CASE(unit_stays_below_one),
 		SUITE_CASE(the_systems_entropy_is_not_constant),
 	};
 

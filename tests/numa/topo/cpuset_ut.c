@@ -93,11 +93,13 @@ static void bad_lists_are_refused_and_the_token_is_named(void)
 		const char *text, *token;
 		int code;
 	} rows[] = {
-		{"", "''", WEFT_EINVAL}, {"a", "'a'", WEFT_EINVAL}, {"0-3,x,5", "'x'", WEFT_EINVAL},
-		{"0,,2", "''", WEFT_EINVAL}, {"1-", "'1-'", WEFT_EINVAL}, {"-1", "'-1'", WEFT_EINVAL},
-		{"5-2", "'5-2'", WEFT_EINVAL}, {"1,", "''", WEFT_EINVAL}, {"+1", "'+1'", WEFT_EINVAL},
-		{"0x3", "'0x3'", WEFT_EINVAL}, {"4096", "'4096'", WEFT_ERANGE},
-		{"3,99999999999999999999", "'99999999999999999999'", WEFT_ERANGE}, {"0 1", "'0 1'", WEFT_EINVAL},
+		{"", "''", WEFT_EINVAL},         {"a", "'a'", WEFT_EINVAL},
+		{"0-3,x,5", "'x'", WEFT_EINVAL}, {"0,,2", "''", WEFT_EINVAL},
+		{"1-", "'1-'", WEFT_EINVAL},     {"-1", "'-1'", WEFT_EINVAL},
+		{"5-2", "'5-2'", WEFT_EINVAL},   {"1,", "''", WEFT_EINVAL},
+		{"+1", "'+1'", WEFT_EINVAL},     {"0x3", "'0x3'", WEFT_EINVAL},
+		{"4096", "'4096'", WEFT_ERANGE}, {"3,99999999999999999999", "'99999999999999999999'", WEFT_ERANGE},
+		{"0 1", "'0 1'", WEFT_EINVAL},
 	};
 	struct weft_cpuset set, before;
 

@@ -78,7 +78,8 @@ static void affinity_and_isolated_cpus_are_read(void)
 	struct weft_cpu_limits limits;
 
 	set_up();
-	put("/proc/thread-self/status", "Name:\tx\nCpus_allowed:\tf\nCpus_allowed_list:\t0-2,7\nMems_allowed_list:\t0\n");
+	put("/proc/thread-self/status",
+	    "Name:\tx\nCpus_allowed:\tf\nCpus_allowed_list:\t0-2,7\nMems_allowed_list:\t0\n");
 	put("/sys/devices/system/cpu/isolated", "2-3\n");
 	weft_cpu_limits_read(root, &limits);
 	CU_ASSERT_STRING_EQUAL(cpus(&limits.affinity), "0-2,7");
@@ -116,10 +117,9 @@ static void v1_controllers_are_found_where_they_are_mounted(void)
 
 	set_up();
 	put("/proc/self/cgroup", "4:memory:/m/x\n3:cpuset:/\n2:cpu,cpuacct:/docker/abc\n0::/\n");
-	put("/proc/self/mountinfo",
-	    "32 31 0:29 /docker/abc /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"
-	    "34 31 0:31 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n"
-	    "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
+	put("/proc/self/mountinfo", "32 31 0:29 /docker/abc /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"
+				    "34 31 0:31 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n"
+				    "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
 	put("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n");
 	put("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
 	put("/sys/fs/cgroup/cpuset/cpuset.cpus", "0-1\n");
@@ -139,7 +139,8 @@ static void what_is_left_is_the_least_of_all_levels(void)
 
 	set_up();
 	put("/proc/self/cgroup", "5:pids:/p\n0::/jobs/one\n");
-	put("/proc/self/mountinfo", "30 23 0:27 / /cg rw - cgroup2 cgroup2 rw\n31 23 0:28 / /pids rw - cgroup cgroup rw,pids\n");
+	put("/proc/self/mountinfo",
+	    "30 23 0:27 / /cg rw - cgroup2 cgroup2 rw\n31 23 0:28 / /pids rw - cgroup cgroup rw,pids\n");
 	put("/cg/jobs/one/memory.max", "1000000\n");
 	put("/cg/jobs/one/memory.current", "100000\n");
 	put("/cg/jobs/memory.max", "2000000\n");

@@ -237,8 +237,8 @@ static void check_properties(const struct fixture *f, const struct weft_cpuset *
 	/* No CPU twice while one is free; workers spread as evenly as can be. */
 	CU_ASSERT_TRUE(used == weft_plan_count(f->plan) || used == weft_cpuset_count(allowed));
 	CU_ASSERT_TRUE(most_workers <= (f->opts.workers + weft_cpuset_count(allowed) - 1) / weft_cpuset_count(allowed));
-	CU_ASSERT_EQUAL(degraded, shared || has_reason(f->plan, WEFT_PLAN_NOT_ISOLATED) ||
-					  has_reason(f->plan, WEFT_PLAN_QUOTA));
+	CU_ASSERT_EQUAL(degraded,
+			shared || has_reason(f->plan, WEFT_PLAN_NOT_ISOLATED) || has_reason(f->plan, WEFT_PLAN_QUOTA));
 }
 
 static void random_machines_and_masks_keep_the_promises(void)
@@ -254,9 +254,9 @@ static void random_machines_and_masks_keep_the_promises(void)
 		unsigned int failures = CU_get_number_of_failures();
 
 		weft_random_seed(&random, seed);
-		snprintf(text, sizeof text, "package:%u numa:%u core:%u pu:%u", 1 + (unsigned)weft_random_below(&random, 2),
-			 1 + (unsigned)weft_random_below(&random, 4), 1 + (unsigned)weft_random_below(&random, 8),
-			 1 + (unsigned)weft_random_below(&random, 2));
+		snprintf(text, sizeof text, "package:%u numa:%u core:%u pu:%u",
+			 1 + (unsigned)weft_random_below(&random, 2), 1 + (unsigned)weft_random_below(&random, 4),
+			 1 + (unsigned)weft_random_below(&random, 8), 1 + (unsigned)weft_random_below(&random, 2));
 		set_up(&f, text, NULL);
 		weft_topology_cpus(f.topology, &all);
 		for (unsigned int cpu = 0; cpu < weft_cpuset_count(&all); cpu++) {
@@ -277,7 +277,8 @@ static void random_machines_and_masks_keep_the_promises(void)
 		CU_ASSERT_EQUAL_FATAL(weft_plan_open(f.topology, &f.limits, &f.opts, &again), 0);
 		for (unsigned int i = 0; i < weft_plan_count(again); i++)
 			CU_ASSERT_EQUAL(memcmp(weft_plan_at(again, i), weft_plan_at(f.plan, i),
-					       sizeof(struct weft_plan_entry)), 0);
+					       sizeof(struct weft_plan_entry)),
+					0);
 		if (CU_get_number_of_failures() != failures)
 			printf("    seed %llu: %s\n", (unsigned long long)seed, text);
 		weft_plan_close(&again);

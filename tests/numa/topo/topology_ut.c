@@ -123,10 +123,18 @@ static void places_find_the_right_cpus(void)
 	static const struct {
 		const char *text, *cpus;
 	} rows[] = {
-		{"0-3,8", "0-3,8"}, {"core:2", "4-5"}, {"package:1.core:0-1", "16-19"}, {"pu:5", "5"},
-		{"numa:1.core:0.pu:1", "9"}, {"core:all.pu:0", "0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30"},
-		{"core:14-", "28-31"}, {"package:0.pu:odd", "1,3,5,7,9,11,13,15"}, {"core:0,core:3", "0-1,6-7"},
-		{"core:0 pu:31", "0-1,31"}, {"socket:1", "16-31"}, {"cpu:3", "3"},
+		{"0-3,8", "0-3,8"},
+		{"core:2", "4-5"},
+		{"package:1.core:0-1", "16-19"},
+		{"pu:5", "5"},
+		{"numa:1.core:0.pu:1", "9"},
+		{"core:all.pu:0", "0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30"},
+		{"core:14-", "28-31"},
+		{"package:0.pu:odd", "1,3,5,7,9,11,13,15"},
+		{"core:0,core:3", "0-1,6-7"},
+		{"core:0 pu:31", "0-1,31"},
+		{"socket:1", "16-31"},
+		{"cpu:3", "3"},
 	};
 	struct weft_topology *topology = open_synthetic("package:2 numa:2 core:4 pu:2");
 	struct weft_cpuset set;
@@ -145,11 +153,18 @@ static void bad_places_are_refused_and_the_token_is_named(void)
 		const char *text, *token;
 		int code;
 	} rows[] = {
-		{"core:99", "'core:99'", WEFT_ERANGE}, {"bogus:1", "'bogus:1'", WEFT_EINVAL},
-		{"core:", "'core:'", WEFT_EINVAL}, {"core:1,2", "'2'", WEFT_EINVAL}, {"core", "'core'", WEFT_EINVAL},
-		{"core:3-1", "'core:3-1'", WEFT_EINVAL}, {"core:1,,core:2", "'core:1,,core:2'", WEFT_EINVAL},
-		{"package:0.core:9", "'package:0.core:9'", WEFT_ERANGE}, {"32", "CPU 32", WEFT_ERANGE},
-		{"L3:0", "'L3:0'", WEFT_EINVAL}, {"core:-1", "'core:-1'", WEFT_EINVAL}, {"", "''", WEFT_EINVAL},
+		{"core:99", "'core:99'", WEFT_ERANGE},
+		{"bogus:1", "'bogus:1'", WEFT_EINVAL},
+		{"core:", "'core:'", WEFT_EINVAL},
+		{"core:1,2", "'2'", WEFT_EINVAL},
+		{"core", "'core'", WEFT_EINVAL},
+		{"core:3-1", "'core:3-1'", WEFT_EINVAL},
+		{"core:1,,core:2", "'core:1,,core:2'", WEFT_EINVAL},
+		{"package:0.core:9", "'package:0.core:9'", WEFT_ERANGE},
+		{"32", "CPU 32", WEFT_ERANGE},
+		{"L3:0", "'L3:0'", WEFT_EINVAL},
+		{"core:-1", "'core:-1'", WEFT_EINVAL},
+		{"", "''", WEFT_EINVAL},
 		{"core:0.core:0.core:0.core:0.core:0.core:0.core:0.core:0.core:0", "core:0", WEFT_EINVAL},
 	};
 	struct weft_topology *topology = open_synthetic("package:2 numa:2 core:4 pu:2");
@@ -164,7 +179,8 @@ static void bad_places_are_refused_and_the_token_is_named(void)
 
 static void random_text_never_breaks_the_place_parser(void)
 {
-	static const char *const pieces[] = {"core", "pu", "package", ":", ".", ",", "-", "0", "3", "all", " ", "L2", "x"};
+	static const char *const pieces[] = {"core", "pu", "package", ":", ".",  ",", "-",
+					     "0",    "3",  "all",     " ", "L2", "x"};
 	struct weft_topology *topology = open_synthetic("package:2 core:4 pu:2");
 	struct weft_cpuset set, all, outside;
 	struct weft_random random;

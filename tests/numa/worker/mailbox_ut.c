@@ -188,7 +188,7 @@ ssize_t __real_write(int fd, const void *bytes, size_t count);
 ssize_t __wrap_write(int fd, const void *bytes, size_t count);
 ssize_t __wrap_write(int fd, const void *bytes, size_t count)
 {
-	void (*happens)(struct weft_worker *worker) = meanwhile;
+	void (*happens)(struct weft_worker * worker) = meanwhile;
 
 	meanwhile = NULL;
 	wakes += woken != NULL;

@@ -69,7 +69,7 @@ static void change_some(struct weft_random *random, struct model *models)
 			uint64_t span_ns = random_span(random);
 
 			model->deadline_ns = weft_random_below(random, 10) == 0 && span_ns < now_ns ? now_ns - span_ns
-												     : now_ns + span_ns;
+												    : now_ns + span_ns;
 			weft_timer_set(worker, &model->timer, model->deadline_ns);
 		}
 	}
@@ -153,7 +153,8 @@ static void timers_that_become_due_together_fire_in_the_order_of_their_slots(voi
 					;
 				start_ns = weft_clock_now(clock_);
 			}
-			weft_timer_set(worker, &timers[i], start_ns + span_ns / 2 + 1 + weft_random_below(&random, span_ns));
+			weft_timer_set(worker, &timers[i],
+				       start_ns + span_ns / 2 + 1 + weft_random_below(&random, span_ns));
 		}
 		last_slot = 0;
 		weft_clock_virtual_set(clock_, start_ns + 2 * span_ns + SLOT_NS);

@@ -100,8 +100,8 @@ static void probe_disarm(void *user)
 
 static void probe_init(struct probe *probe)
 {
-	*probe = (struct probe){.poller = {.poll = probe_poll, .arm = probe_arm,
-					   .disarm = probe_disarm, .user = probe}};
+	*probe = (struct probe){
+		.poller = {.poll = probe_poll, .arm = probe_arm, .disarm = probe_disarm, .user = probe}};
 }
 
 static void pollers_are_polled_each_turn(void)
@@ -279,7 +279,8 @@ static void on_ready(struct weft_fd_watch *watch, uint32_t events, void *user)
 
 static void seen_open(struct seen *seen, uint32_t events)
 {
-	*seen = (struct seen){.watch = {.fd = eventfd(0, EFD_CLOEXEC), .events = events, .ready = on_ready, .user = seen}};
+	*seen = (struct seen){
+		.watch = {.fd = eventfd(0, EFD_CLOEXEC), .events = events, .ready = on_ready, .user = seen}};
 	CU_ASSERT_EQUAL(weft_worker_add_fd(worker, &seen->watch), 0);
 }
 

@@ -14,9 +14,8 @@ WEFT_BEGIN_DECLS
 WEFT_API void weft_assert_failed(const char *expression, const char *file, int line, const char *function)
 	__attribute__((noreturn, cold));
 
-#define WEFT_ASSERT(expression)                                                                   \
-	(__builtin_expect(!!(expression), 1) ? (void)0                                            \
-					     : weft_assert_failed(#expression, __FILE__, __LINE__, __func__))
+#define WEFT_ASSERT(expression) \
+	(__builtin_expect(!!(expression), 1) ? (void)0 : weft_assert_failed(#expression, __FILE__, __LINE__, __func__))
 
 #ifdef NDEBUG
 #define WEFT_DASSERT(expression) ((void)sizeof(!!(expression)))

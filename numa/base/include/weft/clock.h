@@ -45,11 +45,11 @@ WEFT_API uint64_t weft_clock_ticks(void);
 WEFT_API double weft_clock_ticks_to_ns(uint64_t ticks);
 
 struct weft_clock_info {
-	const char *source;         /* "tsc" or "clock_gettime" */
-	const char *reason;         /* why the counter is not used, or "" */
-	double ticks_per_second;    /* measured */
-	double resolution_ns;       /* smallest step seen */
-	double read_ns;             /* what one weft_clock_now costs, measured */
+	const char *source;      /* "tsc" or "clock_gettime" */
+	const char *reason;      /* why the counter is not used, or "" */
+	double ticks_per_second; /* measured */
+	double resolution_ns;    /* smallest step seen */
+	double read_ns;          /* what one weft_clock_now costs, measured */
 };
 /* What the real clock is, for `weft info`. Thread: any. */
 WEFT_API void weft_clock_describe(struct weft_clock_info *out);

@@ -14,41 +14,41 @@
 WEFT_BEGIN_DECLS
 
 /* One table makes the enum, the names, the texts and their test. X(name, number, text) */
-#define WEFT_ERROR_TABLE(X)                                                              \
-	X(EPERM, 1, "operation not permitted")                                           \
-	X(ENOENT, 2, "no such thing")                                                    \
-	X(EINTR, 4, "interrupted")                                                       \
-	X(EIO, 5, "input/output error")                                                  \
-	X(ENXIO, 6, "no such device or address")                                         \
-	X(EBADF, 9, "bad descriptor")                                                    \
-	X(EAGAIN, 11, "try again later")                                                 \
-	X(ENOMEM, 12, "out of memory")                                                   \
-	X(EACCES, 13, "permission denied")                                               \
-	X(EFAULT, 14, "bad address")                                                     \
-	X(EBUSY, 16, "in use")                                                           \
-	X(EEXIST, 17, "exists already")                                                  \
-	X(ENODEV, 19, "no such driver or device")                                        \
-	X(EINVAL, 22, "invalid argument")                                                \
-	X(EMFILE, 24, "too many open descriptors")                                       \
-	X(ENOSPC, 28, "no space left")                                                   \
-	X(EPIPE, 32, "the other side is gone")                                           \
-	X(ERANGE, 34, "out of range")                                                    \
-	X(ENOSYS, 38, "not provided by this system")                                     \
-	X(EPROTO, 71, "the peer broke the protocol")                                     \
-	X(EMSGSIZE, 90, "message too long")                                              \
-	X(ENOTSUP, 95, "not supported")                                                  \
-	X(EADDRINUSE, 98, "name or address in use")                                      \
-	X(ETIMEDOUT, 110, "deadline passed")                                             \
-	X(ECONNREFUSED, 111, "nobody listens there")                                     \
-	X(ECANCELED, 125, "cancelled")                                                   \
-	X(EPEERRESET, 2000, "the peer is another incarnation or gone; outcome unknown")  \
-	X(EFORK, 2001, "this handle belongs to the parent process of a fork")            \
-	X(EVERSION, 2002, "versions do not fit together")                                \
-	X(EQUOTA, 2003, "quota used up")                                                 \
-	X(EDEGRADED, 2004, "a required capability could not be had")                     \
-	X(ETRUNCATED, 2005, "the message was longer than the buffer")                    \
-	X(EUNREACHABLE, 2006, "no path to the peer")                                     \
-	X(ECLOSED, 2007, "closed")                                                       \
+#define WEFT_ERROR_TABLE(X)                                                             \
+	X(EPERM, 1, "operation not permitted")                                          \
+	X(ENOENT, 2, "no such thing")                                                   \
+	X(EINTR, 4, "interrupted")                                                      \
+	X(EIO, 5, "input/output error")                                                 \
+	X(ENXIO, 6, "no such device or address")                                        \
+	X(EBADF, 9, "bad descriptor")                                                   \
+	X(EAGAIN, 11, "try again later")                                                \
+	X(ENOMEM, 12, "out of memory")                                                  \
+	X(EACCES, 13, "permission denied")                                              \
+	X(EFAULT, 14, "bad address")                                                    \
+	X(EBUSY, 16, "in use")                                                          \
+	X(EEXIST, 17, "exists already")                                                 \
+	X(ENODEV, 19, "no such driver or device")                                       \
+	X(EINVAL, 22, "invalid argument")                                               \
+	X(EMFILE, 24, "too many open descriptors")                                      \
+	X(ENOSPC, 28, "no space left")                                                  \
+	X(EPIPE, 32, "the other side is gone")                                          \
+	X(ERANGE, 34, "out of range")                                                   \
+	X(ENOSYS, 38, "not provided by this system")                                    \
+	X(EPROTO, 71, "the peer broke the protocol")                                    \
+	X(EMSGSIZE, 90, "message too long")                                             \
+	X(ENOTSUP, 95, "not supported")                                                 \
+	X(EADDRINUSE, 98, "name or address in use")                                     \
+	X(ETIMEDOUT, 110, "deadline passed")                                            \
+	X(ECONNREFUSED, 111, "nobody listens there")                                    \
+	X(ECANCELED, 125, "cancelled")                                                  \
+	X(EPEERRESET, 2000, "the peer is another incarnation or gone; outcome unknown") \
+	X(EFORK, 2001, "this handle belongs to the parent process of a fork")           \
+	X(EVERSION, 2002, "versions do not fit together")                               \
+	X(EQUOTA, 2003, "quota used up")                                                \
+	X(EDEGRADED, 2004, "a required capability could not be had")                    \
+	X(ETRUNCATED, 2005, "the message was longer than the buffer")                   \
+	X(EUNREACHABLE, 2006, "no path to the peer")                                    \
+	X(ECLOSED, 2007, "closed")                                                      \
 	X(ENOCHANNEL, 2008, "the peer has no such channel")
 
 enum weft_error {

@@ -15,8 +15,8 @@ struct weft_list {
 #define WEFT_CONTAINER_OF(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 /* Walks entries of `type`; the current one may be removed during its turn. */
-#define WEFT_LIST_FOR_EACH(pos, head)                                                              \
-	for (struct weft_list *pos = (head)->next, *pos##_next = pos->next; pos != (head);          \
+#define WEFT_LIST_FOR_EACH(pos, head)                                                      \
+	for (struct weft_list *pos = (head)->next, *pos##_next = pos->next; pos != (head); \
 	     pos = pos##_next, pos##_next = pos->next)
 
 /* An empty list, or a link that is on none. Thread: owner. */

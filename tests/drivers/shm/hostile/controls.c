@@ -14,14 +14,14 @@
 #include <weft/segment.h>
 
 /* CONTROL(name, type, segment, descriptor count): one message that may not be said. */
-#define CONTROL(name, type, segment, fd_count)                                                       \
-	static void name(struct hostile *h)                                                          \
-	{                                                                                            \
-		int fds[3] = {h->memory_fd, h->memory_fd, h->memory_fd};                             \
-		struct shm_wire wire = hostile_control((enum shm_message_type)(type), segment);      \
-		wire.slots[0] = wire.slots[1] = HOSTILE_SLOTS;                                       \
-		hostile_attach(h);                                                                   \
-		HOSTILE_EXPECT(hostile_send(h->control_fd, &wire, sizeof wire, fds, fd_count));      \
+#define CONTROL(name, type, segment, fd_count)                                                  \
+	static void name(struct hostile *h)                                                     \
+	{                                                                                       \
+		int fds[3] = {h->memory_fd, h->memory_fd, h->memory_fd};                        \
+		struct shm_wire wire = hostile_control((enum shm_message_type)(type), segment); \
+		wire.slots[0] = wire.slots[1] = HOSTILE_SLOTS;                                  \
+		hostile_attach(h);                                                              \
+		HOSTILE_EXPECT(hostile_send(h->control_fd, &wire, sizeof wire, fds, fd_count)); \
 	}
 
 CONTROL(attach_once_more, SHM_ATTACH, 0, 3)
@@ -240,7 +240,8 @@ static void bell_that_listens(struct hostile *h)
 	struct sockaddr name = {.sa_family = AF_UNIX};
 	struct sockaddr_storage bound;
 	socklen_t len = sizeof bound;
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), caller = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0),
+	    caller = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	HOSTILE_EXPECT(bind(fd, &name, sizeof name.sa_family) == 0 && listen(fd, 1) == 0);
 	HOSTILE_EXPECT(getsockname(fd, (struct sockaddr *)&bound, &len) == 0);

@@ -26,11 +26,11 @@ void hostile_be_refused(struct hostile *h)
 }
 
 /* One field at a time. SPOILED(name, statement...) */
-#define SPOILED(name, ...)                   \
-	static void name(struct hostile *h)  \
-	{                                    \
-		__VA_ARGS__;                 \
-		hostile_be_refused(h);          \
+#define SPOILED(name, ...)                  \
+	static void name(struct hostile *h) \
+	{                                   \
+		__VA_ARGS__;                \
+		hostile_be_refused(h);      \
 	}
 
 SPOILED(wrong_magic, h->attach.magic ^= 1)
@@ -73,7 +73,7 @@ SPOILED(one_descriptor, h->attach_fd_count = 1)
 SPOILED(two_descriptors, h->attach_fd_count = 2)
 SPOILED(three_descriptors, h->attach_fd_count = 3)
 SPOILED(eight_descriptors, for (h->attach_fd_count = SHM_FDS_MAX; h->attach_fd_count < 8;)
-	h->attach_fds[h->attach_fd_count++] = h->memory_fd)
+				   h->attach_fds[h->attach_fd_count++] = h->memory_fd)
 
 static void long_message(struct hostile *h)
 {

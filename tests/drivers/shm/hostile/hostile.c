@@ -104,7 +104,8 @@ int hostile_try_to_connect(const struct hostile *h, const struct timeval *patien
 	int len = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "weft/%u/%s", geteuid(), h->victim);
 
 	HOSTILE_EXPECT(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, patience, sizeof *patience) == 0);
-	if (connect(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) == 0)
+	if (connect(fd, (struct sockaddr *)&address,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -162,7 +163,8 @@ int hostile_lingering(int *reader)
 
 	HOSTILE_EXPECT(bind(listener, (struct sockaddr *)&address, len) == 0 && listen(listener, 1) == 0);
 	HOSTILE_EXPECT(getsockname(listener, (struct sockaddr *)&address, &len) == 0);
-	HOSTILE_EXPECT(connect(fd, (struct sockaddr *)&address, len) == 0 && (*reader = accept(listener, NULL, NULL)) >= 0);
+	HOSTILE_EXPECT(connect(fd, (struct sockaddr *)&address, len) == 0 &&
+		       (*reader = accept(listener, NULL, NULL)) >= 0);
 	close(listener);
 	while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
 		;
@@ -188,8 +190,10 @@ int hostile_receive(struct hostile *h, struct shm_wire *wire, int fds[SHM_FDS_MA
 	struct pollfd ready = {.fd = h->control_fd, .events = POLLIN};
 	char control[CMSG_SPACE(SHM_FDS_MAX * sizeof(int))];
 	struct iovec iov = {wire, sizeof *wire};
-	struct msghdr message = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = sizeof control};
 	struct cmsghdr *cmsg;
 	ssize_t got;
 

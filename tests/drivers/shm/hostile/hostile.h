@@ -14,7 +14,7 @@
 
 #define HOSTILE_MEMORY_BYTES ((size_t)65536)
 #define HOSTILE_SLOTS 64u
-#define HOSTILE_BELL SHM_SEGMENT_FDS /* which of the descriptors is the bell */
+#define HOSTILE_BELL SHM_SEGMENT_FDS       /* which of the descriptors is the bell */
 #define HOSTILE_ALIVE UINT32_C(0x80000001) /* of our word: held by thread 1, and somebody waits */
 #define HOSTILE_ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE)
 
@@ -57,7 +57,10 @@ struct hostile_attack {
 	void (*run)(struct hostile *h);
 	enum hostile_outcome outcome;
 };
-#define HOSTILE_ATTACK(function, outcome) {#function, function, outcome}
+#define HOSTILE_ATTACK(function, outcome)    \
+	{                                    \
+#function, function, outcome \
+	}
 extern const struct hostile_attack hostile_handshakes[], hostile_messages[], hostile_controls[], hostile_lives[];
 
 /* Ends the attacker with a word on standard error; the test fails by its exit status. */

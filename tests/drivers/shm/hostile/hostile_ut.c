@@ -143,13 +143,13 @@ static void turn(void)
 	held_up |= weft_clock_now(weft_clock_real()) - begin_ns > HELD_UP_NS;
 }
 
-#define TURNS_UNTIL(condition)                                                                   \
-	({                                                                                       \
-		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + UINT64_C(60000000000);    \
-		bool held_;                                                                      \
+#define TURNS_UNTIL(condition)                                                                \
+	({                                                                                    \
+		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + UINT64_C(60000000000); \
+		bool held_;                                                                   \
 		while (!(held_ = (condition)) && weft_clock_now(weft_clock_real()) < end_ns_) \
-			turn();                                                                  \
-		held_;                                                                           \
+			turn();                                                               \
+		held_;                                                                        \
 	})
 
 static bool honest_goes_on(void)
@@ -221,8 +221,8 @@ static bool outcome_holds(const struct hostile_attack *attack)
 static bool check(const struct hostile_attack *attack, bool holds, const char *what)
 {
 	if (!holds)
-		printf("\n\t%s: not so: %s (ups %u downs %u reason %d) ", attack->name, what, victim->ups, victim->downs,
-		       (int)victim->reason);
+		printf("\n\t%s: not so: %s (ups %u downs %u reason %d) ", attack->name, what, victim->ups,
+		       victim->downs, (int)victim->reason);
 	return holds;
 }
 

@@ -32,12 +32,12 @@ static void behaves(struct hostile *h)
 }
 
 /* MESSAGE(name, kind, claimed length): one message that cannot be. */
-#define MESSAGE(name, kind, len)                                   \
-	static void name(struct hostile *h)                        \
-	{                                                          \
-		hostile_attach(h);                                 \
-		hostile_put(h, NORMAL, SHM_INLINE, 4, "fine", 4);  \
-		hostile_put(h, NORMAL, kind, len, "", 1);          \
+#define MESSAGE(name, kind, len)                                  \
+	static void name(struct hostile *h)                       \
+	{                                                         \
+		hostile_attach(h);                                \
+		hostile_put(h, NORMAL, SHM_INLINE, 4, "fine", 4); \
+		hostile_put(h, NORMAL, kind, len, "", 1);         \
 	}
 
 MESSAGE(kind_zero, 0, 4)
@@ -53,11 +53,11 @@ MESSAGE(too_many_releases, SHM_RELEASE, 4 * (SHM_RELEASES_MAX + 1))
 MESSAGE(releases_far_too_long, SHM_RELEASE, 0xfffc)
 
 /* UNITS(name, units, claimed length): a message that says it takes more or less room than it can. */
-#define UNITS(name, units, len)                                             \
-	static void name(struct hostile *h)                                 \
-	{                                                                   \
-		hostile_attach(h);                                          \
-		hostile_put(h, NORMAL, SHM_INLINE, 4, "fine", 4);           \
+#define UNITS(name, units, len)                                              \
+	static void name(struct hostile *h)                                  \
+	{                                                                    \
+		hostile_attach(h);                                           \
+		hostile_put(h, NORMAL, SHM_INLINE, 4, "fine", 4);            \
 		hostile_put_units(h, NORMAL, SHM_INLINE, units, len, "", 1); \
 	}
 
@@ -69,12 +69,12 @@ UNITS(a_line_too_many, 8, 48)
 UNITS(all_units_that_can_be_said, 255, 240)
 
 /* LOAN(name, segment, offset, length): one descriptor that cannot be, of memory that is shared. */
-#define LOAN(name, segment, offset, len)                                 \
-	static void name(struct hostile *h)                              \
-	{                                                                \
-		struct shm_loan loan = {segment, 1, offset, len};        \
-		hostile_attach(h);                                       \
-		hostile_share(h, SHARED_ID);                             \
+#define LOAN(name, segment, offset, len)                                           \
+	static void name(struct hostile *h)                                        \
+	{                                                                          \
+		struct shm_loan loan = {segment, 1, offset, len};                  \
+		hostile_attach(h);                                                 \
+		hostile_share(h, SHARED_ID);                                       \
 		hostile_put(h, NORMAL, SHM_LOAN, sizeof loan, &loan, sizeof loan); \
 	}
 
@@ -138,13 +138,13 @@ static void releases_of_nothing(struct hostile *h)
 }
 
 /* MOVE(name, segment, slots, offset): the next messages shall stand where they cannot. */
-#define MOVE(name, segment, slots_, offset)                                       \
-	static void name(struct hostile *h)                                       \
-	{                                                                         \
-		struct shm_move move = {segment, slots_, offset};                 \
-                                                                                  \
-		hostile_attach(h);                                                \
-		hostile_share(h, SHARED_ID);                                      \
+#define MOVE(name, segment, slots_, offset)                                        \
+	static void name(struct hostile *h)                                        \
+	{                                                                          \
+		struct shm_move move = {segment, slots_, offset};                  \
+                                                                                   \
+		hostile_attach(h);                                                 \
+		hostile_share(h, SHARED_ID);                                       \
 		hostile_put(h, NORMAL, SHM_MOVE, sizeof move, &move, sizeof move); \
 	}
 
@@ -164,11 +164,11 @@ MESSAGE(move_cut_short, SHM_MOVE, sizeof(struct shm_move) - 1)
 MOVE(move_to_silence, SHARED_ID, 64, 4096)
 
 /* HEAD(name, class, position): a reader that cannot stand there. */
-#define HEAD(name, class_, position)                    \
-	static void name(struct hostile *h)             \
-	{                                               \
-		hostile_attach(h);                      \
-		hostile_set_head(h, class_, position);  \
+#define HEAD(name, class_, position)                   \
+	static void name(struct hostile *h)            \
+	{                                              \
+		hostile_attach(h);                     \
+		hostile_set_head(h, class_, position); \
 	}
 
 HEAD(head_far_ahead, WEFT_CLASS_NORMAL, 1000000)

@@ -26,7 +26,8 @@ static uint32_t their_head(const struct hostile *h, enum weft_class class_)
 				     ((size_t)h->accept.slots[0] + h->accept.slots[1]) * SHM_SLOT_BYTES;
 
 	/* acquire: pairs with the release in the victim's shm_rx_publish(). */
-	return atomic_load_explicit(&((const struct shm_head *)(const void *)heads)[class_].position, memory_order_acquire);
+	return atomic_load_explicit(&((const struct shm_head *)(const void *)heads)[class_].position,
+				    memory_order_acquire);
 }
 
 bool hostile_is_full(const struct hostile *h, enum weft_class class_)
@@ -49,7 +50,8 @@ bool hostile_put_units(struct hostile *h, enum weft_class class_, unsigned int k
 	unit->meta = h->tails[class_];
 	memcpy(unit + 1, data, data_len_bytes);
 	/* release: pairs with the acquire in the victim's shm_rx_start(). */
-	atomic_store_explicit(&unit->start, shm_start(h->tails[class_], (enum shm_kind)kind, claimed_units, claimed_len_bytes),
+	atomic_store_explicit(&unit->start,
+			      shm_start(h->tails[class_], (enum shm_kind)kind, claimed_units, claimed_len_bytes),
 			      memory_order_release);
 	h->tails[class_] += claimed_units;
 	return true;
@@ -58,14 +60,16 @@ bool hostile_put_units(struct hostile *h, enum weft_class class_, unsigned int k
 bool hostile_put(struct hostile *h, enum weft_class class_, unsigned int kind, uint32_t claimed_len_bytes,
 		 const void *data, size_t data_len_bytes)
 {
-	uint32_t units = claimed_len_bytes <= SHM_INLINE_MAX ? shm_line_end(shm_units_for(claimed_len_bytes)) : SHM_LINE_UNITS;
+	uint32_t units = claimed_len_bytes <= SHM_INLINE_MAX ? shm_line_end(shm_units_for(claimed_len_bytes))
+							     : SHM_LINE_UNITS;
 
 	return hostile_put_units(h, class_, kind, units, claimed_len_bytes, data, data_len_bytes);
 }
 
 void hostile_skip(struct hostile *h, enum weft_class class_)
 {
-	const struct shm_unit *units = (const struct shm_unit *)(const void *)(h->theirs + h->accept.rings.offset_bytes);
+	const struct shm_unit *units = (const struct shm_unit *)(const void *)(h->theirs +
+									       h->accept.rings.offset_bytes);
 	uint32_t mask = h->accept.slots[class_] * SHM_LINE_UNITS - 1, at = h->heads[class_];
 	uint64_t start;
 
