@@ -6,19 +6,12 @@
 #include "link/link.h"
 
 #include "channel/channel_private.h"
-#include "link/connecting.h"
+#include "link/connect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <weft/hash.h>
 #include <weft/log.h>
-
-#define RETRY_FIRST_NS UINT64_C(1000000)
-#define RETRY_MAX_NS UINT64_C(100000000)
-
-static void retry_now(struct weft_timer *timer, void *user);
-static void connect_over(struct weft__link *link);
 
 static struct weft__link *link_new(struct weft__station *station)
 {
@@ -27,10 +20,8 @@ static struct weft__link *link_new(struct weft__station *station)
 	if (!link)
 		return NULL;
 	link->station = station;
-	link->retry_ns = RETRY_FIRST_NS;
-	weft_timer_init(&link->retry, retry_now, link);
+	weft__link_connect_init(link);
 	weft_timer_init(&link->patience, weft__idle_overdue, link);
-	weft__mail_init(&link->refused);
 	weft_list_init(&link->in_busy);
 	weft_list_init(&link->senders);
 	weft_list_init(&link->tx_dirty);
@@ -44,7 +35,7 @@ static struct weft__link *link_new(struct weft__station *station)
 
 static void link_free(struct weft__link *link)
 {
-	connect_over(link);
+	weft__link_connect_over(link);
 	weft_timer_cancel(link->station->worker, &link->retry);
 	weft_timer_cancel(link->station->worker, &link->patience);
 	weft_list_remove(&link->in_station);
@@ -72,79 +63,6 @@ bad:
 		WEFT_EINVAL,
 		"\"%s\" names no peer: it is NODE or NODE/WORKER, each 1 to %d of [A-Za-z0-9._-], the first no dot",
 		peer, WEFT_NAME_MAX);
-}
-
-/* ---- connecting: the worker asks, the runner does ---- */
-
-static void connect_refused(struct weft_worker *worker, const struct weft_message *message)
-{
-	(void)worker;
-	weft__link_connect_failed(NULL, message->with.pointers[0], (int)(int64_t)message->with.numbers[1],
-				  weft_error_text((int)(int64_t)message->with.numbers[1]));
-}
-
-static void runner_connect(struct weft_worker *runner, const struct weft_message *message)
-{
-	struct weft__link *link = message->with.pointers[0];
-	struct weft__station *station = link->station;
-	struct weft_node *node = station->node;
-	struct weft__hello hello = {.spread = (uint32_t)message->with.numbers[1], .role = (uint8_t)node->opts.role};
-	struct weft_hello bytes;
-	int rc;
-
-	(void)runner;
-	strcpy(hello.node, node->name);
-	strcpy(hello.worker, station->name);
-	strcpy(hello.target, link->peer_worker);
-	weft__hello_encode(&hello, &bytes);
-	link->connecting = weft__connecting_begin(station, link->peer);
-	rc = node->driver->connect(station->port, link->peer_node, &bytes, link);
-	if (rc < 0) {
-		link->refused.message = (struct weft_message){.run = connect_refused,
-							      .with.numbers = {(uint64_t)(uintptr_t)link,
-									       (uint64_t)(int64_t)rc}};
-		weft__mail_send(station, &link->refused);
-	}
-}
-
-static int link_connect(struct weft__link *link)
-{
-	struct weft__station *station = link->station;
-	struct weft_message message = {.run = runner_connect};
-	int rc;
-
-	message.with.pointers[0] = link;
-	message.with.numbers[1] = weft_hash_u64(station->node->incarnation + (uintptr_t)station->port);
-	rc = weft_worker_post(station->node->runner, &message);
-	if (rc == 0)
-		link->connect_out = true;
-	return rc;
-}
-
-/* The connection has failed or the link has ended: the peer's own is welcome again. */
-static void connect_over(struct weft__link *link)
-{
-	weft__connecting_end(link->connecting);
-	link->connecting = NULL;
-}
-
-static void retry_now(struct weft_timer *timer, void *user)
-{
-	struct weft__link *link = user;
-
-	(void)timer;
-	if (link_connect(link) == 0)
-		link->state = WEFT__LINK_CONNECTING;
-	else
-		weft_timer_set(link->station->worker, &link->retry,
-			       weft_worker_now(link->station->worker) + link->retry_ns);
-}
-
-/* The outcome of its connect is there. */
-static void connect_came(struct weft__link *link)
-{
-	link->connect_out = false;
-	link->station->reap_due |= link->state == WEFT__LINK_DOWN;
 }
 
 static bool link_serves(const struct weft__link *link, const char *peer)
@@ -197,7 +115,7 @@ int weft__link_to(struct weft__station *station, const char *peer, struct weft__
 	if (!link)
 		return weft_set_error(WEFT_ENOMEM, "no memory for a link to \"%s\"", peer);
 	rc = link_name(link, peer);
-	if (rc == 0 && (rc = link_connect(link)) < 0)
+	if (rc == 0 && (rc = weft__link_connect(link)) < 0)
 		weft_set_error(-rc, "the runner has too much to do to connect to \"%s\"; try again", peer);
 	if (rc < 0) {
 		link_free(link);
@@ -215,8 +133,7 @@ static bool same_user(const struct weft__link *link, const struct weft_peer_iden
 	return !link->peer_incarnation || link->peer_uid == peer->uid;
 }
 
-/* A link to the same peer that is up; only one to the same user, once it is known who that is. */
-static struct weft__link *link_up(const struct weft__link *like)
+struct weft__link *weft__link_up_like(const struct weft__link *like)
 {
 	WEFT_LIST_FOR_EACH(at, &like->station->links) {
 		struct weft__link *link = WEFT_CONTAINER_OF(at, struct weft__link, in_station);
@@ -252,8 +169,7 @@ static struct weft__link *link_for_incoming(struct weft__station *station, const
 	return link;
 }
 
-/* The senders of a link that is not up go to one that is. */
-static void link_merge(struct weft__link *from, struct weft__link *to)
+void weft__link_merge(struct weft__link *from, struct weft__link *to)
 {
 	WEFT_LIST_FOR_EACH(at, &from->senders)
 		weft__sender_move(WEFT_CONTAINER_OF(at, struct weft_sender, in_link), to);
@@ -274,9 +190,9 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 	struct weft__hello hello;
 
 	if (link)
-		connect_came(link);
+		weft__link_connect_came(link);
 	if (link && link->state == WEFT__LINK_DOWN) {
-		connect_over(link);
+		weft__link_connect_over(link);
 		station->node->driver->disconnect(path);
 		return;
 	}
@@ -293,9 +209,9 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 		return;
 	}
 	/* The peer's connection was accepted before ours was begun: that one stays. The peer may have taken ours meanwhile. */
-	if (link && station->node->incarnation > path->peer.incarnation && (other = link_up(link)) &&
+	if (link && station->node->incarnation > path->peer.incarnation && (other = weft__link_up_like(link)) &&
 	    same_user(other, &path->peer)) {
-		link_merge(link, other);
+		weft__link_merge(link, other);
 		(void)weft__idle_say_close(path, 0);
 		station->node->driver->disconnect(path);
 		return;
@@ -311,7 +227,7 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 	link->peer_role = hello.role;
 	path->user = link;
 	link->state = WEFT__LINK_UP;
-	link->retry_ns = RETRY_FIRST_NS;
+	weft__link_connect_done(link);
 	count_up(station, 1);
 	weft__idle_watch(link);
 	if (link->peer_incarnation && link->peer_incarnation != path->peer.incarnation)
@@ -322,55 +238,6 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 		weft__link_end(link, -WEFT_ECLOSED);
 	WEFT_LIST_FOR_EACH(at, &link->senders)
 		weft__sender_ready(WEFT_CONTAINER_OF(at, struct weft_sender, in_link));
-}
-
-/* Whether some sender keeps trying until the peer is there. */
-static bool somebody_waits(const struct weft__link *link)
-{
-	WEFT_LIST_FOR_EACH(at, &link->senders)
-		if (WEFT_CONTAINER_OF(at, struct weft_sender, in_link)->opts.wait_for_peer)
-			return true;
-	return false;
-}
-
-/* The senders that do not wait for the peer have lost; the others stay. */
-static void fail_impatient(struct weft__link *link, int cause)
-{
-	WEFT_LIST_FOR_EACH(at, &link->senders) {
-		struct weft_sender *sender = WEFT_CONTAINER_OF(at, struct weft_sender, in_link);
-
-		if (!sender->opts.wait_for_peer)
-			weft__sender_lost(sender, cause);
-	}
-}
-
-void weft__link_connect_failed(void *port_user, void *request, int error, const char *why)
-{
-	struct weft__link *link = request, *other;
-	struct weft__station *station = link->station;
-	/* -WEFT_EAGAIN: what lacks here or there is back in a moment; as a sender's status it means the same. */
-	bool passes = error == -WEFT_EBUSY || error == -WEFT_EAGAIN;
-
-	(void)port_user;
-	connect_came(link);
-	connect_over(link);
-	weft_log(WEFT_LOG_DEBUG, "link", "peer %s error %s why %s", link->peer, weft_error_name(error), why);
-	/* The peer is connecting to us, and that connection stays. It is here, or comes; should it fail, we try again. */
-	if (error == -WEFT_EBUSY && (other = link_up(link))) {
-		link_merge(link, other);
-		return;
-	}
-	if (error == -WEFT_EBUSY)
-		link->retry_ns = RETRY_MAX_NS;
-	else if (!passes)
-		fail_impatient(link, error);
-	if (link->closing || (!passes && !somebody_waits(link))) {
-		weft__link_end(link, error);
-		return;
-	}
-	link->state = WEFT__LINK_RETRYING;
-	weft_timer_set(station->worker, &link->retry, weft_worker_now(station->worker) + link->retry_ns);
-	link->retry_ns = link->retry_ns * 2 < RETRY_MAX_NS ? link->retry_ns * 2 : RETRY_MAX_NS;
 }
 
 static int cause_of(enum weft_down_reason reason)
@@ -432,7 +299,7 @@ void weft__link_end(struct weft__link *link, int cause)
 	link->state = WEFT__LINK_DOWN;
 	link->closing = true;
 	if (!link->connect_out)
-		connect_over(link);
+		weft__link_connect_over(link);
 	station->reap_due = true;
 	drop_rx_lanes(link, cause);
 	weft__waiting_left(link);
@@ -448,7 +315,7 @@ void weft__link_rest(struct weft__link *link)
 	bool wake = weft__idle_is_wanted(link);
 
 	drop_rx_lanes(link, -WEFT_ECLOSED); /* nobody watches them, or the link would have stayed */
-	connect_over(link);
+	weft__link_connect_over(link);
 	station->node->driver->disconnect(link->path);
 	link->path = NULL;
 	link->idle = WEFT__AWAKE;
@@ -468,8 +335,8 @@ void weft__link_rest(struct weft__link *link)
 	}
 	if (weft_list_empty(&link->senders))
 		weft__link_end(link, -WEFT_ECLOSED);
-	else if ((other = link_up(link)))
-		link_merge(link, other); /* the peer has come back before we were through */
+	else if ((other = weft__link_up_like(link)))
+		weft__link_merge(link, other); /* the peer has come back before we were through */
 	else if (wake)
 		weft__link_wake(link);
 }
@@ -481,10 +348,8 @@ void weft__link_wake(struct weft__link *link)
 	if (link->state != WEFT__LINK_DORMANT)
 		return;
 	link->state = WEFT__LINK_CONNECTING;
-	if (link_connect(link) == 0)
-		return;
-	link->state = WEFT__LINK_RETRYING; /* the runner has much to do */
-	weft_timer_set(link->station->worker, &link->retry, weft_worker_now(link->station->worker) + link->retry_ns);
+	if (weft__link_connect(link) < 0)
+		weft__link_connect_later(link); /* the runner has much to do */
 }
 
 /* Between turns' callbacks: nothing refers to a dead link any more but what the application keeps. */

@@ -166,6 +166,10 @@ int weft__link_to(struct weft__station *station, const char *peer, struct weft__
 void weft__link_path_up(void *port_user, struct weft_path *path, const struct weft_hello *theirs, void *request);
 void weft__link_connect_failed(void *port_user, void *request, int error, const char *why);
 void weft__link_path_down(void *port_user, struct weft_path *path, enum weft_down_reason reason);
+/* A link to the same peer that is up; only one to the same user, once it is known who that is. NULL: none. */
+struct weft__link *weft__link_up_like(const struct weft__link *like);
+/* The senders of a link that is not up go to one that is. */
+void weft__link_merge(struct weft__link *from, struct weft__link *to);
 /* The peer broke the protocol: counts it and ends the link. */
 void weft__link_violation(struct weft__link *link, const char *what);
 /* Closes the path of a link on which nothing is under way; its senders stay. */
