@@ -162,6 +162,11 @@ struct weft_device_events {
 	 * last reader is done. May disconnect this path, no other. Thread: the port's worker.
 	 */
 	void (*path_down)(void *port_user, struct weft_path *path, enum weft_down_reason reason);
+	/*
+	 * The port's pool had no buffer of len_bytes for what comes in or goes out: it is tried again. May be NULL, then
+	 * it has to wait for buffers that come home. Thread: the port's worker.
+	 */
+	void (*more_memory)(void *port_user, size_t len_bytes);
 };
 
 /* ---- cold ---- */
@@ -170,6 +175,7 @@ struct weft_device_opts {
 	size_t size;
 	const char *name;        /* what peers connect to; copied. NULL: no listening */
 	const char *runtime_dir; /* shm: directory for sockets; NULL: abstract sockets, which leave no name behind */
+	const char *address;     /* networks: where it is reached, as weft/net.h says; copied. NULL: any that is free */
 	struct weft_worker *runner;
 	struct weft_arena *arena;
 	uint64_t incarnation;
