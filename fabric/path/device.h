@@ -19,6 +19,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <weft/random.h>
 
 #define WEFT__KNOCK_BYTES \
 	576u /* each is so long, and no answer is longer: nothing is gained by lying about the sender */

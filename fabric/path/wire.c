@@ -7,7 +7,7 @@
 #include <endian.h>
 #include <string.h>
 #include <weft/errors.h>
-#include <weft/hash.h>
+#include <weft/crc32c.h>
 
 #define TAG_AT 16u
 #define MICROSECOND_NS UINT64_C(1000)
