@@ -94,7 +94,7 @@ struct weft_loan {
 	size_t len_bytes;
 	uint32_t holds;
 	uint32_t loan_id;           /* with from */
-	struct weft_buf *buf;       /* ours: to fill or a copy; NULL with from */
+	struct weft_buf *buf;       /* ours: to fill or a copy; NULL: with from, or in its own place */
 	struct weft__link *from;    /* whose memory it is; NULL: ours */
 	struct weft__rx_lane *lane; /* whose window it uses; NULL: none */
 	/* while it waits for a taker */
@@ -216,11 +216,13 @@ void weft__sender_unblock(struct weft_sender *sender);
 unsigned int weft__senders_run_events(struct weft__station *station, unsigned int max);
 
 /* ---- loan.c ---- */
+/* A place for each loan where a small message fits, once there is a port. -WEFT_ENOMEM. */
+int weft__loan_places_make(struct weft__station *station);
 struct weft_loan *weft__loan_alloc(struct weft__station *station);
 /* Lets go of what it holds (buffer, borrowed memory, window) and frees it, whoever holds it. */
 void weft__loan_free(struct weft_loan *loan);
 /* A received message as a loan: borrowed if the frame lent it and its sender can do without, else copied. lane: whose window
- * it uses; NULL: none, it is a reply. Errors as weft_rx_keep. */
+ * it uses; NULL: none, it is a reply. -WEFT_EAGAIN: all loans are in use. */
 int weft__loan_of_frame(struct weft__link *link, struct weft__rx_lane *lane, struct weft_rx *rx,
 			const struct weft_rx_frame *frame, struct weft_loan **out);
 /* The lane has gone: kept loans use nobody's window any more. */

@@ -64,6 +64,8 @@ struct weft__station {
 	unsigned int left_count;  /* of those: whose links have ended */
 	struct weft_op *ops;
 	struct weft_loan *loans;
+	char *places; /* of each loan, for a message that came in the ring, place_bytes apart */
+	size_t place_bytes;
 	struct weft_call *calls;
 
 	struct weft_node_stats stats;         /* one writer: this worker */

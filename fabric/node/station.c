@@ -376,6 +376,8 @@ int weft__station_open(struct weft_node *node, const char *name, int numa, const
 		rc = open_pool(station);
 	if (rc == 0)
 		rc = open_port(station);
+	if (rc == 0)
+		rc = weft__loan_places_make(station);
 	if (rc < 0) {
 		weft__station_close(&station);
 		return rc;
@@ -422,6 +424,7 @@ void weft__station_close(struct weft__station **station_ptr)
 		weft_worker_close(&station->worker);
 	free(station->ops);
 	free(station->loans);
+	free(station->places);
 	free(station->calls);
 	weft__errands_fini(&station->errands);
 	free(station);
