@@ -244,7 +244,7 @@ int weft_reply_loan(struct weft_rx *rx, struct weft_loan *loan)
 
 	if (rc < 0)
 		return rc;
-	if (loan->from || !loan->len_bytes) {
+	if (!loan->buf || !loan->len_bytes) {
 		rc = send_copy(&to, false, loan->data, loan->len_bytes);
 	} else {
 		weft_buf_ref(loan->buf);

@@ -141,7 +141,7 @@ struct weft_node_stats {
 	uint64_t violations; /* what peers did wrong */
 	uint64_t peers_lost;
 	uint64_t loans_out; /* lent by us, now */
-	/* buffers in use, now: filled, lent, kept as copies, or waiting to be sent */
+	/* buffers in use, now: filled, lent, kept as copies of what was lent, or waiting to be sent */
 	uint64_t buffers_out;
 	uint64_t memory_bytes;     /* of segments */
 	uint32_t links, hot_links; /* that stand; those with traffic of late, looked at each turn */
