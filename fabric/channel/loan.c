@@ -133,8 +133,11 @@ static void copy_message(struct weft_loan *loan, const struct weft_rx *rx, void 
 
 int weft__loan_places_make(struct weft__station *station)
 {
-	size_t inline_max = station->port->inline_max ? station->port->inline_max : 1;
+	size_t inline_max = 1;
 
+	for (unsigned int i = 0; i < station->node->rail_count; i++)
+		if (station->ports[i]->inline_max > inline_max)
+			inline_max = station->ports[i]->inline_max;
 	station->place_bytes = (inline_max + WEFT_CACHE_LINE - 1) / WEFT_CACHE_LINE * WEFT_CACHE_LINE;
 	/* Not touched: what is never used takes no memory. */
 	station->places = aligned_alloc(WEFT_CACHE_LINE, WEFT__LOANS * station->place_bytes);

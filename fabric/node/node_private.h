@@ -9,6 +9,7 @@
 #include "link/link.h"
 #include "node/errand.h"
 #include "node/mail.h"
+#include "node/rails.h"
 
 #include <pthread.h>
 #include <weft/driver.h>
@@ -24,7 +25,8 @@ struct weft__station {
 	struct weft_node *node;
 	struct weft_worker *worker;
 	struct weft_pool *pool;
-	struct weft_port *port;
+	struct weft_port *ports[WEFT__RAILS_MAX]; /* as many as the node has rails */
+	bool has_networks;
 	struct weft_poller poller;
 	char name[WEFT_NAME_MAX + 1]; /* "" for the node's own workers */
 	unsigned int index;           /* its place among the node's stations */
@@ -92,8 +94,10 @@ struct weft_node {
 	bool binds; /* memory may be bound to NUMA nodes */
 	struct weft_worker *runner;
 	struct weft__thread runner_thread;
-	struct weft_device *device;
-	const struct weft_driver *driver;
+	struct weft__rail rails[WEFT__RAILS_MAX];
+	unsigned int rail_count;
+	struct weft__book_entry *book;
+	unsigned int book_count;
 	struct weft_list connecting; /* the runner's: see link/connecting.h */
 	struct weft_list mail;       /* and what it could not tell yet, see node/mail.h */
 	struct weft_timer mail_timer;
@@ -132,6 +136,8 @@ struct weft__station *weft__station_of(struct weft_worker *worker);
 int weft__station_grow(struct weft__station *station, size_t len_bytes);
 /* Whether its memory runs out and no more is to be had: what it lends should come home soon. */
 bool weft__station_is_short(const struct weft__station *station);
+/* A driver had no buffer. */
+void weft__station_more_memory(void *port_user, size_t len_bytes);
 /* Senders that the driver refused are tried again soon. */
 void weft__station_retry_soon(struct weft__station *station);
 
@@ -145,6 +151,11 @@ int weft__runner_call(struct weft_node *node, int (*fn)(void *argument), void *a
 /* Starts a thread that takes no signals. */
 int weft__thread_start(struct weft__thread *thread, void *(*start)(void *), void *argument);
 void weft__thread_join(struct weft__thread *thread);
+
+/* ---- node.c ---- */
+
+/* What rails tell: user is the rail. */
+extern const struct weft_device_events weft__rail_events;
 
 /* ---- fork.c ---- */
 

@@ -201,7 +201,7 @@ struct weft__path_port {
 	/* the burst that is being read */
 	struct weft_net_rx packets[WEFT__NET_BURST];
 	unsigned int packet_count, packet_at;
-	uint32_t frame_at;   /* in the packet at packet_at; 0: it was not begun */
+	uint32_t frame_at;              /* in the packet at packet_at; 0: it was not begun */
 	struct weft__path *packet_path; /* whose packet is being read; NULL: none is */
 	uint64_t packet_number;
 	bool packet_refused; /* some of it could not be taken: it must come again */

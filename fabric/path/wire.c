@@ -6,8 +6,8 @@
 
 #include <endian.h>
 #include <string.h>
-#include <weft/errors.h>
 #include <weft/crc32c.h>
+#include <weft/errors.h>
 
 #define TAG_AT 16u
 #define MICROSECOND_NS UINT64_C(1000)

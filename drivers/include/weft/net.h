@@ -42,8 +42,7 @@ enum weft_net_caps {
 	WEFT_NET_WAKES = 1 << 0,    /* a sleeping worker is woken by packets */
 	WEFT_NET_ECN = 1 << 1,      /* marks are sent and seen */
 	WEFT_NET_CHECKSUM = 1 << 2, /* what was altered on the way is dropped, as well as 16 bits can tell */
-	WEFT_NET_LOOPBACK = 1 << 3, /* leaves this machine never: needs no security */
-	WEFT_NET_REFERS = 1 << 4,   /* sends from where the pieces lie, and keeps their buffers until they have gone */
+	WEFT_NET_REFERS = 1 << 3,   /* sends from where the pieces lie, and keeps their buffers until they have gone */
 };
 
 /* The resolved way to one remote address; drivers put theirs behind it. */
@@ -147,6 +146,8 @@ struct weft_net_driver {
 	/* Reads and writes addresses. -WEFT_EINVAL, with a sentence. text has WEFT_NET_TEXT_MAX. Thread: any. */
 	int (*address_read)(const char *text, struct weft_net_address *out);
 	void (*address_write)(const struct weft_net_address *address, char *text);
+	/* Whether what is sent to it, or listened for there, never leaves this machine. Thread: any. */
+	bool (*is_loopback)(const struct weft_net_address *address);
 	/* The way to an address. Never blocks: what has to be asked for first is asked meanwhile. Gives. -WEFT_ENOMEM,
 	 * -WEFT_EINVAL (not an address of this driver). Thread: the port's owner. */
 	int (*route_open)(struct weft_net_port *port, const struct weft_net_address *to, struct weft_net_route **out);
