@@ -293,6 +293,7 @@ static unsigned int reap(struct weft_port *base, uint64_t *cookies, unsigned int
 	struct weft__path_port *port = weft__port_of(base);
 	unsigned int count = 0;
 
+	weft__path_see_to_control(port);
 	while (count < max && port->home_count) {
 		cookies[count++] = port->homes[port->home_first];
 		port->home_first = (port->home_first + 1) % (2 * WEFT__PORT_OUTGOING);
@@ -436,6 +437,15 @@ static int share(struct weft_path *path, uint32_t segment_id)
 	return 0;
 }
 
+static void address(const struct weft_device *base, char *text)
+{
+	const struct weft__path_device *device = (const struct weft__path_device *)(const void *)base;
+	struct weft_net_address own;
+
+	device->driver->address(device->net, &own);
+	device->driver->address_write(&own, text);
+}
+
 #define OVERS_MAX 16
 static struct over overs[OVERS_MAX];
 static unsigned int over_count;
@@ -465,6 +475,7 @@ static const struct weft_driver *over_new(const struct weft_net_driver *net)
 		.share = share,
 		.arm = arm,
 		.describe = describe,
+		.address = address,
 		.copies = net->copies,
 	};
 	return &over->driver;

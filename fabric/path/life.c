@@ -12,8 +12,6 @@
 #define DEAD_NS UINT64_C(600000000)
 #define DEAD_PROBES 2u
 #define IDLE_PING_NS UINT64_C(1000000000)
-/* An accepted peer that does not come. */
-#define EMBRYO_NS UINT64_C(3000000000)
 /* What was accepted before a farewell is seen to for so long; then the farewell is said so often. */
 #define LINGER_NS UINT64_C(1000000000)
 #define FAREWELLS 4u
@@ -63,21 +61,13 @@ int weft__path_begin(struct weft__path_port *port, struct weft__path *path)
 	path->heard_ns = path->said_ns = path->asked_ns = weft_worker_now(port->worker);
 	port->slots[path->id % WEFT__PORT_SLOTS] = path;
 	weft_list_push_back(&port->paths, &path->in_port);
-	path->state = WEFT__PATH_EMBRYO;
 	weft__path_schedule(path);
-	if (!path->asked)
-		return 0; /* until the peer is heard of */
 	up(path);
-	if (path->state == WEFT__PATH_UP && (to = weft__path_say(path, WEFT_CLASS_EXPRESS, WEFT__FRAME_HEAD)))
+	/* So that the peer hears at once that its answer has come. */
+	if (path->asked && path->state == WEFT__PATH_UP &&
+	    (to = weft__path_say(path, WEFT_CLASS_EXPRESS, WEFT__FRAME_HEAD)))
 		weft__plain_write(to, WEFT__FRAME_PING, 0);
 	return 0;
-}
-
-void weft__path_heard(struct weft__path *path)
-{
-	path->heard_ns = now_of(path);
-	if (path->state == WEFT__PATH_EMBRYO)
-		up(path);
 }
 
 /* ---- end ---- */
@@ -104,10 +94,6 @@ void weft__path_end(struct weft__path *path, enum weft_down_reason reason)
 {
 	struct weft__path_port *port = weft__path_port(path);
 
-	if (path->state == WEFT__PATH_EMBRYO) { /* nobody above was told of it */
-		weft__path_free(path);
-		return;
-	}
 	if (path->state != WEFT__PATH_UP)
 		return;
 	stop(path);
@@ -220,14 +206,9 @@ static uint64_t ack_deadline(const struct weft__path *path)
 
 static uint64_t keep_deadline(const struct weft__path *path)
 {
-	switch (path->state) {
-	case WEFT__PATH_EMBRYO:
-		return path->heard_ns + EMBRYO_NS;
-	case WEFT__PATH_PARTING:
+	if (path->state == WEFT__PATH_PARTING)
 		return path->farewells ? path->part_ns : path->asked_ns + LINGER_NS;
-	default:
-		return later_of(path->heard_ns, path->said_ns) + IDLE_PING_NS;
-	}
+	return later_of(path->heard_ns, path->said_ns) + IDLE_PING_NS;
 }
 
 void weft__path_schedule(struct weft__path *path)
@@ -292,10 +273,6 @@ static void on_timer(struct weft_timer *timer, void *user)
 	if (now_ns >= ack_deadline(path))
 		weft__path_acknowledge(path);
 	if (now_ns >= keep_deadline(path)) {
-		if (path->state == WEFT__PATH_EMBRYO) {
-			weft__path_free(path);
-			return;
-		}
 		if (path->state == WEFT__PATH_PARTING) {
 			weft__path_part(path);
 			return;

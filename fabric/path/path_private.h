@@ -120,7 +120,6 @@ struct weft__held {
 /* ---- a path ---- */
 
 enum weft__path_state {
-	WEFT__PATH_EMBRYO,  /* we accepted; the peer has not been heard of yet */
 	WEFT__PATH_UP,      /* the layer above knows it */
 	WEFT__PATH_ENDED,   /* path_down was or will be told; nothing goes or comes */
 	WEFT__PATH_PARTING, /* disconnected: only its farewell is repeated */
@@ -284,6 +283,9 @@ void weft__path_dirty(struct weft__path *path);
 
 unsigned int weft__path_rx(struct weft_port *port, struct weft_rx_frame *frames, unsigned int max);
 
+/* Acknowledgements and the like, as far as nothing is to be handed up before. */
+void weft__path_see_to_control(struct weft__path_port *port);
+
 /* ---- held.c ---- */
 
 /* Keeps a small message that came before its turn; false: no room. */
@@ -314,8 +316,6 @@ void weft__incoming_drop(struct weft__path *path, bool all);
 void weft__path_wants_memory(struct weft__path_port *port, size_t len_bytes);
 /* Takes a path over from the runner: 0, or why it cannot be. */
 int weft__path_begin(struct weft__path_port *port, struct weft__path *path);
-/* The peer was heard of. */
-void weft__path_heard(struct weft__path *path);
 /* Nothing more goes or comes; path_down is told in the next rx. */
 void weft__path_end(struct weft__path *path, enum weft_down_reason reason);
 /* The peer took leave. */

@@ -33,15 +33,18 @@ static void look_for_more(struct weft__path *path, uint8_t stream)
 	}
 }
 
-/* The next message of the ready stream that is there already; false: there is none. */
+/* The next message of the ready stream that is there already; false: there is none. With frame NULL it stays. */
 static bool take_ready(struct weft__path_port *port, struct weft_rx_frame *frame)
 {
 	struct weft__path *path = port->ready_path;
 	uint8_t stream = port->ready_stream;
 	uint32_t next = path->rx_next[stream];
 	struct weft__incoming *incoming = weft__incoming_whole(path, stream, next);
-	struct weft__held *held = incoming ? NULL : weft__held_take(path, stream, next);
+	struct weft__held *held;
 
+	if (!frame && (incoming || weft__held_has(path, stream, next)))
+		return true;
+	held = incoming ? NULL : weft__held_take(path, stream, next);
 	if (incoming)
 		weft__incoming_lend(incoming, frame);
 	else if (held)
@@ -80,6 +83,8 @@ static enum outcome take_message(struct weft__path *path, const struct weft__fra
 		return TAKEN;
 	if (early)
 		return weft__held_keep(path, frame) ? TAKEN : REFUSED;
+	if (!up)
+		return HANDED; /* not yet */
 	hand_up(path, frame->meta, frame->data, frame->len_bytes, up);
 	path->rx_next[frame->stream]++;
 	look_for_more(path, frame->stream);
@@ -185,7 +190,7 @@ static struct weft__path *packet_begin(struct weft__path_port *port, const struc
 		weft__path_dirty(path);
 		return NULL;
 	}
-	weft__path_heard(path);
+	path->heard_ns = weft_worker_now(port->worker);
 	port->packet_number = head.number;
 	port->packet_refused = port->packet_eliciting = false;
 	port->frame_at = WEFT__PACKET_HEAD;
@@ -220,6 +225,7 @@ static void packet_end(struct weft__path_port *port, struct weft__path *path, co
 static int read_on(struct weft__path_port *port, struct weft__path *path, struct weft_rx_frame *up)
 {
 	const struct weft_net_rx *packet = &port->packets[port->packet_at];
+	uint32_t begin = port->frame_at;
 	struct weft__frame frame;
 	struct weft__ack ack;
 	int rc;
@@ -227,10 +233,14 @@ static int read_on(struct weft__path_port *port, struct weft__path *path, struct
 	while ((rc = weft__frame_read(packet->data, packet->len_bytes, &port->frame_at, &frame, &ack)) > 0) {
 		enum outcome outcome = take_frame(path, &frame, &ack, up);
 
-		if (outcome == HANDED)
+		if (outcome == HANDED) {
+			if (!up)
+				port->frame_at = begin;
 			return 1;
+		}
 		if (outcome == BROKEN)
 			return 0;
+		begin = port->frame_at;
 		port->packet_refused |= outcome == REFUSED;
 		if (port->ready_path)
 			return -1;
@@ -242,7 +252,8 @@ static int read_on(struct weft__path_port *port, struct weft__path *path, struct
 	return 0;
 }
 
-/* The next frame for the layer above out of the burst at hand; false: it has been read. */
+/* The next frame for the layer above out of the burst at hand; false: it has been read. With up NULL what comes before
+ * that frame is seen to, and the frame stays. */
 static bool next_frame(struct weft__path_port *port, struct weft_rx_frame *up)
 {
 	for (;;) {
@@ -278,6 +289,15 @@ static void look(struct weft__path_port *port)
 	port->looked_ns = now_ns;
 	port->packet_at = 0;
 	port->packet_count = port->net->rx(port->net, port->packets, WEFT__NET_BURST);
+}
+
+void weft__path_see_to_control(struct weft__path_port *port)
+{
+	if (port->packet_at >= port->packet_count && !port->ready_path)
+		look(port);
+	(void)next_frame(port, NULL);
+	if (!weft_list_empty(&port->ended))
+		weft__paths_tell(port);
 }
 
 unsigned int weft__path_rx(struct weft_port *base, struct weft_rx_frame *frames, unsigned int max)

@@ -238,6 +238,9 @@ struct weft_driver {
 	void (*describe)(struct weft_port *port, struct weft_driver_stats *out);
 
 	const char *copies; /* what of a payload it copies by itself, for people to read */
+
+	/* See weft_device_address; NULL where peers connect to names. Thread: any. */
+	void (*address)(const struct weft_device *device, char *text);
 };
 
 /*
@@ -262,6 +265,12 @@ WEFT_API int weft_device_open(const struct weft_driver *driver, const struct wef
 			      struct weft_device **out);
 WEFT_API int weft_port_open(const struct weft_driver *driver, struct weft_device *device,
 			    const struct weft_port_opts *opts, struct weft_port **out);
+
+#define WEFT_DEVICE_ADDRESS_MAX 80
+
+/* At which address peers connect to a device, where that is not its name; else "". Writes WEFT_DEVICE_ADDRESS_MAX bytes at
+ * most. Thread: any. */
+WEFT_API void weft_device_address(const struct weft_driver *driver, const struct weft_device *device, char *text);
 
 /* ---- modules ---- */
 

@@ -238,11 +238,21 @@ void side_close(struct side *side)
 
 /* ---- paths ---- */
 
+/* A side's name, or its address where that is what peers connect to. */
+static const char *address_of(const char *name, char text[WEFT_DEVICE_ADDRESS_MAX])
+{
+	for (unsigned int i = 0; i < OPEN_MAX; i++)
+		if (open_sides[i] && strcmp(open_sides[i]->name, name) == 0)
+			weft_device_address(open_sides[i]->driver, open_sides[i]->device, text);
+	return *text ? text : name;
+}
+
 int side_connect(struct side_end *near, const char *to, unsigned char far_end, void *request)
 {
 	struct weft_hello hello = {.len_bytes = 3, .bytes = {far_end, 'h', 'i'}};
+	char text[WEFT_DEVICE_ADDRESS_MAX] = "";
 
-	return near->side->driver->connect(near->port, to, &hello, request);
+	return near->side->driver->connect(near->port, address_of(to, text), &hello, request);
 }
 
 void side_join(struct side_end *near, struct side_end *far)
