@@ -144,7 +144,7 @@ static int listen_on(const struct opening *opening, const char *text)
 {
 	char name[WEFT_NAME_MAX + 1];
 	const struct weft_net_driver *net;
-	const char *address;
+	const char *address = NULL;
 	int rc = split("listen", text, name, &address);
 
 	if (rc < 0)
@@ -213,7 +213,7 @@ static int address_part(void *user, const char *text)
 	struct weft__book_entry *entry = reading->entry;
 	char name[WEFT_NAME_MAX + 1];
 	const struct weft_net_driver *net;
-	const char *address;
+	const char *address = NULL;
 	int rc = split("peers", text, name, &address);
 
 	if (rc < 0)

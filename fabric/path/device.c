@@ -10,7 +10,7 @@
 #include <weft/hash.h>
 
 #define ERRAND_AGAIN_NS UINT64_C(1000000)
-#define CLOSE_NS UINT64_C(1000000000)
+#define CLOSE_NS UINT64_C(300000000)
 #define SLOT_WORDS (WEFT__PORT_SLOTS / 64)
 
 /* ---- slots ---- */
@@ -364,7 +364,7 @@ static int port_open(struct weft_device *base, const struct weft_port_opts *opts
 	return 0;
 }
 
-/* Peers are owed what was accepted, and a farewell; they have a second to take it. */
+/* Peers are owed what was accepted, and a farewell; they have a moment to take it. */
 static void part_all(struct weft__path_port *port)
 {
 	struct weft_clock *clock = weft_worker_clock(port->worker);
@@ -380,8 +380,13 @@ static void part_all(struct weft__path_port *port)
 		if (port->net->reap_due)
 			port->net->reap(port->net);
 	}
-	WEFT_LIST_FOR_EACH(at, &port->parting)
-		weft__path_free(WEFT_CONTAINER_OF(at, struct weft__path, in_port));
+	WEFT_LIST_FOR_EACH(at, &port->parting) {
+		struct weft__path *path = WEFT_CONTAINER_OF(at, struct weft__path, in_port);
+
+		if (!path->farewells)
+			weft__path_say_close(path, 0);
+		weft__path_free(path);
+	}
 }
 
 static void port_close(struct weft_port **out)

@@ -57,6 +57,7 @@ static struct weft__incoming *begin(struct weft__path *path, const struct weft__
 					    .buf = buf,
 					    .total_bytes = frame->total_bytes,
 					    .granted_bytes = first_bytes,
+					    .told_bytes = first_bytes,
 					    .sequence = frame->sequence,
 					    .stream = frame->stream};
 	incoming->window = WEFT_CONTAINER_OF(weft_list_pop_front(&port->free_windows), struct weft__window, link);
@@ -149,6 +150,23 @@ static int take_head(struct weft__incoming *incoming, const struct weft__frame *
 	return 1;
 }
 
+/* The sender's allowance did not reach as far as we thought: it waits for a word. */
+static void want(struct weft__incoming *incoming, const struct weft__frame *frame)
+{
+	struct weft__path_port *port = weft__path_port(incoming->path);
+	uint64_t end = frame->offset_bytes + frame->len_bytes;
+
+	if (frame->kind == WEFT__FRAME_LARGE)
+		end = 0;
+	if (end >= incoming->told_bytes || incoming->told_bytes > incoming->granted_bytes || incoming->wanted)
+		return;
+	incoming->wanted = true;
+	incoming->told_bytes = end;
+	if (weft_list_empty(&incoming->wants_link))
+		weft_list_push_back(&port->wants, &incoming->wants_link);
+	port->grants_due = true;
+}
+
 int weft__incoming_take(struct weft__path *path, const struct weft__frame *frame)
 {
 	struct weft__incoming *incoming = find(path, frame->stream, frame->sequence);
@@ -160,6 +178,8 @@ int weft__incoming_take(struct weft__path *path, const struct weft__frame *frame
 		return 0;
 	if (is_whole(incoming))
 		return 1; /* it came before */
+	if (frame->wants)
+		want(incoming, frame);
 	rc = frame->kind == WEFT__FRAME_CHUNK ? take_chunk(incoming, frame) : take_head(incoming, frame);
 	if (rc == 1 && is_whole(incoming)) {
 		settle(incoming);
@@ -185,9 +205,9 @@ static uint64_t may_grant(const struct weft__incoming *incoming)
 
 	if (up_to > incoming->total_bytes)
 		up_to = incoming->total_bytes;
-	if (up_to <= incoming->granted_bytes)
+	if (up_to <= incoming->told_bytes)
 		return 0;
-	return up_to == incoming->total_bytes || up_to - incoming->granted_bytes >= GRANT_STEP_BYTES ? up_to : 0;
+	return up_to == incoming->total_bytes || up_to - incoming->told_bytes >= GRANT_STEP_BYTES ? up_to : 0;
 }
 
 static bool grant(struct weft__incoming *incoming)
@@ -201,7 +221,7 @@ static bool grant(struct weft__incoming *incoming)
 	if (!to)
 		return false;
 	weft__grant_write(to, incoming->stream, incoming->sequence, up_to);
-	incoming->granted_bytes = up_to;
+	incoming->granted_bytes = incoming->told_bytes = up_to;
 	return true;
 }
 
@@ -230,7 +250,7 @@ void weft__incoming_grant(struct weft__path_port *port)
 								    wants_link);
 
 		said &= grant(incoming);
-		if (incoming->granted_bytes < incoming->total_bytes)
+		if (incoming->told_bytes < incoming->total_bytes)
 			weft_list_push_back(&port->wants, &incoming->wants_link);
 	}
 	port->grants_due |= !said;

@@ -9,7 +9,7 @@
 #include <weft/errors.h>
 
 /* Silence of a peer that owes an acknowledgement, and was asked for it more than once. */
-#define DEAD_NS UINT64_C(600000000)
+#define DEAD_NS UINT64_C(3000000000)
 #define DEAD_PROBES 2u
 #define IDLE_PING_NS UINT64_C(1000000000)
 /* What was accepted before a farewell is seen to for so long; then the farewell is said so often. */
@@ -155,7 +155,7 @@ void weft__path_free(struct weft__path *path)
 
 static bool is_quiet(const struct weft__path *path)
 {
-	return !path->parcel_count && !path->outgoing_count;
+	return !path->owing_count && !path->outgoing_count;
 }
 
 void weft__path_disconnect(struct weft_path *base)

@@ -145,27 +145,34 @@ struct weft__parcel *weft__outgoing_next(struct weft__path *path, enum weft_clas
 	struct weft__outgoing *outgoing = WEFT_CONTAINER_OF(path->large[class_].next, struct weft__outgoing, link);
 	uint32_t told_bytes = WEFT__LARGE_HEAD + WEFT__HEAD_BESIDE_MAX;
 	struct weft__parcel *parcel = weft__parcel_new(path, class_, told_bytes + WEFT__CHUNK_HEAD);
+	uint32_t heads_bytes = outgoing->told ? 0 : weft__frame_padded(WEFT__LARGE_HEAD + outgoing->head_len_bytes);
+	uint64_t end_bytes;
 	unsigned char *to;
+	bool wants;
 
 	if (!parcel)
 		return NULL;
 	to = (unsigned char *)parcel->buf->data;
 	parcel->outgoing = outgoing;
+	weft__parcel_owes(parcel);
+	if (outgoing->sent_bytes < outgoing->granted_bytes)
+		parcel->chunk_len_bytes = chunk_len(outgoing, heads_bytes + WEFT__CHUNK_HEAD);
+	end_bytes = outgoing->sent_bytes + parcel->chunk_len_bytes;
+	wants = end_bytes == outgoing->granted_bytes && end_bytes < outgoing->total_bytes;
 	if (!outgoing->told) {
 		weft__large_write(to, class_, outgoing->stream, outgoing->sequence, outgoing->meta,
-				  outgoing->total_bytes, outgoing->head_len_bytes);
+				  outgoing->total_bytes, outgoing->head_len_bytes, wants);
 		memset(to + WEFT__LARGE_HEAD, 0, WEFT__HEAD_BESIDE_MAX);
 		memcpy(to + WEFT__LARGE_HEAD, outgoing->head, outgoing->head_len_bytes);
-		parcel->len_bytes = weft__frame_padded(WEFT__LARGE_HEAD + outgoing->head_len_bytes);
+		parcel->len_bytes = heads_bytes;
 		parcel->tells = outgoing->told = true;
 	}
-	if (outgoing->sent_bytes < outgoing->granted_bytes) {
-		parcel->chunk_len_bytes = chunk_len(outgoing, parcel->len_bytes + WEFT__CHUNK_HEAD);
+	if (parcel->chunk_len_bytes) {
 		parcel->chunk_offset = outgoing->sent_bytes;
 		weft__chunk_write(to + parcel->len_bytes, outgoing->stream, outgoing->sequence, outgoing->total_bytes,
-				  parcel->chunk_offset, parcel->chunk_len_bytes);
+				  parcel->chunk_offset, parcel->chunk_len_bytes, wants);
 		parcel->len_bytes += WEFT__CHUNK_HEAD;
-		outgoing->sent_bytes += parcel->chunk_len_bytes;
+		outgoing->sent_bytes = end_bytes;
 	}
 	take_turns(outgoing, parcel->chunk_len_bytes);
 	return parcel;

@@ -10,12 +10,12 @@
 #define SMALL_BUFFER_BYTES 2048u
 #define LARGE_BUFFER_BYTES 16384u
 
-uint32_t weft__parcel_room(const struct weft__path *path)
+uint32_t weft__parcel_room(const struct weft__parcel *parcel)
 {
-	uint32_t room = path->route->payload_max - WEFT__PACKET_HEAD - WEFT__ACK_MIN;
+	uint32_t room = parcel->path->route->payload_max - WEFT__PACKET_HEAD - WEFT__ACK_MIN;
 
-	if (room > LARGE_BUFFER_BYTES)
-		return LARGE_BUFFER_BYTES;
+	if (room > parcel->buf->capacity_bytes)
+		room = (uint32_t)parcel->buf->capacity_bytes;
 	return room & ~(WEFT__FRAME_ALIGN - 1);
 }
 
@@ -59,9 +59,10 @@ struct weft__parcel *weft__parcel_new(struct weft__path *path, enum weft_class c
 
 struct weft__parcel *weft__parcel_open(struct weft__path *path, enum weft_class class_)
 {
-	uint32_t room = weft__parcel_room(path);
+	bool roomy = path->roomy[class_] && path->route->payload_max > SMALL_BUFFER_BYTES;
 
-	path->open[class_] = weft__parcel_new(path, class_, room > SMALL_BUFFER_BYTES ? LARGE_BUFFER_BYTES : room);
+	path->roomy[class_] = false;
+	path->open[class_] = weft__parcel_new(path, class_, roomy ? LARGE_BUFFER_BYTES : SMALL_BUFFER_BYTES);
 	return path->open[class_];
 }
 
@@ -82,6 +83,8 @@ static void parcel_free(struct weft__parcel *parcel)
 
 	if (parcel->buf)
 		weft_buf_put(parcel->buf);
+	if (parcel->owes && !parcel->arrived)
+		parcel->path->owing_count--;
 	weft_list_remove(&parcel->link);
 	parcel->path->parcel_count--;
 	parcel->path = NULL;
@@ -107,6 +110,7 @@ static void arrived(struct weft__parcel *parcel)
 	if (parcel->arrived)
 		return;
 	parcel->arrived = true;
+	parcel->path->owing_count -= parcel->owes;
 	if (parcel->state == WEFT__PARCEL_WAITING) {
 		weft_list_remove(&parcel->link);
 		parcel->state = WEFT__PARCEL_FLYING;

@@ -14,9 +14,9 @@
 #ifndef PATH_PRIVATE_H
 #define PATH_PRIVATE_H
 
+#include "path/packet.h"
 #include "path/path.h"
 #include "path/ranges.h"
-#include "path/wire.h"
 
 #include <weft/driver.h>
 #include <weft/log.h>
@@ -61,6 +61,7 @@ struct weft__parcel {
 	uint16_t packets;   /* under way with it */
 	uint16_t generation;
 	uint8_t state, class_;
+	bool owes;    /* something of the layer above is in it, not only of ours */
 	bool tells;   /* it has the WEFT__FRAME_LARGE of outgoing */
 	bool arrived; /* and other packets with it are still under way */
 };
@@ -98,12 +99,15 @@ struct weft__incoming {
 	struct weft__path *path;     /* NULL: the path has gone, its loan has not */
 	struct weft_buf *buf;        /* NULL: no memory yet */
 	struct weft__window *window; /* NULL: all has come */
-	uint64_t total_bytes, base_bytes, granted_bytes;
+	uint64_t total_bytes, base_bytes;
+	uint64_t granted_bytes; /* so far it may come */
+	uint64_t told_bytes;    /* so far the sender knows of it */
 	uint64_t meta;
 	uint32_t sequence;
 	uint32_t head_len_bytes;
 	uint8_t stream;
 	bool has_head, lent;
+	bool wanted; /* the sender has said that it waits */
 	unsigned char head[WEFT__HEAD_BESIDE_MAX];
 };
 
@@ -134,8 +138,8 @@ struct weft__path {
 	uint8_t state;
 	uint8_t down_reason;
 	bool ack_at_once;
-	bool large_next;        /* small and large take turns */
-	uint64_t sent_turn;     /* of its port, when it last sent at once */
+	bool large_next; /* small and large take turns */
+	bool roomy[WEFT_CLASS_COUNT]; /* the last parcel was filled: the next has a large buffer */
 	unsigned int ack_count; /* packets that want an acknowledgement and have none yet */
 	uint64_t ack_since_ns;
 	uint64_t heard_ns, said_ns;
@@ -152,6 +156,7 @@ struct weft__path {
 	struct weft_list large[WEFT_CLASS_COUNT];    /* outgoing with something to send, in turns */
 	struct weft__parcel *open[WEFT_CLASS_COUNT]; /* being filled; NULL: none */
 	struct weft_list outgoing, incoming, held;   /* all of its */
+	unsigned int owing_count;                    /* parcels that owe, and have not arrived */
 	unsigned int parcel_count, outgoing_count, incoming_count, window_count, held_count;
 	uint32_t unscheduled_left_bytes;
 	uint64_t incoming_bytes; /* memory of messages that are being put together, or lent to the layer above */
@@ -186,7 +191,6 @@ struct weft__path_port {
 	struct weft_list wants; /* incoming that want grants */
 	bool grants_due;
 	bool net_full;
-	uint64_t turn;
 	uint64_t looked_ns; /* when it last asked the net */
 	uint64_t awake_ns;  /* since when it has looked without a long break: no silence counts before */
 	uint64_t *homes;    /* cookies of outgoing that have arrived: a ring */
@@ -240,12 +244,18 @@ unsigned char *weft__path_say(struct weft__path *path, enum weft_class class_, u
 
 /* An empty one, open in its class; NULL: full. */
 struct weft__parcel *weft__parcel_open(struct weft__path *path, enum weft_class class_);
-/* Bytes of frames that one parcel of the path can hold. */
-uint32_t weft__parcel_room(const struct weft__path *path);
+/* Bytes of frames that it can hold. */
+uint32_t weft__parcel_room(const struct weft__parcel *parcel);
 /* Whatever is open in that class waits to be sent. */
 void weft__parcel_shut(struct weft__path *path, enum weft_class class_);
 /* One for a chunk of a large message, on no list; NULL: full. */
 struct weft__parcel *weft__parcel_new(struct weft__path *path, enum weft_class class_, uint32_t room_bytes);
+/* Something of the layer above is in it: a farewell waits for that. */
+static inline void weft__parcel_owes(struct weft__parcel *parcel)
+{
+	parcel->path->owing_count += !parcel->owes;
+	parcel->owes = true;
+}
 /* By what recovery knows it; and back, NULL: it is another one's by now. */
 void *weft__parcel_name(const struct weft__parcel *parcel);
 struct weft__parcel *weft__parcel_of(struct weft__path_port *port, void *name);

@@ -117,7 +117,7 @@ static enum outcome take_ack(struct weft__path *path, const struct weft__ack *ac
 		return BROKEN;
 	}
 	if (path->state == WEFT__PATH_PARTING) {
-		if (!path->parcel_count && !path->outgoing_count && !path->farewells) {
+		if (!path->owing_count && !path->outgoing_count && !path->farewells) {
 			weft__path_part(path);
 			return BROKEN; /* as far as this packet goes */
 		}
@@ -205,6 +205,10 @@ static void packet_end(struct weft__path_port *port, struct weft__path *path, co
 
 	if (port->packet_refused) {
 		port->path_stats.refused++;
+		/* So that the peer hears that we are here, and what has come. */
+		path->ack_count += path->came.count != 0;
+		path->ack_at_once = true;
+		weft__path_dirty(path);
 		return;
 	}
 	in_order = !path->came.count || port->packet_number == path->came.at[0].last + 1;
@@ -305,7 +309,6 @@ unsigned int weft__path_rx(struct weft_port *base, struct weft_rx_frame *frames,
 	struct weft__path_port *port = weft__port_of(base);
 	unsigned int count = 0;
 
-	port->turn++;
 	while (!weft_list_empty(&port->spent))
 		weft__held_free(port, WEFT_CONTAINER_OF(port->spent.next, struct weft__held, link));
 	if (port->packet_at >= port->packet_count && !port->ready_path)

@@ -22,7 +22,8 @@ static unsigned char *frame_room(struct weft__path *path, enum weft_class class_
 	uint32_t padded = weft__frame_padded(len_bytes);
 	unsigned char *to;
 
-	if (parcel && parcel->len_bytes + padded > weft__parcel_room(path)) {
+	if (parcel && parcel->len_bytes + padded > weft__parcel_room(parcel)) {
+		path->roomy[class_] = true;
 		weft__parcel_shut(path, class_);
 		parcel = NULL;
 	}
@@ -43,22 +44,11 @@ unsigned char *weft__path_say(struct weft__path *path, enum weft_class class_, u
 	return to;
 }
 
-/* What is sent on its own goes at once; what follows in the same turn shares packets, and goes at its end. */
+/* What others follow waits for them, or for the end of the turn, and shares packets with them. */
 static void send_soon(struct weft__path *path, unsigned int flags)
 {
-	struct weft__path_port *port = weft__path_port(path);
-
-	if (!(flags & WEFT_TX_MORE) && path->sent_turn != port->turn) {
-		path->sent_turn = port->turn;
-		if (weft__path_transmit(path))
-			return;
-	}
-	weft__path_dirty(path);
-}
-
-static bool is_quiet(const struct weft__path *path)
-{
-	return !path->parcel_count && !path->outgoing_count;
+	if (flags & WEFT_TX_MORE || !weft__path_transmit(path))
+		weft__path_dirty(path);
 }
 
 /* Puts a small frame in two pieces into a parcel: 0, -WEFT_EAGAIN. */
@@ -69,13 +59,15 @@ static int put_message(struct weft__path *path, enum weft_class class_, uint64_t
 	uint8_t stream = weft__path_stream_of(meta, class_);
 	unsigned char *to;
 
-	if (path->state != WEFT__PATH_UP || (stream >= WEFT__STREAM_ALONE && !is_quiet(path)))
+	if (path->state != WEFT__PATH_UP ||
+	    (stream >= WEFT__STREAM_ALONE && (path->parcel_count || path->outgoing_count)))
 		return -WEFT_EAGAIN;
 	to = frame_room(path, class_, WEFT__MESSAGE_HEAD + head_len + data_len);
 	if (!to) {
 		port->stats.full++;
 		return -WEFT_EAGAIN;
 	}
+	weft__parcel_owes(path->open[class_]);
 	weft__message_write(to, class_, stream, path->tx_next[stream]++, meta, head_len + data_len);
 	if (head_len)
 		memcpy(to + WEFT__MESSAGE_HEAD, head, head_len);

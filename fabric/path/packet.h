@@ -10,8 +10,8 @@
  *  16  tag 8       CRC32C of the whole packet with this field 0, then four bytes of 0. A seal has a longer one
  *  24  frames, each beginning at a multiple of 8
  */
-#ifndef PATH_WIRE_H
-#define PATH_WIRE_H
+#ifndef PATH_PACKET_H
+#define PATH_PACKET_H
 
 #include "path/recovery.h"
 
@@ -62,6 +62,7 @@ struct weft__frame {
 	enum weft__frame_kind kind;
 	uint8_t stream;
 	uint8_t class_;
+	bool wants;        /* LARGE, CHUNK: no more of it may be sent before it is granted */
 	uint32_t sequence; /* in the stream; of CLOSE: the reason */
 	uint32_t len_bytes;
 	uint64_t meta;
@@ -87,9 +88,9 @@ bool weft__packet_intact(const unsigned char *packet, size_t len_bytes);
 void weft__message_write(unsigned char *to, unsigned int class_, unsigned int stream, uint32_t sequence, uint64_t meta,
 			 uint32_t len_bytes);
 void weft__large_write(unsigned char *to, unsigned int class_, unsigned int stream, uint32_t sequence, uint64_t meta,
-		       uint64_t total_bytes, uint32_t head_len_bytes);
+		       uint64_t total_bytes, uint32_t head_len_bytes, bool wants);
 void weft__chunk_write(unsigned char *to, unsigned int stream, uint32_t sequence, uint64_t total_bytes,
-		       uint64_t offset_bytes, uint32_t len_bytes);
+		       uint64_t offset_bytes, uint32_t len_bytes, bool wants);
 void weft__grant_write(unsigned char *to, unsigned int stream, uint32_t sequence, uint64_t up_to_bytes);
 void weft__plain_write(unsigned char *to, enum weft__frame_kind kind, uint32_t reason);
 /* Writes as many ranges as fit into room_bytes (at least WEFT__ACK_MIN), newest first; returns its length. */

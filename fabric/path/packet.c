@@ -2,7 +2,7 @@
 /*
  * Packets and frames to bytes and back. Whatever is read is checked here, and only here, for its form.
  */
-#include "path/wire.h"
+#include "path/packet.h"
 
 #include <endian.h>
 #include <string.h>
@@ -105,6 +105,7 @@ bool weft__packet_intact(const unsigned char *packet, size_t len_bytes)
 /* ---- frames: kind and class, stream, length, sequence; then what the kind has ---- */
 
 #define KIND_BITS 4u
+#define WANTS_BIT 0x20u
 
 static void head_write(unsigned char *to, enum weft__frame_kind kind, unsigned int class_, unsigned int stream,
 		       uint32_t len_bytes, uint32_t sequence)
@@ -123,17 +124,19 @@ void weft__message_write(unsigned char *to, unsigned int class_, unsigned int st
 }
 
 void weft__large_write(unsigned char *to, unsigned int class_, unsigned int stream, uint32_t sequence, uint64_t meta,
-		       uint64_t total_bytes, uint32_t head_len_bytes)
+		       uint64_t total_bytes, uint32_t head_len_bytes, bool wants)
 {
 	head_write(to, WEFT__FRAME_LARGE, class_, stream, head_len_bytes, sequence);
+	to[0] |= wants ? WANTS_BIT : 0;
 	put64(to + 8, meta);
 	put64(to + 16, total_bytes);
 }
 
 void weft__chunk_write(unsigned char *to, unsigned int stream, uint32_t sequence, uint64_t total_bytes,
-		       uint64_t offset_bytes, uint32_t len_bytes)
+		       uint64_t offset_bytes, uint32_t len_bytes, bool wants)
 {
 	head_write(to, WEFT__FRAME_CHUNK, 0, stream, len_bytes, sequence);
+	to[0] |= wants ? WANTS_BIT : 0;
 	put64(to + 8, total_bytes);
 	put64(to + 16, offset_bytes);
 }
@@ -238,6 +241,7 @@ int weft__frame_read(const unsigned char *packet, uint32_t len_bytes, uint32_t *
 	*frame = (struct weft__frame){
 		.kind = from[0] & ((1u << KIND_BITS) - 1),
 		.class_ = from[0] >> KIND_BITS & 1,
+		.wants = from[0] & WANTS_BIT,
 		.stream = from[1],
 		.len_bytes = get16(from + 2),
 		.sequence = get32(from + 4),
