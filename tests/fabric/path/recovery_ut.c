@@ -29,6 +29,19 @@ static void a_packet_arrives_once(void)
 	CU_ASSERT_EQUAL(weft__recovery_deadline(&sender.recovery), UINT64_MAX);
 }
 
+static void all_ranges_of_an_acknowledgement_count(void)
+{
+	struct weft__ack ack = {.range_count = 3, .ranges = {{8, 9}, {5, 6}, {1, 2}}};
+
+	sender_begin();
+	sender_send(10);
+	CU_ASSERT_EQUAL(weft__recovery_acknowledged(&sender.recovery, sender.now_ns, &ack), 0);
+	CU_ASSERT_EQUAL(sender.acked_count, 6);
+	CU_ASSERT_EQUAL(sender.acked_of[1] + sender.acked_of[2] + sender.acked_of[5] + sender.acked_of[6], 4);
+	CU_ASSERT_EQUAL(sender.lost_of[0] + sender.lost_of[3] + sender.lost_of[4], 3);
+	CU_ASSERT_EQUAL(sender.recovery.flying_count, 1); /* 7 may be late */
+}
+
 static void what_carries_no_parcel_waits_for_nothing(void)
 {
 	sender_begin();
@@ -279,6 +292,7 @@ int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(a_packet_arrives_once),
+		SUITE_CASE(all_ranges_of_an_acknowledgement_count),
 		SUITE_CASE(what_carries_no_parcel_waits_for_nothing),
 		SUITE_CASE(impossible_acknowledgements_are_refused_and_change_nothing),
 		SUITE_CASE(three_later_ones_tell_of_a_loss),
