@@ -101,7 +101,7 @@ static void cubic_congested(struct weft__congestion *congestion, uint64_t now_ns
 	struct weft__congestion_point *at = &congestion->at;
 	double window = (double)at->window_bytes;
 
-	if (sent_ns < at->recovery_start_ns)
+	if (sent_ns < at->recovery_start_ns || now_ns == at->recovery_start_ns)
 		return;
 	congestion->before = *at;
 	congestion->undoable = true;
