@@ -42,9 +42,8 @@ enum weft_net_caps {
 	WEFT_NET_WAKES = 1 << 0,    /* a sleeping worker is woken by packets */
 	WEFT_NET_ECN = 1 << 1,      /* marks are sent and seen */
 	WEFT_NET_CHECKSUM = 1 << 2, /* what was altered on the way is dropped, as well as 16 bits can tell */
-	WEFT_NET_LOOPBACK = 1 << 3, /* leaves this machine never, whatever the address; see loopback below */
-	WEFT_NET_REFERS = 1 << 4,   /* sends from where the pieces lie, and keeps their buffers until they have gone */
-	WEFT_NET_FAULTS = 1 << 5,   /* takes faults in its options, and makes them */
+	WEFT_NET_REFERS = 1 << 3,   /* sends from where the pieces lie, and keeps their buffers until they have gone */
+	WEFT_NET_FAULTS = 1 << 4,   /* takes faults in its options, and makes them */
 };
 
 /* The resolved way to one remote address; drivers put theirs behind it. */
@@ -158,10 +157,8 @@ struct weft_net_driver {
 	void (*arm)(struct weft_net_port *port, bool on);
 	/* Thread: any; counters may be some turns old. */
 	void (*describe)(struct weft_net_port *port, struct weft_net_stats *out);
-	/* Whether nothing from another machine reaches it at its address: needs no security. Thread: any. */
-	bool (*loopback)(const struct weft_net *net);
 	/* The i-th thing that this net could not have: a sentence that says what, why and what would help; NULL past the
-	 * end. Borrowed until close. May grow with each port. Thread: init, or runner. */
+	 * end. Borrowed until close. Thread: init, or runner. */
 	const char *(*degraded)(const struct weft_net *net, unsigned int i);
 
 	const char *copies; /* what of a payload it copies by itself, for people to read */

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Drivers of datagrams by name, and how nets and ports of them are opened: the driver does it, and what it leaves out of a port is
+ * filled in.
+ */
+#include <weft/net.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <weft/errors.h>
+
+extern const struct weft_net_driver weft__udp_driver;
+
+/* An explicit list: no driver registers itself. */
+static const struct weft_net_driver *const built_in[] = {&weft__udp_driver};
+
+const struct weft_net_driver *weft_net_driver_at(unsigned int i)
+{
+	return i < sizeof built_in / sizeof *built_in ? built_in[i] : NULL;
+}
+
+const struct weft_net_driver *weft_net_driver_find(const char *name)
+{
+	char known[128] = "";
+
+	for (unsigned int i = 0; weft_net_driver_at(i); i++) {
+		size_t len = strlen(known);
+
+		if (strcmp(weft_net_driver_at(i)->name, name) == 0)
+			return weft_net_driver_at(i);
+		snprintf(known + len, sizeof known - len, "%s%s", i ? ", " : "", weft_net_driver_at(i)->name);
+	}
+	weft_set_error(WEFT_ENODEV, "there is no driver of datagrams \"%.80s\": built in is %s", name, known);
+	return NULL;
+}
+
+void weft_net_opts_init(struct weft_net_opts *opts, size_t size)
+{
+	memset(opts, 0, size);
+	opts->size = size;
+}
+
+void weft_net_port_opts_init(struct weft_net_port_opts *opts, size_t size)
+{
+	memset(opts, 0, size);
+	opts->size = size;
+}
+
+int weft_net_open(const struct weft_net_driver *driver, const struct weft_net_opts *opts, struct weft_net **out)
+{
+	struct weft_net_opts full = *opts;
+
+	full.driver = driver;
+	if (opts->faults && !(driver->caps & WEFT_NET_FAULTS))
+		return weft_set_error(WEFT_EINVAL,
+				      "faults \"%.200s\" for driver %s, which makes none: use driver fault+%s",
+				      opts->faults, driver->name, driver->name);
+	return driver->open(&full, out);
+}
+
+static void no_reap(struct weft_net_port *port)
+{
+	port->reap_due = false;
+}
+
+int weft_net_port_open(const struct weft_net_driver *driver, struct weft_net *net,
+		       const struct weft_net_port_opts *opts, struct weft_net_port **out)
+{
+	struct weft_net_port *port = NULL;
+	int rc;
+
+	if (opts->index >= WEFT_NET_PORTS_MAX)
+		return weft_set_error(WEFT_EINVAL, "a net has no port %u: they count from 0 to %u", opts->index,
+				      WEFT_NET_PORTS_MAX - 1);
+	rc = driver->port_open(net, opts, &port);
+	if (rc < 0)
+		return rc;
+	port->driver = driver;
+	port->net = net;
+	port->index = opts->index;
+	port->user = opts->user;
+	if (!port->reap)
+		port->reap = no_reap;
+	*out = port;
+	return 0;
+}
