@@ -33,3 +33,10 @@ int weft_port_open(const struct weft_driver *driver, struct weft_device *device,
 	*out = port;
 	return 0;
 }
+
+void weft_device_address(const struct weft_driver *driver, const struct weft_device *device, char *text)
+{
+	*text = 0;
+	if (driver->size > offsetof(struct weft_driver, address) && driver->address)
+		driver->address(device, text);
+}

@@ -174,7 +174,7 @@ static void describe(struct weft_port *base, struct weft_driver_stats *out)
 const struct weft_driver weft__shm_driver = {
 	.size = sizeof(struct weft_driver),
 	.name = "shm",
-	.caps = WEFT_DRIVER_RELIABLE | WEFT_DRIVER_LOANS | WEFT_DRIVER_WAKES | WEFT_DRIVER_LOCAL,
+	.caps = WEFT_DRIVER_RELIABLE | WEFT_DRIVER_LOANS | WEFT_DRIVER_WAKES | WEFT_DRIVER_LOCAL | WEFT_DRIVER_SHARES,
 	.device_open = device_open,
 	.device_close = device_close,
 	.port_open = port_open,

@@ -69,7 +69,7 @@ static bool tx_lent(const struct reply_to *to, struct weft_buf *buf, size_t offs
 	if (weft__tx_one(to->link->path, (enum weft_class)to->class_, &frame, 0, &why))
 		return true;
 	if (why == -WEFT_ENXIO)
-		to->link->station->node->driver->share(to->link->path, buf->segment_id);
+		to->link->path->port->driver->share(to->link->path, buf->segment_id);
 	return false;
 }
 
@@ -244,7 +244,7 @@ int weft_reply_loan(struct weft_rx *rx, struct weft_loan *loan)
 
 	if (rc < 0)
 		return rc;
-	if (loan->from || !loan->len_bytes) {
+	if (!loan->buf || !loan->len_bytes) {
 		rc = send_copy(&to, false, loan->data, loan->len_bytes);
 	} else {
 		weft_buf_ref(loan->buf);

@@ -29,7 +29,7 @@ static inline void count_sent(struct weft__tx_lane *lane, size_t len_bytes)
 static int refused(struct weft_sender *sender, int why, uint32_t segment_id)
 {
 	if (why == -WEFT_ENXIO)
-		sender->station->node->driver->share(sender->path, segment_id);
+		sender->path->port->driver->share(sender->path, segment_id);
 	return weft__sender_again(sender, true);
 }
 

@@ -28,6 +28,8 @@ static void runner_connect(struct weft_worker *runner, const struct weft_message
 	struct weft_node *node = station->node;
 	struct weft__hello hello = {.spread = (uint32_t)message->with.numbers[1], .role = (uint8_t)node->opts.role};
 	struct weft_hello bytes;
+	const char *to;
+	unsigned int rail;
 	int rc;
 
 	(void)runner;
@@ -36,7 +38,9 @@ static void runner_connect(struct weft_worker *runner, const struct weft_message
 	strcpy(hello.target, link->peer_worker);
 	weft__hello_encode(&hello, &bytes);
 	link->connecting = weft__connecting_begin(station, link->peer);
-	rc = node->driver->connect(station->port, link->peer_node, &bytes, link);
+	rc = weft__way_to(node, link->peer_node, (unsigned int)message->with.numbers[2], &rail, &to) ? 0 : -WEFT_ENOENT;
+	if (rc == 0)
+		rc = node->rails[rail].driver->connect(station->ports[rail], to, &bytes, link);
 	if (rc < 0) {
 		link->refused.message = (struct weft_message){.run = connect_refused,
 							      .with.numbers = {(uint64_t)(uintptr_t)link,
@@ -52,7 +56,8 @@ int weft__link_connect(struct weft__link *link)
 	int rc;
 
 	message.with.pointers[0] = link;
-	message.with.numbers[1] = weft_hash_u64(station->node->incarnation + (uintptr_t)station->port);
+	message.with.numbers[1] = weft_hash_u64(station->node->incarnation + (uintptr_t)station);
+	message.with.numbers[2] = link->way;
 	rc = weft_worker_post(station->node->runner, &message);
 	if (rc == 0)
 		link->connect_out = true;
@@ -111,6 +116,21 @@ static bool somebody_waits(const struct weft__link *link)
 	return false;
 }
 
+/* Whether the peer may be reached another way: then that is tried at once. */
+static bool try_next_way(struct weft__link *link, int error)
+{
+	const char *to;
+	unsigned int rail;
+
+	if (error == -WEFT_EBUSY || error == -WEFT_EAGAIN || link->closing)
+		return false;
+	link->way++;
+	if (weft__way_to(link->station->node, link->peer_node, link->way, &rail, &to) && weft__link_connect(link) == 0)
+		return true;
+	link->way = 0;
+	return false;
+}
+
 /* The senders that do not wait for the peer have lost; the others stay. */
 static void fail_impatient(struct weft__link *link, int cause)
 {
@@ -137,6 +157,8 @@ void weft__link_connect_failed(void *port_user, void *request, int error, const 
 		weft__link_merge(link, other);
 		return;
 	}
+	if (try_next_way(link, error))
+		return;
 	if (error == -WEFT_EBUSY)
 		link->retry_ns = RETRY_MAX_NS;
 	else if (!passes)

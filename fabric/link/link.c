@@ -193,19 +193,24 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 		weft__link_connect_came(link);
 	if (link && link->state == WEFT__LINK_DOWN) {
 		weft__link_connect_over(link);
-		station->node->driver->disconnect(path);
+		path->port->driver->disconnect(path);
 		return;
 	}
 	if (weft__hello_decode(theirs, &hello) < 0) {
 		station->stats.violations++;
 		if (link)
 			weft__link_connect_failed(port_user, link, -WEFT_EPROTO, "malformed hello");
-		station->node->driver->disconnect(path);
+		path->port->driver->disconnect(path);
+		return;
+	}
+	if (link && strcmp(hello.node, link->peer_node) != 0) {
+		weft__link_connect_failed(port_user, link, -WEFT_EUNREACHABLE, "another node answers there");
+		path->port->driver->disconnect(path);
 		return;
 	}
 	if (link && !same_user(link, &path->peer)) {
 		weft__link_connect_failed(port_user, link, -WEFT_EACCES, "another user has the name now");
-		station->node->driver->disconnect(path);
+		path->port->driver->disconnect(path);
 		return;
 	}
 	/* The peer's connection was accepted before ours was begun: that one stays. The peer may have taken ours meanwhile. */
@@ -213,13 +218,13 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 	    same_user(other, &path->peer)) {
 		weft__link_merge(link, other);
 		(void)weft__idle_say_close(path, 0);
-		station->node->driver->disconnect(path);
+		path->port->driver->disconnect(path);
 		return;
 	}
 	if (!link) {
 		link = link_for_incoming(station, path, &hello);
 		if (!link) {
-			station->node->driver->disconnect(path);
+			path->port->driver->disconnect(path);
 			return;
 		}
 	}
@@ -253,7 +258,7 @@ void weft__link_path_down(void *port_user, struct weft_path *path, enum weft_dow
 	struct weft__station *station = port_user;
 
 	if (!link) {
-		station->node->driver->disconnect(path);
+		path->port->driver->disconnect(path);
 		return;
 	}
 	/* It may have ended in this very turn, before the path did. */
@@ -316,7 +321,7 @@ void weft__link_rest(struct weft__link *link)
 
 	drop_rx_lanes(link, -WEFT_ECLOSED); /* nobody watches them, or the link would have stayed */
 	weft__link_connect_over(link);
-	station->node->driver->disconnect(link->path);
+	link->path->port->driver->disconnect(link->path);
 	link->path = NULL;
 	link->idle = WEFT__AWAKE;
 	weft_timer_cancel(station->worker, &link->patience);
@@ -358,7 +363,7 @@ bool weft__link_reap(struct weft__link *link)
 	if (link->state != WEFT__LINK_DOWN || link->kept || link->connect_out || !weft_list_empty(&link->senders))
 		return false;
 	if (link->path)
-		link->station->node->driver->disconnect(link->path);
+		link->path->port->driver->disconnect(link->path);
 	link_free(link);
 	return true;
 }

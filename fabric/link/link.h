@@ -130,6 +130,7 @@ struct weft__link {
 	uint8_t peer_role;
 	uint32_t kept; /* received loans of it that the application keeps */
 	uint64_t kept_bytes;
+	uint8_t way; /* the one that is tried, see node/rails.h */
 	uint64_t retry_ns;
 	struct weft_timer retry;
 	uint64_t close_lanes[WEFT_CLASS_COUNT]; /* bit per lane number: a close is to be sent, after its data */

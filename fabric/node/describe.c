@@ -13,15 +13,18 @@ static void add_station(const struct weft__station *station, struct weft_node_st
 {
 	const uint64_t *from = (const uint64_t *)&station->stats;
 	uint64_t *to = (uint64_t *)sum;
-	struct weft_driver_stats driver;
 
 	for (size_t i = 0; i < STATION_COUNTERS; i++)
 		to[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 	sum->buffers_out += weft_pool_out_count(station->pool);
 	sum->links += __atomic_load_n(&station->stats.links, __ATOMIC_RELAXED);
-	station->node->driver->describe(station->port, &driver);
-	sum->loans_out += driver.loans_out;
-	sum->hot_links += driver.hot_paths;
+	for (unsigned int i = 0; i < station->node->rail_count; i++) {
+		struct weft_driver_stats driver;
+
+		station->ports[i]->driver->describe(station->ports[i], &driver);
+		sum->loans_out += driver.loans_out;
+		sum->hot_links += driver.hot_paths;
+	}
 }
 
 void weft_node_describe(struct weft_node *node, struct weft_node_stats *out)

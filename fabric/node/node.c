@@ -81,7 +81,8 @@ static void make_room(struct weft__station *station, const char *peer)
 static int accept_path(void *device_user, const struct weft_peer_identity *peer, const struct weft_hello *theirs,
 		       struct weft_hello *mine, struct weft_port **port)
 {
-	struct weft_node *node = device_user;
+	const struct weft__rail *rail = device_user;
+	struct weft_node *node = rail->node;
 	struct weft__hello hello, answer = {0};
 	struct weft__station *station;
 	int rc = weft__hello_decode(theirs, &hello);
@@ -105,17 +106,18 @@ static int accept_path(void *device_user, const struct weft_peer_identity *peer,
 		strcpy(answer.node, node->name);
 		strcpy(answer.worker, station->name);
 		weft__hello_encode(&answer, mine);
-		*port = station->port;
+		*port = station->ports[rail - node->rails];
 	}
 	pthread_mutex_unlock(&node->lock);
 	return rc;
 }
 
-static const struct weft_device_events device_events = {
+const struct weft_device_events weft__rail_events = {
 	.accept = accept_path,
 	.path_up = weft__link_path_up,
 	.connect_failed = weft__link_connect_failed,
 	.path_down = weft__link_path_down,
+	.more_memory = weft__station_more_memory,
 };
 
 /* ---- opening ---- */
@@ -128,40 +130,6 @@ static int open_runner(struct weft_node *node)
 	opts.name = "weft-runner";
 	opts.idle = WEFT_IDLE_BLOCK;
 	return weft_worker_open(&opts, &node->runner);
-}
-
-/* An option, or else what the environment says; an empty one is none. */
-static const char *option_or_environment(const char *option, const char *variable)
-{
-	const char *value = option ? option : secure_getenv(variable);
-
-	return value && *value ? value : NULL;
-}
-
-static int find_driver(struct weft_node *node, const struct weft_node_opts *opts)
-{
-	const char *name = option_or_environment(opts ? opts->driver : NULL, "WEFT_DRIVER");
-
-	node->driver = weft_driver_find(name ? name : "shm");
-	return node->driver ? 0 : -WEFT_ENODEV;
-}
-
-static int open_device(struct weft_node *node, const struct weft_node_opts *node_opts)
-{
-	struct weft_device_opts opts;
-
-	weft_device_opts_init(&opts, sizeof opts);
-	opts.name = node->name;
-	opts.runtime_dir = option_or_environment(node->opts.runtime_dir, "WEFT_RUNTIME_DIR");
-	opts.runner = node->runner;
-	opts.arena = node->arena;
-	opts.incarnation = node->incarnation;
-	opts.allowed_uids = node->opts.allowed_uids;
-	opts.allowed_uid_count = node->opts.allowed_uid_count;
-	opts.events = &device_events;
-	opts.user = node;
-	opts.faults = option_or_environment(node_opts ? node_opts->faults : NULL, "WEFT_FAULT");
-	return weft_device_open(node->driver, &opts, &node->device);
 }
 
 static int open_stations(struct weft_node *node)
@@ -235,15 +203,13 @@ int weft_node_open(const struct weft_node_opts *opts, struct weft_node **out)
 	if (rc == 0 && (node->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
 		rc = weft_set_error(weft_error_from_errno(errno), "no descriptor for the node: %s", strerror(errno));
 	if (rc == 0)
-		rc = find_driver(node, opts);
-	if (rc == 0)
 		rc = weft__node_plan(node);
 	if (rc == 0)
 		rc = weft__node_open_memory(node);
 	if (rc == 0)
 		rc = open_runner(node);
 	if (rc == 0)
-		rc = open_device(node, opts);
+		rc = weft__rails_open(node, opts);
 	if (rc == 0)
 		rc = open_stations(node);
 	if (rc == 0)
@@ -314,8 +280,7 @@ void weft_node_close(struct weft_node **node_ptr)
 		weft_list_remove(&channel->in_node);
 		weft__channel_unref(channel);
 	}
-	if (node->device)
-		node->driver->device_close(&node->device);
+	weft__rails_close(node);
 	weft__connecting_drop(node);
 	if (node->runner) {
 		weft__mails_stop(node);

@@ -7,7 +7,9 @@
 
 #include "channel/op.h"
 #include "link/link.h"
+#include "node/errand.h"
 #include "node/mail.h"
+#include "node/rails.h"
 
 #include <pthread.h>
 #include <weft/driver.h>
@@ -23,7 +25,8 @@ struct weft__station {
 	struct weft_node *node;
 	struct weft_worker *worker;
 	struct weft_pool *pool;
-	struct weft_port *port;
+	struct weft_port *ports[WEFT__RAILS_MAX]; /* as many as the node has rails */
+	bool has_networks;
 	struct weft_poller poller;
 	char name[WEFT_NAME_MAX + 1]; /* "" for the node's own workers */
 	unsigned int index;           /* its place among the node's stations */
@@ -51,6 +54,7 @@ struct weft__station {
 	unsigned int calm_turns;                       /* since something came in, up to a limit */
 	bool reap_due;                                 /* of some dead link nothing may be in use any more */
 	unsigned int cookies_out;                      /* loans out that somebody waits for */
+	struct weft__errands errands;                  /* of other threads */
 	struct weft_timer unblock;
 	uint64_t unblock_ns;
 	struct weft_timer sweep;     /* deadlines of requests */
@@ -62,6 +66,8 @@ struct weft__station {
 	unsigned int left_count;  /* of those: whose links have ended */
 	struct weft_op *ops;
 	struct weft_loan *loans;
+	char *places; /* of each loan, for a message that came in the ring, place_bytes apart */
+	size_t place_bytes;
 	struct weft_call *calls;
 
 	struct weft_node_stats stats;         /* one writer: this worker */
@@ -88,8 +94,10 @@ struct weft_node {
 	bool binds; /* memory may be bound to NUMA nodes */
 	struct weft_worker *runner;
 	struct weft__thread runner_thread;
-	struct weft_device *device;
-	const struct weft_driver *driver;
+	struct weft__rail rails[WEFT__RAILS_MAX];
+	unsigned int rail_count;
+	struct weft__book_entry *book;
+	unsigned int book_count;
 	struct weft_list connecting; /* the runner's: see link/connecting.h */
 	struct weft_list mail;       /* and what it could not tell yet, see node/mail.h */
 	struct weft_timer mail_timer;
@@ -121,9 +129,6 @@ void weft__station_end(struct weft__station *station);
 /* Both sides' threads must be quiet, or be the caller. Ends it first, if that has not been done. */
 void weft__station_close(struct weft__station **station);
 struct weft__station *weft__station_of(struct weft_worker *worker);
-/* Runs fn(station, argument) on each station's thread, or at once where nobody else polls it. */
-typedef void weft__station_fn(struct weft__station *station, void *argument);
-int weft__station_call(struct weft__station *station, weft__station_fn *fn, void *argument);
 /*
  * The pool had no buffer of len_bytes: asks the runner for more memory. -WEFT_EAGAIN, or -WEFT_ENOMEM when there can never
  * be one: the node's limit does not allow for it, and no segment that there is could hold it.
@@ -131,6 +136,8 @@ int weft__station_call(struct weft__station *station, weft__station_fn *fn, void
 int weft__station_grow(struct weft__station *station, size_t len_bytes);
 /* Whether its memory runs out and no more is to be had: what it lends should come home soon. */
 bool weft__station_is_short(const struct weft__station *station);
+/* A driver had no buffer. */
+void weft__station_more_memory(void *port_user, size_t len_bytes);
 /* Senders that the driver refused are tried again soon. */
 void weft__station_retry_soon(struct weft__station *station);
 
@@ -144,6 +151,11 @@ int weft__runner_call(struct weft_node *node, int (*fn)(void *argument), void *a
 /* Starts a thread that takes no signals. */
 int weft__thread_start(struct weft__thread *thread, void *(*start)(void *), void *argument);
 void weft__thread_join(struct weft__thread *thread);
+
+/* ---- node.c ---- */
+
+/* What rails tell: user is the rail. */
+extern const struct weft_device_events weft__rail_events;
 
 /* ---- fork.c ---- */
 

@@ -106,6 +106,7 @@ int weft__node_opts_take(struct weft_node *node, const struct weft_node_opts *op
 	node->opts.runtime_dir = node->runtime_dir;
 	node->opts.allowed_uids = node->allowed_uids;
 	node->opts.driver = node->opts.faults = NULL;
+	node->opts.listen = node->opts.peers = node->opts.security = NULL;
 	if (opts->hardening && prctl(PR_SET_DUMPABLE, 0) < 0)
 		return weft_set_error(weft_error_from_errno(errno), "hardening: PR_SET_DUMPABLE: %s", strerror(errno));
 	return 0;

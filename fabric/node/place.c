@@ -173,9 +173,11 @@ static void look_for_lacks(struct weft_node *node)
 	if (clock.reason[0])
 		weft__node_degrade(node, WEFT_REQUIRE_INVARIANT_CLOCK, "the clock is %s: %s", clock.source,
 				   clock.reason);
-	if (!(node->driver->caps & WEFT_DRIVER_LOANS))
-		weft__node_degrade(node, WEFT_REQUIRE_ZERO_COPY,
-				   "driver %s cannot lend buffers: every message is copied", node->driver->name);
+	for (unsigned int i = 0; i < node->rail_count; i++)
+		if (!(node->rails[i].driver->caps & WEFT_DRIVER_SHARES))
+			weft__node_degrade(node, WEFT_REQUIRE_ZERO_COPY,
+					   "driver %s copies every message",
+					   node->rails[i].driver->name);
 }
 
 /* What was asked for as a requirement and is missing. */

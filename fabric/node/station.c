@@ -27,16 +27,22 @@ struct weft__station *weft__station_of(struct weft_worker *worker)
 
 /* ---- one turn ---- */
 
-static void reap_lent(struct weft__station *station)
+static void reap_port(struct weft__station *station, struct weft_port *port)
 {
 	uint64_t cookies[CALLBACKS_A_TURN];
-	unsigned int count = station->port->reap(station->port, cookies, CALLBACKS_A_TURN);
+	unsigned int count = port->reap(port, cookies, CALLBACKS_A_TURN);
 
 	for (unsigned int i = 0; i < count; i++)
 		if (cookies[i]) {
 			station->cookies_out--;
 			weft__op_finish((struct weft_op *)(uintptr_t)cookies[i], 0);
 		}
+}
+
+static void reap_lent(struct weft__station *station)
+{
+	for (unsigned int i = 0; i < station->node->rail_count; i++)
+		reap_port(station, station->ports[i]);
 }
 
 static void reap_links(struct weft__station *station)
@@ -82,6 +88,8 @@ static __attribute__((noinline)) unsigned int poll_seldom(struct weft__station *
 {
 	unsigned int count = 0;
 
+	if (weft__errands_wait(&station->errands)) /* the mailbox was full */
+		count += weft__errands_run(station);
 	if (station->cookies_out)
 		reap_lent(station);
 	if (!weft_list_empty(&station->finished))
@@ -118,10 +126,10 @@ static unsigned int flush_links(struct weft__station *station)
 	return left_bytes < budget_bytes;
 }
 
-static unsigned int station_poll(void *user)
+static inline __attribute__((always_inline)) unsigned int receive_from(struct weft__station *station,
+								       struct weft_port *port)
 {
-	struct weft__station *station = user;
-	unsigned int count = station->port->rx(station->port, station->frames, WEFT__RX_BURST);
+	unsigned int count = port->rx(port, station->frames, WEFT__RX_BURST);
 
 	station->frame_count = count;
 	for (unsigned int i = 0; i < count; i++) {
@@ -137,10 +145,38 @@ static unsigned int station_poll(void *user)
 	if (__builtin_expect(station->replies_staged, 0)) {
 		station->replies_staged = false;
 		station->replies_held = 0;
-		station->port->flush(station->port);
+		port->flush(port);
 	}
+	return count;
+}
+
+static __attribute__((noinline)) unsigned int receive_from_networks(struct weft__station *station)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 1; i < station->node->rail_count; i++)
+		count += receive_from(station, station->ports[i]);
+	return count;
+}
+
+static __attribute__((noinline)) void flush_networks(struct weft__station *station)
+{
+	for (unsigned int i = 1; i < station->node->rail_count; i++)
+		if (station->ports[i]->flush_due)
+			station->ports[i]->flush(station->ports[i]);
+}
+
+static unsigned int station_poll(void *user)
+{
+	struct weft__station *station = user;
+	struct weft_port *own = station->ports[0];
+	unsigned int count = receive_from(station, own);
+
+	if (__builtin_expect(station->has_networks, 0))
+		count += receive_from_networks(station);
 	if (__builtin_expect(station->cookies_out | station->reap_due | station->views_due |
-				     !weft_list_empty(&station->finished) | !weft_list_empty(&station->events),
+				     weft__errands_wait(&station->errands) | !weft_list_empty(&station->finished) |
+				     !weft_list_empty(&station->events),
 			     0))
 		count += poll_seldom(station);
 	if (__builtin_expect(!weft_list_empty(&station->busy_links) || !weft_list_empty(&station->placing), 0)) {
@@ -149,8 +185,10 @@ static unsigned int station_poll(void *user)
 			count += weft__placing_run(station, copy_budget(station));
 		count += flush_links(station);
 	}
-	if (station->port->flush_due)
-		station->port->flush(station->port);
+	if (own->flush_due)
+		own->flush(own);
+	if (__builtin_expect(station->has_networks, 0))
+		flush_networks(station);
 	return count;
 }
 
@@ -158,14 +196,16 @@ static void station_arm(void *user)
 {
 	struct weft__station *station = user;
 
-	station->node->driver->arm(station->port, true);
+	for (unsigned int i = 0; i < station->node->rail_count; i++)
+		station->ports[i]->driver->arm(station->ports[i], true);
 }
 
 static void station_disarm(void *user)
 {
 	struct weft__station *station = user;
 
-	station->node->driver->arm(station->port, false);
+	for (unsigned int i = 0; i < station->node->rail_count; i++)
+		station->ports[i]->driver->arm(station->ports[i], false);
 }
 
 /* ---- back-pressure of the driver: nothing tells us when it ends, so it is tried again ---- */
@@ -271,39 +311,14 @@ int weft__station_grow(struct weft__station *station, size_t len_bytes)
 	return -WEFT_EAGAIN;
 }
 
+void weft__station_more_memory(void *port_user, size_t len_bytes)
+{
+	(void)weft__station_grow(port_user, len_bytes);
+}
+
 bool weft__station_is_short(const struct weft__station *station)
 {
 	return station->refused_bytes != SIZE_MAX && weft_pool_is_low(station->pool);
-}
-
-/* ---- calls from other threads ---- */
-
-struct station_call {
-	weft__station_fn *fn;
-	void *argument;
-};
-
-static void run_call(struct weft_worker *worker, const struct weft_message *message)
-{
-	struct station_call call;
-
-	memcpy(&call, message->with.bytes, sizeof call);
-	call.fn(weft__station_of(worker), call.argument);
-}
-
-int weft__station_call(struct weft__station *station, weft__station_fn *fn, void *argument)
-{
-	struct weft_message message = {.run = run_call};
-	struct station_call call = {fn, argument};
-
-	if (weft_worker_is_owner(station->worker)) {
-		fn(station, argument);
-		return 0;
-	}
-	memcpy(message.with.bytes, &call, sizeof call);
-	while (weft_worker_post(station->worker, &message) < 0)
-		sched_yield(); /* a cold call: its mailbox drains within a turn */
-	return 0;
 }
 
 /* ---- its life ---- */
@@ -363,16 +378,21 @@ static int open_pool(struct weft__station *station)
 	return rc;
 }
 
-static int open_port(struct weft__station *station)
+static int open_ports(struct weft__station *station)
 {
+	struct weft_node *node = station->node;
 	struct weft_port_opts opts;
+	int rc = 0;
 
 	weft_port_opts_init(&opts, sizeof opts);
 	opts.worker = station->worker;
 	opts.pool = station->pool;
 	opts.loan_quota_bytes = station->node->opts.memory_max_bytes / 4;
 	opts.user = station;
-	return weft_port_open(station->node->driver, station->node->device, &opts, &station->port);
+	for (unsigned int i = 0; rc == 0 && i < node->rail_count; i++)
+		rc = weft_port_open(node->rails[i].driver, node->rails[i].device, &opts, &station->ports[i]);
+	station->has_networks = node->rail_count > 1;
+	return rc;
 }
 
 int weft__station_open(struct weft_node *node, const char *name, int numa, const struct weft_worker_opts *worker_opts,
@@ -390,6 +410,7 @@ int weft__station_open(struct weft_node *node, const char *name, int numa, const
 	station->unblock_ns = UNBLOCK_FIRST_NS;
 	station->refused_bytes = SIZE_MAX;
 	init_lists(station);
+	weft__errands_init(&station->errands);
 	weft_timer_init(&station->unblock, unblock, station);
 	weft_timer_init(&station->sweep, weft__requests_sweep, station);
 	weft_timer_init(&station->idle_look, weft__idle_look, station);
@@ -401,7 +422,9 @@ int weft__station_open(struct weft_node *node, const char *name, int numa, const
 	if (rc == 0)
 		rc = open_pool(station);
 	if (rc == 0)
-		rc = open_port(station);
+		rc = open_ports(station);
+	if (rc == 0)
+		rc = weft__loan_places_make(station);
 	if (rc < 0) {
 		weft__station_close(&station);
 		return rc;
@@ -417,6 +440,8 @@ int weft__station_open(struct weft_node *node, const char *name, int numa, const
 
 void weft__station_end(struct weft__station *station)
 {
+	while (weft__errands_run(station)) /* what they hold must be let go of */
+		;
 	while (!weft_list_empty(&station->views))
 		weft__view_drop(WEFT_CONTAINER_OF(station->views.next, struct weft__view, in_station));
 	WEFT_LIST_FOR_EACH(at, &station->links)
@@ -436,8 +461,9 @@ void weft__station_close(struct weft__station **station_ptr)
 		weft_timer_cancel(station->worker, &station->idle_look);
 		weft_worker_remove_poller(station->worker, &station->poller);
 	}
-	if (station->port)
-		station->node->driver->port_close(&station->port);
+	for (unsigned int i = WEFT__RAILS_MAX; i-- > 0;)
+		if (station->ports[i])
+			station->ports[i]->driver->port_close(&station->ports[i]);
 	WEFT_LIST_FOR_EACH(at, &station->links)
 		weft__link_forget(WEFT_CONTAINER_OF(at, struct weft__link, in_station));
 	if (station->pool)
@@ -446,7 +472,9 @@ void weft__station_close(struct weft__station **station_ptr)
 		weft_worker_close(&station->worker);
 	free(station->ops);
 	free(station->loans);
+	free(station->places);
 	free(station->calls);
+	weft__errands_fini(&station->errands);
 	free(station);
 	*station_ptr = NULL;
 }

@@ -55,8 +55,9 @@ static void make_node(void)
 	weft_worker_opts_init(&opts, sizeof opts);
 	opts.clock = fuzz_clock;
 	WEFT_ASSERT(weft_worker_open(&opts, &node.runner) == 0);
-	node.driver = &mock_driver;
-	node.device = mock_device;
+	node.rails[0].driver = &mock_driver;
+	node.rail_count = 1;
+	node.rails[0].device = mock_device;
 	mock_events = &events;
 	mock_on_sent = fuzz_on_sent;
 	node.base_count = 1;
@@ -179,7 +180,7 @@ static void change_paths(struct fuzz_input *in)
 	case 0:
 		make_hello(in, &hello);
 		if (!mock_path_at(3))
-			mock_up(fuzz.station->port, incarnation, &hello, NULL);
+			mock_up(fuzz.station->ports[0], incarnation, &hello, NULL);
 		break;
 	case 1:
 		if (path)
@@ -193,7 +194,7 @@ static void change_paths(struct fuzz_input *in)
 			weft__link_connect_failed(fuzz.station, request, what & 8 ? -WEFT_EBUSY : -WEFT_ECONNREFUSED,
 						  "fuzz");
 		else
-			mock_up(fuzz.station->port, incarnation, &hello, request);
+			mock_up(fuzz.station->ports[0], incarnation, &hello, request);
 	}
 }
 

@@ -37,6 +37,9 @@ enum weft_driver_caps {
 	WEFT_DRIVER_WAKES = 1 << 2,    /* a sleeping worker is woken by arriving frames */
 	WEFT_DRIVER_LOCAL = 1 << 3,    /* reaches this machine only */
 	WEFT_DRIVER_FAULTS = 1 << 4,   /* takes faults in its device's options, and makes them */
+	WEFT_DRIVER_SHARES =
+		1 << 5, /* what is lent is read where it lies, and comes home when the reader gives it back;
+					* without it as soon as it has been sent and has arrived */
 };
 
 /* Two classes of frames on each path; express ones overtake normal ones, and each class keeps its order. */
@@ -162,6 +165,11 @@ struct weft_device_events {
 	 * last reader is done. May disconnect this path, no other. Thread: the port's worker.
 	 */
 	void (*path_down)(void *port_user, struct weft_path *path, enum weft_down_reason reason);
+	/*
+	 * The port's pool had no buffer of len_bytes for what comes in or goes out: it is tried again. May be NULL, then
+	 * it has to wait for buffers that come home. Thread: the port's worker.
+	 */
+	void (*more_memory)(void *port_user, size_t len_bytes);
 };
 
 /* ---- cold ---- */
@@ -170,6 +178,7 @@ struct weft_device_opts {
 	size_t size;
 	const char *name;        /* what peers connect to; copied. NULL: no listening */
 	const char *runtime_dir; /* shm: directory for sockets; NULL: abstract sockets, which leave no name behind */
+	const char *address;     /* networks: where it is reached, as weft/net.h says; copied. NULL: any that is free */
 	struct weft_worker *runner;
 	struct weft_arena *arena;
 	uint64_t incarnation;
@@ -232,6 +241,9 @@ struct weft_driver {
 	void (*describe)(struct weft_port *port, struct weft_driver_stats *out);
 
 	const char *copies; /* what of a payload it copies by itself, for people to read */
+
+	/* See weft_device_address; NULL where peers connect to names. Thread: any. */
+	void (*address)(const struct weft_device *device, char *text);
 };
 
 /*
@@ -256,6 +268,12 @@ WEFT_API int weft_device_open(const struct weft_driver *driver, const struct wef
 			      struct weft_device **out);
 WEFT_API int weft_port_open(const struct weft_driver *driver, struct weft_device *device,
 			    const struct weft_port_opts *opts, struct weft_port **out);
+
+#define WEFT_DEVICE_ADDRESS_MAX 80
+
+/* At which address peers connect to a device, where that is not its name; else "". Writes WEFT_DEVICE_ADDRESS_MAX bytes at
+ * most. Thread: any. */
+WEFT_API void weft_device_address(const struct weft_driver *driver, const struct weft_device *device, char *text);
 
 /* ---- modules ---- */
 

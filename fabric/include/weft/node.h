@@ -77,6 +77,15 @@ struct weft_node_opts {
 			     * day; default $WEFT_DRIVER, else "shm". Borrowed until weft_node_open returns */
 	const char *faults; /* for "fault+NAME": what goes wrong, such as "seed=7,again=0.05,cut=1000" (docs/fault.md);
 				   * default $WEFT_FAULT, else nothing. Borrowed until weft_node_open returns */
+	const char *listen; /* networks besides this machine on which peers reach the node: "NET:ADDRESS,..." such as
+			     * "udp:10.0.0.1:7000"; default $WEFT_LISTEN, else none. Borrowed until weft_node_open
+			     * returns */
+	const char *peers;  /* where peers are that are not on this machine: "NAME=NET:ADDRESS+NET:ADDRESS,...", up to 4
+			     * addresses each, in the order in which they are tried; default $WEFT_PEERS, else none.
+			     * Borrowed until weft_node_open returns */
+	const char *security; /* "none": addresses beyond this machine may be used though nothing that is sent there is
+			       * protected; default $WEFT_SECURITY, else -WEFT_EACCES for them. Borrowed until
+			       * weft_node_open returns */
 };
 
 /* Fills in the defaults. Thread: any. */
@@ -141,7 +150,7 @@ struct weft_node_stats {
 	uint64_t violations; /* what peers did wrong */
 	uint64_t peers_lost;
 	uint64_t loans_out; /* lent by us, now */
-	/* buffers in use, now: filled, lent, kept as copies, or waiting to be sent */
+	/* buffers in use, now: filled, lent, kept as copies of what was lent, or waiting to be sent */
 	uint64_t buffers_out;
 	uint64_t memory_bytes;     /* of segments */
 	uint32_t links, hot_links; /* that stand; those with traffic of late, looked at each turn */

@@ -6,6 +6,8 @@
 #ifndef CONFORMANCE_H
 #define CONFORMANCE_H
 
+#include <weft/driver.h>
+
 struct conformance_case {
 	const char *sentence;
 	void (*run)(void);
@@ -23,5 +25,8 @@ struct conformance_case {
 /* Each ends with CONFORMANCE_END. */
 extern const struct conformance_case conformance_life[], conformance_frames[], conformance_loans[],
 	conformance_limits[], conformance_processes[], conformance_threads[];
+
+/* The driver of that name; NULL with the last error. Drivers know of some, the fabric of more. */
+const struct weft_driver *conformance_driver(const char *name);
 
 #endif

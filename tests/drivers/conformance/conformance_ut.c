@@ -19,7 +19,7 @@ int main(int argc, char **argv)
 	struct suite_case cases[CASES_MAX];
 	unsigned int count = 0;
 
-	side_driver = argc > 1 ? weft_driver_find(argv[1]) : NULL;
+	side_driver = argc > 1 ? conformance_driver(argv[1]) : NULL;
 	if (!side_driver) {
 		fprintf(stderr, "usage: conformance_ut DRIVER [WORDS...]: %s\n", weft_last_error());
 		return 2;

@@ -123,7 +123,8 @@ static void each_class_keeps_its_order_and_express_comes_first(void)
 			enum weft_class class_ = number >= 1000 ? WEFT_CLASS_NORMAL : WEFT_CLASS_EXPRESS;
 
 			CU_ASSERT_EQUAL(number % 1000, seen[class_]);
-			CU_ASSERT_TRUE(class_ == WEFT_CLASS_EXPRESS || seen[WEFT_CLASS_EXPRESS] == 8);
+			CU_ASSERT_TRUE(class_ == WEFT_CLASS_EXPRESS || seen[WEFT_CLASS_EXPRESS] == 8 ||
+				       !(side_driver->caps & WEFT_DRIVER_LOCAL));
 			seen[class_]++;
 		}
 	}
@@ -288,7 +289,8 @@ static void a_sleeper_is_woken_by_what_comes(void)
 		CU_ASSERT_TRUE_FATAL(SIDES_UNTIL(there->got == i + 1));
 	}
 	CU_ASSERT_EQUAL(there->wrong, 0);
-	CU_ASSERT_TRUE(side_stats(here).bells_rung >= 20);
+	if (side_driver->caps & WEFT_DRIVER_LOCAL)
+		CU_ASSERT_TRUE(side_stats(here).bells_rung >= 20);
 	part();
 }
 

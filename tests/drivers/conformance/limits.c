@@ -197,7 +197,7 @@ const struct conformance_case conformance_limits[] = {
 	CONFORMANCE_CASE(what_is_too_long_is_refused_and_the_rest_goes_on, WEFT_DRIVER_RELIABLE),
 	CONFORMANCE_CASE(lengths_that_add_up_to_nothing_are_refused, 0),
 	CONFORMANCE_CASE(words_beside_a_loan_have_their_limit, WEFT_DRIVER_LOANS),
-	CONFORMANCE_CASE(a_reader_holds_only_so_many_and_then_more_again, WEFT_DRIVER_LOANS),
+	CONFORMANCE_CASE(a_reader_holds_only_so_many_and_then_more_again, WEFT_DRIVER_SHARES),
 	CONFORMANCE_CASE(a_port_carries_many_paths_and_each_its_own_frames, WEFT_DRIVER_RELIABLE),
 	CONFORMANCE_CASE(a_path_that_has_traffic_is_hot_and_one_without_is_not,
 			 WEFT_DRIVER_RELIABLE | WEFT_DRIVER_LOCAL),

@@ -393,14 +393,14 @@ static void copies_are_as_declared(void)
 
 const struct conformance_case conformance_loans[] = {
 	CONFORMANCE_CASE(a_buffer_of_every_size_is_read_in_place_and_comes_home, WEFT_DRIVER_LOANS),
-	CONFORMANCE_CASE(a_buffer_lent_to_many_is_stored_once_and_home_after_the_last, WEFT_DRIVER_LOANS),
+	CONFORMANCE_CASE(a_buffer_lent_to_many_is_stored_once_and_home_after_the_last, WEFT_DRIVER_SHARES),
 	CONFORMANCE_CASE(a_part_of_a_buffer_is_lent_with_words_beside_it, WEFT_DRIVER_LOANS),
 	CONFORMANCE_CASE(loans_and_small_data_keep_their_order, WEFT_DRIVER_LOANS),
 	CONFORMANCE_CASE(releases_may_come_in_any_order, WEFT_DRIVER_LOANS),
-	CONFORMANCE_CASE(lending_ends_at_the_quota_and_goes_on_below_it, WEFT_DRIVER_LOANS),
-	CONFORMANCE_CASE(memory_that_was_not_shared_yet_is_said_and_lent_later, WEFT_DRIVER_LOANS),
+	CONFORMANCE_CASE(lending_ends_at_the_quota_and_goes_on_below_it, WEFT_DRIVER_SHARES),
+	CONFORMANCE_CASE(memory_that_was_not_shared_yet_is_said_and_lent_later, WEFT_DRIVER_SHARES),
 	CONFORMANCE_CASE(loans_of_a_reader_that_leaves_come_home, WEFT_DRIVER_LOANS),
 	CONFORMANCE_CASE(what_was_received_stays_readable_until_the_path_is_let_go, WEFT_DRIVER_LOANS),
-	CONFORMANCE_CASE(copies_are_as_declared, WEFT_DRIVER_LOANS),
+	CONFORMANCE_CASE(copies_are_as_declared, WEFT_DRIVER_SHARES),
 	CONFORMANCE_END,
 };

@@ -71,10 +71,16 @@ static void on_down(void *port_user, struct weft_path *path, enum weft_down_reas
 	end->side->driver->disconnect(path);
 }
 
+static void on_more_memory(void *port_user, size_t len_bytes)
+{
+	side_grow(port_user, len_bytes);
+}
+
 static const struct weft_device_events events = {.accept = on_accept,
 						 .path_up = on_up,
 						 .connect_failed = on_failed,
-						 .path_down = on_down};
+						 .path_down = on_down,
+						 .more_memory = on_more_memory};
 
 /* ---- turns ---- */
 
@@ -238,11 +244,21 @@ void side_close(struct side *side)
 
 /* ---- paths ---- */
 
+const char *side_address(const char *name, char text[WEFT_DEVICE_ADDRESS_MAX])
+{
+	*text = 0;
+	for (unsigned int i = 0; i < OPEN_MAX; i++)
+		if (open_sides[i] && strcmp(open_sides[i]->name, name) == 0)
+			weft_device_address(open_sides[i]->driver, open_sides[i]->device, text);
+	return *text ? text : name;
+}
+
 int side_connect(struct side_end *near, const char *to, unsigned char far_end, void *request)
 {
 	struct weft_hello hello = {.len_bytes = 3, .bytes = {far_end, 'h', 'i'}};
+	char text[WEFT_DEVICE_ADDRESS_MAX];
 
-	return near->side->driver->connect(near->port, to, &hello, request);
+	return near->side->driver->connect(near->port, side_address(to, text), &hello, request);
 }
 
 void side_join(struct side_end *near, struct side_end *far)

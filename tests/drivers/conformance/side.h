@@ -74,6 +74,8 @@ void sides_turn(void);
 uint32_t side_grow(struct side_end *end, size_t len_bytes);
 /* Connects an end to an end of another side and waits until both know; the new paths are in near->path, far->path. */
 void side_join(struct side_end *near, struct side_end *far);
+/* The name of an open side, or its address where that is what peers connect to: what text, which it may write, holds. */
+const char *side_address(const char *name, char text[WEFT_DEVICE_ADDRESS_MAX]);
 /* Starts to connect; says hello with the number of the far end. */
 int side_connect(struct side_end *near, const char *to, unsigned char far_end, void *request);
 /* Lends a buffer: shares its segment if need be, and turns until the frame is taken. False: it never was. */

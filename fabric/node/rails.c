@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which drivers a node opens: the machine's own, and the networks that it listens on or has peers on.
+ */
+#include "node/rails.h"
+
+#include "node/node_private.h"
+#include "path/path.h"
+#include "wire/meta.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *weft__option_or_environment(const char *option, const char *variable)
+{
+	const char *value = option ? option : secure_getenv(variable);
+
+	return value && *value ? value : NULL;
+}
+
+/* ---- streams: what keeps its order on a path that loses packets ---- */
+
+static uint8_t stream_of(uint64_t meta, enum weft_class class_)
+{
+	uint8_t lane = weft__meta_lane(meta) % WEFT__LINK_LANES;
+
+	switch (weft__meta_kind(meta)) {
+	case WEFT__REPLY:
+	case WEFT__LANE_WAITING:
+	case WEFT__LANE_RESET:
+	case WEFT__CREDIT:
+		return WEFT__LINK_LANES + lane; /* what is said of the peer's lanes */
+	case WEFT__IDLE_ASK:
+	case WEFT__IDLE_YES:
+	case WEFT__IDLE_NO:
+	case WEFT__IDLE_OFF:
+	case WEFT__IDLE_CLOSE:
+		return (uint8_t)(2 * WEFT__LINK_LANES + class_);
+	default:
+		return lane;
+	}
+}
+
+/* ---- one rail ---- */
+
+static int rail_open(struct weft__rail *rail, struct weft_node *node, const struct weft_node_opts *node_opts,
+		     const char *address)
+{
+	struct weft_device_opts opts;
+
+	weft_device_opts_init(&opts, sizeof opts);
+	opts.name = node->name;
+	opts.address = address;
+	opts.runtime_dir = weft__option_or_environment(node->opts.runtime_dir, "WEFT_RUNTIME_DIR");
+	opts.runner = node->runner;
+	opts.arena = node->arena;
+	opts.incarnation = node->incarnation;
+	opts.allowed_uids = node->opts.allowed_uids;
+	opts.allowed_uid_count = node->opts.allowed_uid_count;
+	opts.events = &weft__rail_events;
+	opts.user = rail;
+	if (rail->driver->caps & WEFT_DRIVER_FAULTS)
+		opts.faults = weft__option_or_environment(node_opts ? node_opts->faults : NULL, "WEFT_FAULT");
+	rail->node = node;
+	return weft_device_open(rail->driver, &opts, &rail->device);
+}
+
+static int open_own(struct weft_node *node, const struct weft_node_opts *opts)
+{
+	const char *name = weft__option_or_environment(opts ? opts->driver : NULL, "WEFT_DRIVER");
+	struct weft__rail *rail = &node->rails[0];
+
+	rail->driver = weft_driver_find(name ? name : "shm");
+	if (!rail->driver)
+		return -WEFT_ENODEV;
+	node->rail_count = 1;
+	return rail_open(rail, node, opts, NULL);
+}
+
+/* Splits "NET:ADDRESS"; net has WEFT_NAME_MAX + 1 bytes. */
+static int split(const char *what, const char *text, char *net, const char **address)
+{
+	const char *colon = strchr(text, ':');
+	size_t len = colon ? (size_t)(colon - text) : 0;
+
+	if (!len || len > WEFT_NAME_MAX || strlen(colon + 1) >= WEFT_NET_TEXT_MAX)
+		return weft_set_error(WEFT_EINVAL, "%s \"%.100s\" is no NET:ADDRESS, such as udp:10.0.0.1:7000", what,
+				      text);
+	memcpy(net, text, len);
+	net[len] = 0;
+	*address = colon + 1;
+	return 0;
+}
+
+/* Beyond this machine nothing is encrypted yet, and whoever knows a path's name can speak on it: that must be wanted. */
+static int check_security(const struct weft_net_driver *net, const char *address, const char *security)
+{
+	struct weft_net_address parsed;
+	int rc = net->address_read(address, &parsed);
+
+	if (rc < 0 || (security && strcmp(security, "none") == 0) || net->is_loopback(&parsed))
+		return rc;
+	if (security)
+		return weft_set_error(WEFT_EINVAL, "security \"%.20s\" is not known: there is \"none\"", security);
+	return weft_set_error(WEFT_EACCES,
+			      "%s:%s reaches beyond this machine, where nothing protects what is sent: allow it by "
+			      "security \"none\" (WEFT_SECURITY=none) where the network can be trusted",
+			      net->name, address);
+}
+
+static struct weft__rail *rail_of(struct weft_node *node, const struct weft_net_driver *net)
+{
+	for (unsigned int i = 0; i < node->rail_count; i++)
+		if (node->rails[i].net == net)
+			return &node->rails[i];
+	return NULL;
+}
+
+static int open_network(struct weft_node *node, const struct weft_node_opts *opts, const struct weft_net_driver *net,
+			const char *address)
+{
+	struct weft__rail *rail = &node->rails[node->rail_count];
+
+	if (node->rail_count == WEFT__RAILS_MAX)
+		return weft_set_error(WEFT_ENOSPC, "a node has at most %u networks", WEFT__RAILS_MAX - 1);
+	rail->net = net;
+	rail->driver = weft__path_driver_over(net);
+	if (!rail->driver)
+		return -WEFT_ENOSPC;
+	node->rail_count++;
+	return rail_open(rail, node, opts, address);
+}
+
+/* ---- what to listen on ---- */
+
+struct opening {
+	struct weft_node *node;
+	const struct weft_node_opts *opts;
+	const char *security;
+};
+
+static int listen_on(const struct opening *opening, const char *text)
+{
+	char name[WEFT_NAME_MAX + 1];
+	const struct weft_net_driver *net;
+	const char *address = NULL;
+	int rc = split("listen", text, name, &address);
+
+	if (rc < 0)
+		return rc;
+	net = weft_net_driver_find(name);
+	if (!net)
+		return -WEFT_ENODEV;
+	if (rail_of(opening->node, net))
+		return weft_set_error(WEFT_EINVAL, "listen: %s is named twice, a node has one address on each network",
+				      name);
+	rc = check_security(net, address, opening->security);
+	return rc < 0 ? rc : open_network(opening->node, opening->opts, net, address);
+}
+
+/* Runs each on the parts of text between separators; stops at the first error. */
+static int for_each_part(const char *text, char separator, int (*each)(void *user, const char *part), void *user)
+{
+	char part[WEFT_NAME_MAX + 2 + WEFT__ADDRESSES_MAX * (WEFT_NAME_MAX + WEFT_NET_TEXT_MAX)];
+	int rc = 0;
+
+	while (rc == 0 && text && *text) {
+		const char *end = strchrnul(text, separator);
+		size_t len = (size_t)(end - text);
+
+		if (len >= sizeof part)
+			return weft_set_error(WEFT_EINVAL, "\"%.40s...\" is too long", text);
+		memcpy(part, text, len);
+		part[len] = 0;
+		if (len)
+			rc = each(user, part);
+		text = *end ? end + 1 : end;
+	}
+	return rc;
+}
+
+static int listen_part(void *user, const char *part)
+{
+	return listen_on(user, part);
+}
+
+/* ---- the book ---- */
+
+/* On which rail an address is; one that only connects is opened where none listens. */
+static int rail_for(const struct opening *opening, const struct weft_net_driver *net, const char *address)
+{
+	struct weft_net_address parsed;
+	int rc = check_security(net, address, opening->security);
+
+	if (rc < 0)
+		return rc;
+	if (!rail_of(opening->node, net)) {
+		(void)net->address_read(address, &parsed);
+		rc = open_network(opening->node, opening->opts, net, net->is_loopback(&parsed) ? NULL : ":0");
+	}
+	return rc < 0 ? rc : (int)(rail_of(opening->node, net) - opening->node->rails);
+}
+
+struct reading {
+	const struct opening *opening;
+	struct weft__book_entry *entry;
+};
+
+static int address_part(void *user, const char *text)
+{
+	const struct reading *reading = user;
+	struct weft__book_entry *entry = reading->entry;
+	char name[WEFT_NAME_MAX + 1];
+	const struct weft_net_driver *net;
+	const char *address = NULL;
+	int rc = split("peers", text, name, &address);
+
+	if (rc < 0)
+		return rc;
+	if (entry->count == WEFT__ADDRESSES_MAX)
+		return weft_set_error(WEFT_EINVAL, "peers: \"%s\" has more than %u addresses", entry->peer,
+				      WEFT__ADDRESSES_MAX);
+	net = weft_net_driver_find(name);
+	rc = net ? rail_for(reading->opening, net, address) : -WEFT_ENODEV;
+	if (rc < 0)
+		return rc;
+	entry->addresses[entry->count].rail = (unsigned int)rc;
+	strcpy(entry->addresses[entry->count++].text, address);
+	return 0;
+}
+
+/* "NAME=NET:ADDRESS+NET:ADDRESS", in the order of preference. */
+static int peer_part(void *user, const char *part)
+{
+	const struct opening *opening = user;
+	struct weft_node *node = opening->node;
+	const char *equals = strchr(part, '=');
+	size_t len = equals ? (size_t)(equals - part) : 0;
+	struct weft__book_entry *book, *entry;
+	struct reading reading;
+
+	book = reallocarray(node->book, node->book_count + 1, sizeof *book);
+	if (!book)
+		return weft_set_error(WEFT_ENOMEM, "no memory for the addresses of peers");
+	node->book = book;
+	entry = &book[node->book_count];
+	memset(entry, 0, sizeof *entry);
+	if (len && len <= WEFT_NAME_MAX)
+		memcpy(entry->peer, part, len);
+	if (!weft__name_valid(entry->peer))
+		return weft_set_error(WEFT_EINVAL,
+				      "peers: \"%.100s\" is no NAME=NET:ADDRESS, such as book=udp:10.0.0.1:7000", part);
+	node->book_count++;
+	reading = (struct reading){opening, entry};
+	return for_each_part(equals + 1, '+', address_part, &reading);
+}
+
+/* ---- all of it ---- */
+
+int weft__rails_open(struct weft_node *node, const struct weft_node_opts *opts)
+{
+	struct opening opening = {
+		.node = node,
+		.opts = opts,
+		.security = weft__option_or_environment(opts ? opts->security : NULL, "WEFT_SECURITY"),
+	};
+	int rc;
+
+	weft__path_stream_of = stream_of;
+	rc = open_own(node, opts);
+	if (rc == 0)
+		rc = for_each_part(weft__option_or_environment(opts ? opts->listen : NULL, "WEFT_LISTEN"), ',',
+				   listen_part, &opening);
+	if (rc == 0)
+		rc = for_each_part(weft__option_or_environment(opts ? opts->peers : NULL, "WEFT_PEERS"), ',', peer_part,
+				   &opening);
+	return rc;
+}
+
+void weft__rails_close(struct weft_node *node)
+{
+	for (unsigned int i = node->rail_count; i-- > 0;)
+		if (node->rails[i].device)
+			node->rails[i].driver->device_close(&node->rails[i].device);
+	free(node->book);
+}
+
+bool weft__way_to(const struct weft_node *node, const char *peer, unsigned int n, unsigned int *rail, const char **to)
+{
+	if (!n) {
+		*rail = 0;
+		*to = peer;
+		return true;
+	}
+	for (unsigned int i = 0; i < node->book_count; i++) {
+		const struct weft__book_entry *entry = &node->book[i];
+
+		if (strcmp(entry->peer, peer) != 0)
+			continue;
+		if (n > entry->count)
+			return false;
+		*rail = entry->addresses[n - 1].rail;
+		*to = entry->addresses[n - 1].text;
+		return true;
+	}
+	return false;
+}

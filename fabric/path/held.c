@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Small messages that came before their turn: copied, and found by path, stream and number in one table of the port, so
+ * that a path on which nothing is lost has no memory for it.
+ */
+#include "path/path_private.h"
+
+#include <string.h>
+#include <weft/hash.h>
+
+static struct weft_list *bucket_of(struct weft__path *path, uint8_t stream, uint32_t sequence)
+{
+	uint64_t key = ((uint64_t)path->id << 8 | stream) << 24 ^ sequence;
+
+	return &weft__path_port(path)->buckets[weft_hash_u64(key) % WEFT__HELD_BUCKETS];
+}
+
+static struct weft__held *find(struct weft__path *path, uint8_t stream, uint32_t sequence)
+{
+	struct weft_list *bucket = bucket_of(path, stream, sequence);
+
+	WEFT_LIST_FOR_EACH(at, bucket) {
+		struct weft__held *held = WEFT_CONTAINER_OF(at, struct weft__held, link);
+
+		if (held->path == path && held->stream == stream && held->sequence == sequence)
+			return held;
+	}
+	return NULL;
+}
+
+bool weft__held_has(struct weft__path *path, uint8_t stream, uint32_t sequence)
+{
+	return path->held_count && find(path, stream, sequence);
+}
+
+bool weft__held_keep(struct weft__path *path, const struct weft__frame *frame)
+{
+	struct weft__path_port *port = weft__path_port(path);
+	struct weft__held *held;
+	struct weft_buf *buf;
+
+	if (path->held_count >= WEFT__PATH_HELD || weft_list_empty(&port->free_held))
+		return false;
+	if (weft_pool_get(port->pool, frame->len_bytes ? frame->len_bytes : 1, &buf) < 0) {
+		weft__path_wants_memory(port, frame->len_bytes);
+		return false;
+	}
+	memcpy(buf->data, frame->data, frame->len_bytes);
+	held = WEFT_CONTAINER_OF(weft_list_pop_front(&port->free_held), struct weft__held, link);
+	*held = (struct weft__held){.path = path,
+				    .buf = buf,
+				    .meta = frame->meta,
+				    .sequence = frame->sequence,
+				    .len_bytes = frame->len_bytes,
+				    .stream = frame->stream};
+	weft_list_push_back(bucket_of(path, frame->stream, frame->sequence), &held->link);
+	weft_list_push_back(&path->held, &held->in_path);
+	path->held_count++;
+	path->held_streams[frame->stream / 64] |= UINT64_C(1) << frame->stream % 64;
+	port->path_stats.held++;
+	return true;
+}
+
+struct weft__held *weft__held_take(struct weft__path *path, uint8_t stream, uint32_t sequence)
+{
+	struct weft__path_port *port = weft__path_port(path);
+	struct weft__held *held = path->held_count ? find(path, stream, sequence) : NULL;
+
+	if (!held)
+		return NULL;
+	weft_list_remove(&held->link);
+	weft_list_remove(&held->in_path);
+	path->held_count--;
+	weft_list_push_back(&port->spent, &held->link);
+	return held;
+}
+
+void weft__held_free(struct weft__path_port *port, struct weft__held *held)
+{
+	weft_buf_put(held->buf);
+	held->path = NULL;
+	weft_list_remove(&held->link);
+	weft_list_push_back(&port->free_held, &held->link);
+}
+
+void weft__held_drop(struct weft__path *path)
+{
+	WEFT_LIST_FOR_EACH(at, &path->held) {
+		struct weft__held *held = WEFT_CONTAINER_OF(at, struct weft__held, in_path);
+
+		weft_list_remove(&held->in_path);
+		weft__held_free(weft__path_port(path), held);
+	}
+	path->held_count = 0;
+}

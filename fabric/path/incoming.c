@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Large messages on their way in: a buffer of the whole length, into which chunks are copied wherever they belong. The
+ * receiver says how far each may come: the first bytes as the path's allowance goes, more to the few messages of the
+ * port of which least is missing (as Homa does: Montazeri and others, SIGCOMM 2018). So many senders at once neither
+ * fill the network's queues nor our memory.
+ */
+#include "path/path_private.h"
+
+#include <string.h>
+#include <weft/assert.h>
+#include <weft/errors.h>
+
+#define WINDOW_BITS (WEFT__WINDOW_BYTES / WEFT__GRAIN_BYTES)
+/* A grant is worth a packet when it is for so much, or for the rest. */
+#define GRANT_STEP_BYTES (WEFT__WINDOW_BYTES / 4)
+
+static struct weft__incoming *find(struct weft__path *path, uint8_t stream, uint32_t sequence)
+{
+	WEFT_LIST_FOR_EACH(at, &path->incoming) {
+		struct weft__incoming *incoming = WEFT_CONTAINER_OF(at, struct weft__incoming, link);
+
+		if (!incoming->lent && incoming->stream == stream && incoming->sequence == sequence)
+			return incoming;
+	}
+	return NULL;
+}
+
+/* Whether one more message of so many bytes may be put together: one of any size, else within the quota. */
+static bool is_allowed(const struct weft__path *path, uint64_t total_bytes)
+{
+	const struct weft__path_port *port = weft__path_port(path);
+
+	if (path->incoming_count >= WEFT__PATH_INCOMING || path->window_count >= WEFT__PATH_WINDOWS)
+		return false;
+	return !path->incoming_bytes || !port->loan_quota_bytes ||
+	       path->incoming_bytes + total_bytes <= port->loan_quota_bytes;
+}
+
+static struct weft__incoming *begin(struct weft__path *path, const struct weft__frame *frame)
+{
+	struct weft__path_port *port = weft__path_port(path);
+	uint64_t first_bytes = frame->total_bytes < WEFT__UNSCHEDULED_BYTES ? frame->total_bytes
+									    : WEFT__UNSCHEDULED_BYTES;
+	struct weft__incoming *incoming;
+	struct weft_buf *buf;
+
+	if (!is_allowed(path, frame->total_bytes) || weft_list_empty(&port->free_incoming) ||
+	    weft_list_empty(&port->free_windows))
+		return NULL;
+	if (weft_pool_get(port->pool, frame->total_bytes ? frame->total_bytes : 1, &buf) < 0) {
+		weft__path_wants_memory(port, frame->total_bytes);
+		return NULL;
+	}
+	incoming = WEFT_CONTAINER_OF(weft_list_pop_front(&port->free_incoming), struct weft__incoming, link);
+	*incoming = (struct weft__incoming){.path = path,
+					    .buf = buf,
+					    .total_bytes = frame->total_bytes,
+					    .granted_bytes = first_bytes,
+					    .told_bytes = first_bytes,
+					    .sequence = frame->sequence,
+					    .stream = frame->stream};
+	incoming->window = WEFT_CONTAINER_OF(weft_list_pop_front(&port->free_windows), struct weft__window, link);
+	memset(incoming->window->bits, 0, sizeof incoming->window->bits);
+	weft_list_init(&incoming->wants_link);
+	weft_list_push_back(&path->incoming, &incoming->link);
+	path->incoming_count++;
+	path->window_count++;
+	path->incoming_bytes += frame->total_bytes;
+	if (incoming->granted_bytes < incoming->total_bytes) {
+		weft_list_push_back(&port->wants, &incoming->wants_link);
+		port->grants_due = true;
+	}
+	return incoming;
+}
+
+static void window_free(struct weft__incoming *incoming)
+{
+	struct weft__path *path = incoming->path;
+
+	if (!incoming->window)
+		return;
+	weft_list_push_back(&weft__path_port(path)->free_windows, &incoming->window->link);
+	incoming->window = NULL;
+	path->window_count--;
+}
+
+static bool is_whole(const struct weft__incoming *incoming)
+{
+	return incoming->has_head && incoming->base_bytes >= incoming->total_bytes;
+}
+
+/* It is all there, or nobody wants it any more. */
+static void settle(struct weft__incoming *incoming)
+{
+	weft_list_remove(&incoming->wants_link);
+	window_free(incoming);
+}
+
+/* Marks the grains of a chunk, and moves the base over what is there without a gap. */
+static void mark(struct weft__incoming *incoming, uint64_t offset_bytes, uint32_t len_bytes)
+{
+	uint64_t *bits = incoming->window->bits;
+	uint64_t end = (offset_bytes + len_bytes + WEFT__GRAIN_BYTES - 1) / WEFT__GRAIN_BYTES;
+	uint64_t last = (incoming->total_bytes + WEFT__GRAIN_BYTES - 1) / WEFT__GRAIN_BYTES;
+	uint64_t base = incoming->base_bytes / WEFT__GRAIN_BYTES;
+
+	for (uint64_t at = offset_bytes / WEFT__GRAIN_BYTES; at < end; at++)
+		if (at >= base)
+			bits[at % WINDOW_BITS / 64] |= UINT64_C(1) << at % 64;
+	while (base < last && bits[base % WINDOW_BITS / 64] >> base % 64 & 1) {
+		bits[base % WINDOW_BITS / 64] &= ~(UINT64_C(1) << base % 64);
+		base++;
+	}
+	incoming->base_bytes = base * WEFT__GRAIN_BYTES;
+}
+
+static int take_chunk(struct weft__incoming *incoming, const struct weft__frame *frame)
+{
+	struct weft__path_port *port = weft__path_port(incoming->path);
+	uint64_t end = frame->offset_bytes + frame->len_bytes;
+
+	if (frame->total_bytes != incoming->total_bytes || frame->offset_bytes % WEFT__GRAIN_BYTES ||
+	    end < frame->offset_bytes || end > incoming->granted_bytes || !frame->len_bytes ||
+	    (frame->len_bytes % WEFT__GRAIN_BYTES && end != incoming->total_bytes)) {
+		weft__path_violation(incoming->path, "a chunk beyond its message or its grant, or of half a grain");
+		return -WEFT_EPROTO;
+	}
+	if (end <= incoming->base_bytes)
+		return 1; /* it came before */
+	memcpy(incoming->buf->data + frame->offset_bytes, frame->data, frame->len_bytes);
+	port->stats.copies++;
+	port->stats.copied_bytes += frame->len_bytes;
+	mark(incoming, frame->offset_bytes, frame->len_bytes);
+	if (incoming->granted_bytes < incoming->total_bytes)
+		port->grants_due = true;
+	return 1;
+}
+
+static int take_head(struct weft__incoming *incoming, const struct weft__frame *frame)
+{
+	if (frame->total_bytes != incoming->total_bytes || frame->len_bytes > WEFT__HEAD_BESIDE_MAX) {
+		weft__path_violation(incoming->path, "a large message that contradicts itself");
+		return -WEFT_EPROTO;
+	}
+	incoming->has_head = true;
+	incoming->meta = frame->meta;
+	incoming->head_len_bytes = frame->len_bytes;
+	memcpy(incoming->head, frame->data, frame->len_bytes);
+	return 1;
+}
+
+/* The sender's allowance did not reach as far as we thought: it waits for a word. */
+static void want(struct weft__incoming *incoming, const struct weft__frame *frame)
+{
+	struct weft__path_port *port = weft__path_port(incoming->path);
+	uint64_t end = frame->offset_bytes + frame->len_bytes;
+
+	if (frame->kind == WEFT__FRAME_LARGE)
+		end = 0;
+	if (end >= incoming->told_bytes || incoming->told_bytes > incoming->granted_bytes || incoming->wanted)
+		return;
+	incoming->wanted = true;
+	incoming->told_bytes = end;
+	if (weft_list_empty(&incoming->wants_link))
+		weft_list_push_back(&port->wants, &incoming->wants_link);
+	port->grants_due = true;
+}
+
+int weft__incoming_take(struct weft__path *path, const struct weft__frame *frame)
+{
+	struct weft__incoming *incoming = find(path, frame->stream, frame->sequence);
+	int rc;
+
+	if (!incoming)
+		incoming = begin(path, frame);
+	if (!incoming)
+		return 0;
+	if (is_whole(incoming))
+		return 1; /* it came before */
+	if (frame->wants)
+		want(incoming, frame);
+	rc = frame->kind == WEFT__FRAME_CHUNK ? take_chunk(incoming, frame) : take_head(incoming, frame);
+	if (rc == 1 && is_whole(incoming)) {
+		settle(incoming);
+		weft__path_port(path)->grants_due |= !weft_list_empty(&weft__path_port(path)->wants);
+		path->held_streams[frame->stream / 64] |= UINT64_C(1) << frame->stream % 64;
+	}
+	return rc;
+}
+
+struct weft__incoming *weft__incoming_whole(struct weft__path *path, uint8_t stream, uint32_t sequence)
+{
+	struct weft__incoming *incoming = find(path, stream, sequence);
+
+	return incoming && is_whole(incoming) ? incoming : NULL;
+}
+
+/* ---- grants ---- */
+
+/* What it may have beyond what it has; 0: too little to say so now. */
+static uint64_t may_grant(const struct weft__incoming *incoming)
+{
+	uint64_t up_to = incoming->base_bytes / WEFT__GRAIN_BYTES * WEFT__GRAIN_BYTES + WEFT__WINDOW_BYTES;
+
+	if (up_to > incoming->total_bytes)
+		up_to = incoming->total_bytes;
+	if (up_to <= incoming->told_bytes)
+		return 0;
+	return up_to == incoming->total_bytes || up_to - incoming->told_bytes >= GRANT_STEP_BYTES ? up_to : 0;
+}
+
+static bool grant(struct weft__incoming *incoming)
+{
+	uint64_t up_to = may_grant(incoming);
+	unsigned char *to;
+
+	if (!up_to)
+		return true;
+	to = weft__path_say(incoming->path, WEFT_CLASS_EXPRESS, WEFT__GRANT_BYTES);
+	if (!to)
+		return false;
+	weft__grant_write(to, incoming->stream, incoming->sequence, up_to);
+	incoming->granted_bytes = incoming->told_bytes = up_to;
+	return true;
+}
+
+void weft__incoming_grant(struct weft__path_port *port)
+{
+	struct weft_list chosen;
+	bool said = true;
+
+	port->grants_due = false;
+	weft_list_init(&chosen);
+	for (unsigned int i = 0; i < WEFT__GRANTED_AT_ONCE && !weft_list_empty(&port->wants); i++) {
+		struct weft__incoming *shortest = NULL;
+
+		WEFT_LIST_FOR_EACH(at, &port->wants) {
+			struct weft__incoming *incoming = WEFT_CONTAINER_OF(at, struct weft__incoming, wants_link);
+
+			if (!shortest ||
+			    incoming->total_bytes - incoming->base_bytes < shortest->total_bytes - shortest->base_bytes)
+				shortest = incoming;
+		}
+		weft_list_remove(&shortest->wants_link);
+		weft_list_push_back(&chosen, &shortest->wants_link);
+	}
+	while (!weft_list_empty(&chosen)) {
+		struct weft__incoming *incoming = WEFT_CONTAINER_OF(weft_list_pop_front(&chosen), struct weft__incoming,
+								    wants_link);
+
+		said &= grant(incoming);
+		if (incoming->told_bytes < incoming->total_bytes)
+			weft_list_push_back(&port->wants, &incoming->wants_link);
+	}
+	port->grants_due |= !said;
+}
+
+/* ---- to the layer above, and back ---- */
+
+void weft__incoming_lend(struct weft__incoming *incoming, struct weft_rx_frame *frame)
+{
+	struct weft__path_port *port = weft__path_port(incoming->path);
+
+	incoming->lent = true;
+	*frame = (struct weft_rx_frame){
+		.path = &incoming->path->base,
+		.meta = incoming->meta,
+		.data = incoming->head,
+		.len_bytes = incoming->head_len_bytes,
+		.loan_id = (uint32_t)(incoming - port->incoming),
+		.loan_data = incoming->buf->data,
+		.loan_len_bytes = incoming->total_bytes,
+	};
+	port->stats.rx_frames++;
+	port->stats.rx_loans++;
+}
+
+static void incoming_free(struct weft__incoming *incoming)
+{
+	struct weft__path *path = incoming->path;
+	struct weft__path_port *port = weft__path_port(path);
+
+	settle(incoming);
+	weft_buf_put(incoming->buf);
+	path->incoming_count--;
+	path->incoming_bytes -= incoming->total_bytes;
+	incoming->path = NULL;
+	weft_list_remove(&incoming->link);
+	weft_list_push_back(&port->free_incoming, &incoming->link);
+}
+
+void weft__incoming_release(struct weft_path *base, uint32_t loan_id)
+{
+	struct weft__path *path = weft__path_of(base);
+	struct weft__incoming *incoming = &weft__path_port(path)->incoming[loan_id];
+
+	WEFT_ASSERT(loan_id < WEFT__PORT_INCOMING && incoming->path == path && incoming->lent);
+	incoming_free(incoming);
+}
+
+void weft__incoming_drop(struct weft__path *path, bool all)
+{
+	WEFT_LIST_FOR_EACH(at, &path->incoming) {
+		struct weft__incoming *incoming = WEFT_CONTAINER_OF(at, struct weft__incoming, link);
+
+		if (all || !incoming->lent)
+			incoming_free(incoming);
+	}
+}
