@@ -3,7 +3,7 @@
  * Drivers of datagrams by name, and how nets and ports of them are opened: the driver does it, and what it leaves out of a port is
  * filled in.
  */
-#include <weft/net.h>
+#include "fault/fault_net.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +19,7 @@ const struct weft_net_driver *weft_net_driver_at(unsigned int i)
 	return i < sizeof built_in / sizeof *built_in ? built_in[i] : NULL;
 }
 
-const struct weft_net_driver *weft_net_driver_find(const char *name)
+static const struct weft_net_driver *find_plain(const char *name)
 {
 	char known[128] = "";
 
@@ -32,6 +32,16 @@ const struct weft_net_driver *weft_net_driver_find(const char *name)
 	}
 	weft_set_error(WEFT_ENODEV, "there is no driver of datagrams \"%.80s\": built in is %s", name, known);
 	return NULL;
+}
+
+const struct weft_net_driver *weft_net_driver_find(const char *name)
+{
+	const struct weft_net_driver *below;
+
+	if (strncmp(name, FAULT_PREFIX, strlen(FAULT_PREFIX)) != 0)
+		return find_plain(name);
+	below = find_plain(name + strlen(FAULT_PREFIX));
+	return below ? weft__fault_net_over(below) : NULL;
 }
 
 void weft_net_opts_init(struct weft_net_opts *opts, size_t size)

@@ -21,13 +21,13 @@ struct composed {
 static const char *const op_names[FAULT_OP_COUNT] = {"opening the device", "opening a port", "connecting", "accepting",
 						     "sharing memory"};
 
-int weft__fault_strikes(struct fault_device *device, enum fault_op op)
+int weft__fault_strikes(const struct fault_spec *spec, _Atomic uint64_t calls[], enum fault_op op)
 {
-	uint64_t at = device->spec.fail_at[op], call;
+	uint64_t at = spec->fail_at[op], call;
 
 	if (!at)
 		return 0;
-	call = atomic_fetch_add_explicit(&device->calls[op], 1, memory_order_relaxed) + 1;
+	call = atomic_fetch_add_explicit(&calls[op], 1, memory_order_relaxed) + 1;
 	if (at != FAULT_EACH && at != call)
 		return 0;
 	return weft_set_error(WEFT_EIO, "%s failed (call %llu), as the faults say", op_names[op],
@@ -40,7 +40,7 @@ static int on_accept(void *device_user, const struct weft_peer_identity *peer, c
 		     struct weft_hello *mine, struct weft_port **port)
 {
 	struct fault_device *device = device_user;
-	int rc = weft__fault_strikes(device, FAULT_ACCEPT);
+	int rc = weft__fault_strikes(&device->spec, device->calls, FAULT_ACCEPT);
 
 	if (rc == 0)
 		rc = device->events->accept(device->user, peer, theirs, mine, port);
@@ -69,6 +69,9 @@ static int read_spec(struct fault_device *device, const char *text)
 				      "faults: %s is for datagram drivers; %s is reliable, and what it takes arrives "
 				      "or the path breaks: use again, delay or cut",
 				      loses, device->driver_below->name);
+	if (device->spec.reorder)
+		return weft_set_error(WEFT_EINVAL, "faults: reorder is for networks, as in fault+udp, not for %s",
+				      device->driver_below->name);
 	if (!device->spec.has_seed)
 		rc = weft_random_system(&device->spec.seed);
 	return rc;
@@ -88,7 +91,7 @@ static int device_open(const struct weft_device_opts *opts, struct weft_device *
 	device->user = opts->user;
 	rc = read_spec(device, opts->faults);
 	if (rc == 0)
-		rc = weft__fault_strikes(device, FAULT_DEVICE_OPEN);
+		rc = weft__fault_strikes(&device->spec, device->calls, FAULT_DEVICE_OPEN);
 	below.events = &events_of_below;
 	below.user = device;
 	below.faults = NULL;

@@ -70,7 +70,7 @@ const struct weft_driver *weft__fault_over(const struct weft_driver *below);
 
 /* ---- device.c ---- */
 /* Whether this call of the operation is to fail: 0, or -WEFT_EIO with a sentence. Thread: any. */
-int weft__fault_strikes(struct fault_device *device, enum fault_op op);
+int weft__fault_strikes(const struct fault_spec *spec, _Atomic uint64_t calls[], enum fault_op op);
 
 /* ---- port.c ---- */
 int weft__fault_port_open(struct weft_device *device, const struct weft_port_opts *opts, struct weft_port **out);

@@ -135,7 +135,7 @@ void weft__fault_disconnect(struct weft_path *base)
 int weft__fault_share(struct weft_path *base, uint32_t segment_id)
 {
 	struct fault_path *path = weft__fault_path_of(base);
-	int rc = weft__fault_strikes(path->port->device, FAULT_SHARE);
+	int rc = weft__fault_strikes(&path->port->device->spec, path->port->device->calls, FAULT_SHARE);
 
 	return rc < 0 ? rc : path->port->device->driver_below->share(path->below, segment_id);
 }

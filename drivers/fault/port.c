@@ -32,7 +32,7 @@ int weft__fault_port_open(struct weft_device *base, const struct weft_port_opts 
 	struct fault_device *device = (struct fault_device *)(void *)base;
 	struct weft_port_opts below = *opts;
 	struct fault_port *port;
-	int rc = weft__fault_strikes(device, FAULT_PORT_OPEN);
+	int rc = weft__fault_strikes(&device->spec, device->calls, FAULT_PORT_OPEN);
 
 	if (rc < 0)
 		return rc;
@@ -78,7 +78,7 @@ void weft__fault_port_close(struct weft_port **out)
 int weft__fault_connect(struct weft_port *base, const char *to, const struct weft_hello *mine, void *request)
 {
 	struct fault_port *port = weft__fault_port_of(base);
-	int rc = weft__fault_strikes(port->device, FAULT_CONNECT);
+	int rc = weft__fault_strikes(&port->device->spec, port->device->calls, FAULT_CONNECT);
 
 	return rc < 0 ? rc : port->device->driver_below->connect(port->below, to, mine, request);
 }

@@ -16,6 +16,8 @@
 #define WORD_MAX 63
 #define DELAY_US_DEFAULT 100
 #define DELAY_US_MAX 10000000
+#define REORDER_BY_DEFAULT 3
+#define REORDER_BY_MAX 1000
 
 enum kind { PROBABILITY, NUMBER, OPERATION };
 
@@ -35,6 +37,8 @@ static const struct key {
 	{"drop", PROBABILITY, offsetof(struct fault_spec, drop), 0, 0},
 	{"duplicate", PROBABILITY, offsetof(struct fault_spec, duplicate), 0, 0},
 	{"corrupt", PROBABILITY, offsetof(struct fault_spec, corrupt), 0, 0},
+	{"reorder", PROBABILITY, offsetof(struct fault_spec, reorder), 0, 0},
+	{"reorder_by", NUMBER, offsetof(struct fault_spec, reorder_by), 1, REORDER_BY_MAX},
 };
 #define KEY_COUNT (sizeof keys / sizeof *keys)
 
@@ -152,7 +156,7 @@ static int read_word(char *word, struct fault_spec *spec, uint64_t *seen)
 
 int weft__fault_spec_parse(const char *text, struct fault_spec *out)
 {
-	struct fault_spec spec = {.delay_us = DELAY_US_DEFAULT};
+	struct fault_spec spec = {.delay_us = DELAY_US_DEFAULT, .reorder_by = REORDER_BY_DEFAULT};
 	uint64_t seen = 0;
 	char word[WORD_MAX + 1];
 	int rc = 0;
@@ -182,5 +186,16 @@ int weft__fault_spec_parse(const char *text, struct fault_spec *out)
 
 const char *weft__fault_spec_loses(const struct fault_spec *spec)
 {
-	return spec->drop ? "drop" : spec->duplicate ? "duplicate" : spec->corrupt ? "corrupt" : NULL;
+	const char *changes = spec->corrupt ? "corrupt" : spec->reorder ? "reorder" : NULL;
+
+	return spec->drop ? "drop" : spec->duplicate ? "duplicate" : changes;
+}
+
+const char *weft__fault_spec_needs_paths(const struct fault_spec *spec)
+{
+	if (spec->cut)
+		return "cut";
+	if (spec->fail_at[FAULT_ACCEPT])
+		return "fail=accept";
+	return spec->fail_at[FAULT_SHARE] ? "fail=share" : NULL;
 }

@@ -17,9 +17,10 @@ enum fault_op { FAULT_DEVICE_OPEN, FAULT_PORT_OPEN, FAULT_CONNECT, FAULT_ACCEPT,
 struct fault_spec {
 	uint64_t seed;
 	bool has_seed;
-	uint32_t again, delay, drop, duplicate, corrupt; /* probabilities */
-	uint64_t again_at;                               /* this send of each path is refused; 0: none */
+	uint32_t again, delay, drop, duplicate, corrupt, reorder; /* probabilities */
+	uint64_t again_at;                                        /* this send of each path is refused; 0: none */
 	uint64_t delay_us;
+	uint64_t reorder_by;              /* so many others overtake */
 	uint64_t cut;                     /* each path breaks after so many frames; 0: never */
 	uint64_t fail_at[FAULT_OP_COUNT]; /* this call fails; 0: none */
 };
@@ -29,7 +30,10 @@ struct fault_spec {
  * nearest one that is known. *out is written only on success.
  */
 int weft__fault_spec_parse(const char *text, struct fault_spec *out);
-/* The key of a fault that loses or changes frames, which only a datagram driver may; NULL if there is none. */
+/* The key of a fault that loses, changes or reorders frames, which only a datagram driver may; NULL if there is none. */
 const char *weft__fault_spec_loses(const struct fault_spec *spec);
+
+/* The key of a fault of what only drivers with paths have, and those of datagrams have not; NULL if there is none. */
+const char *weft__fault_spec_needs_paths(const struct fault_spec *spec);
 
 #endif

@@ -12,14 +12,20 @@
 
 static void check_limits(const struct fault_spec *spec)
 {
-	const uint32_t probabilities[] = {spec->again, spec->delay, spec->drop, spec->duplicate, spec->corrupt};
+	const uint32_t probabilities[] = {spec->again,     spec->delay,   spec->drop,
+					  spec->duplicate, spec->corrupt, spec->reorder};
 
 	for (unsigned int i = 0; i < sizeof probabilities / sizeof *probabilities; i++)
 		if (probabilities[i] > FAULT_PER)
 			abort();
 	if (!spec->delay_us || spec->delay_us > 10000000 || (spec->seed && !spec->has_seed))
 		abort();
-	if (!weft__fault_spec_loses(spec) != !(spec->drop || spec->duplicate || spec->corrupt))
+	if (!spec->reorder_by || spec->reorder_by > 1000)
+		abort();
+	if (!weft__fault_spec_loses(spec) != !(spec->drop || spec->duplicate || spec->corrupt || spec->reorder))
+		abort();
+	if (!weft__fault_spec_needs_paths(spec) !=
+	    !(spec->cut || spec->fail_at[FAULT_ACCEPT] || spec->fail_at[FAULT_SHARE]))
 		abort();
 }
 

@@ -43,12 +43,14 @@ static void nothing_means_that_nothing_goes_wrong(void)
 		struct fault_spec spec = read_spec(nothing[i]);
 
 		CU_ASSERT_FALSE(spec.has_seed);
-		CU_ASSERT_EQUAL(spec.again + spec.delay + spec.drop + spec.duplicate + spec.corrupt, 0);
+		CU_ASSERT_EQUAL(spec.again + spec.delay + spec.drop + spec.duplicate + spec.corrupt + spec.reorder, 0);
 		CU_ASSERT_EQUAL(spec.again_at + spec.cut, 0);
 		CU_ASSERT_EQUAL(spec.delay_us, 100);
+		CU_ASSERT_EQUAL(spec.reorder_by, 3);
 		for (unsigned int op = 0; op < FAULT_OP_COUNT; op++)
 			CU_ASSERT_EQUAL(spec.fail_at[op], 0);
 		CU_ASSERT_PTR_NULL(weft__fault_spec_loses(&spec));
+		CU_ASSERT_PTR_NULL(weft__fault_spec_needs_paths(&spec));
 	}
 }
 
@@ -56,7 +58,7 @@ static void each_key_is_read(void)
 {
 	struct fault_spec spec = read_spec(
 		"seed=0x1F,again=0.05,again_at=3,delay=1,delay_us=10000000,cut=1000,drop=0.000000001,"
-		"duplicate=0.999999999,corrupt=0.5,fail=connect:3,fail=share,fail=port_open:1");
+		"duplicate=0.999999999,corrupt=0.5,reorder=0.25,reorder_by=1000,fail=connect:3,fail=share,fail=port_open:1");
 
 	CU_ASSERT_TRUE(spec.has_seed);
 	CU_ASSERT_EQUAL(spec.seed, 31);
@@ -68,6 +70,8 @@ static void each_key_is_read(void)
 	CU_ASSERT_EQUAL(spec.drop, 1);
 	CU_ASSERT_EQUAL(spec.duplicate, 999999999);
 	CU_ASSERT_EQUAL(spec.corrupt, 500000000);
+	CU_ASSERT_EQUAL(spec.reorder, 250000000);
+	CU_ASSERT_EQUAL(spec.reorder_by, 1000);
 	CU_ASSERT_EQUAL(spec.fail_at[FAULT_CONNECT], 3);
 	CU_ASSERT_EQUAL(spec.fail_at[FAULT_SHARE], FAULT_EACH);
 	CU_ASSERT_EQUAL(spec.fail_at[FAULT_PORT_OPEN], 1);
@@ -120,6 +124,7 @@ static void what_is_no_number_is_refused(void)
 		CU_ASSERT_TRUE(refused(text, "no number of a call"));
 	}
 	CU_ASSERT_TRUE(refused("delay_us=10000001", "from 1 to 10000000"));
+	CU_ASSERT_TRUE(refused("reorder_by=1001", "from 1 to 1000"));
 }
 
 static void what_is_given_twice_or_in_another_form_is_refused(void)

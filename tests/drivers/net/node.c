@@ -25,6 +25,7 @@ static const struct kind {
 	{"udp4", "udp", {"127.0.0.1:0", "127.0.0.1:0"}},
 	{"udp6", "udp", {"[::1]:0", "[::1]:0"}},
 	{"udpany", "udp", {":0", ":0"}},
+	{"fault+udp", "fault+udp", {"127.0.0.1:0", "127.0.0.1:0"}},
 	{"sim", NULL, {"near", "far"}},
 };
 static const struct kind *kind;

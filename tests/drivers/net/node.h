@@ -40,7 +40,7 @@ struct node {
 	unsigned int port_count;
 };
 
-/* The kind of nets that are opened from now on: "udp4", "udp6", "udpany", "sim". False if there is none of this name. */
+/* The kind of nets that are opened from now on: "udp4", "udp6", "udpany", "fault+udp", "sim". False if there is none of this name. */
 bool node_use(const char *kind);
 extern const struct weft_net_driver *node_driver;
 extern const char *node_faults;
