@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 #include <weft/errors.h>
+#include <weft/log.h>
 
 /* ---- nets ---- */
 
@@ -148,6 +149,16 @@ static void port_close(struct weft_net_port **out)
 	*out = NULL;
 }
 
+/* Tried again at each sleep, and told once. */
+static void watch(struct udp_port *port)
+{
+	port->watched = weft_worker_add_fd(port->worker, &port->watch) == 0;
+	if (!port->watched && !port->watch_failed)
+		weft_log(WEFT_LOG_WARN, "udp", "packets do not wake worker %s: %s", weft_worker_name(port->worker),
+			 weft_last_error());
+	port->watch_failed = !port->watched;
+}
+
 /* The descriptor is watched from the first sleep on: before that nobody owns the worker for certain. */
 static void port_arm(struct weft_net_port *base, bool on)
 {
@@ -157,7 +168,7 @@ static void port_arm(struct weft_net_port *base, bool on)
 		return;
 	port->armed = true;
 	if (!port->watched)
-		port->watched = weft_worker_add_fd(port->worker, &port->watch) == 0;
+		watch(port);
 }
 
 static void port_describe(struct weft_net_port *base, struct weft_net_stats *out)

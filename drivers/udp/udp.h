@@ -87,7 +87,7 @@ struct udp_port {
 	struct weft_worker *worker;
 	struct weft_fd_watch watch;
 	int fd;
-	bool watched;
+	bool watched, watch_failed;
 	bool armed;       /* slept, perhaps, since something came */
 	bool segments_rx; /* its socket takes packets that were put together */
 	struct weft_net_stats stats;

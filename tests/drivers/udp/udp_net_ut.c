@@ -3,6 +3,7 @@
  * Proves what a net does where the system gives less than it wants, and that it shares its address with nobody. The calls
  * that the system refuses are those that the linker wraps.
  */
+#include "fault.h"
 #include "node.h"
 #include "suite.h"
 
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <weft/log.h>
 
 static struct {
 	bool small;   /* sockets get small buffers */
@@ -210,6 +212,41 @@ static void any_address_is_reached_by_both_kinds_of_ip(void)
 	node_use("udp4");
 }
 
+static unsigned int said;
+
+static void count_line(enum weft_log_level level, const char *component, const char *line, void *user)
+{
+	(void)level;
+	(void)user;
+	said += strcmp(component, "udp") == 0 && strstr(line, "packets do not wake worker");
+}
+
+static void a_socket_that_cannot_be_watched_is_told_once_and_tried_again(void)
+{
+	struct weft_net_port *port;
+
+	weft_log_set_sink(count_line, WEFT_LOG_WARN, NULL);
+	node_open(&near, 1, (unsigned int[]){1});
+	port = near.ports[0].port;
+	for (unsigned int i = 0; i < 3; i++) {
+		fault_arm(0);
+		node_driver->arm(port, true);
+		CU_ASSERT_TRUE(fault_disarm());
+		node_driver->arm(port, false);
+	}
+	CU_ASSERT_EQUAL(said, 1);
+	fault_arm(0);
+	node_driver->arm(port, true);
+	fault_disarm();
+	node_driver->arm(port, true);
+	fault_arm(0);
+	node_driver->arm(port, true); /* it is watched: nothing is left to fail */
+	CU_ASSERT_FALSE(fault_disarm());
+	CU_ASSERT_EQUAL(said, 1);
+	node_close(&near);
+	weft_log_set_sink(NULL, WEFT_LOG_WARN, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -219,6 +256,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(who_would_share_an_address_keeps_it),
 		SUITE_CASE(an_address_of_another_machine_is_refused),
 		SUITE_CASE(without_an_address_it_is_on_this_machine_only),
+		SUITE_CASE(a_socket_that_cannot_be_watched_is_told_once_and_tried_again),
 		SUITE_CASE(any_address_is_reached_by_both_kinds_of_ip),
 	};
 
