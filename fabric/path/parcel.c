@@ -152,7 +152,7 @@ static void on_lost(void *user, void *name)
 	}
 	if (parcel->state == WEFT__PARCEL_FLYING) {
 		parcel->state = WEFT__PARCEL_WAITING;
-		weft_list_push_front(&path->waiting[parcel->class_], &parcel->link);
+		weft_list_push_back(&path->again[parcel->class_], &parcel->link);
 		port->path_stats.resent++;
 		weft__path_dirty(path);
 	}

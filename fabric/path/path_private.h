@@ -138,9 +138,9 @@ struct weft__path {
 	uint8_t state;
 	uint8_t down_reason;
 	bool ack_at_once;
-	bool large_next; /* small and large take turns */
+	bool large_next;              /* small and large take turns */
 	bool roomy[WEFT_CLASS_COUNT]; /* the last parcel was filled: the next has a large buffer */
-	unsigned int ack_count; /* packets that want an acknowledgement and have none yet */
+	unsigned int ack_count;       /* packets that want an acknowledgement and have none yet */
 	uint64_t ack_since_ns;
 	uint64_t heard_ns, said_ns;
 	uint64_t asked_ns; /* since when the peer owes an acknowledgement; or since when it parts */
@@ -153,6 +153,7 @@ struct weft__path {
 	struct weft_timer timer;
 	struct weft_list in_port, in_dirty;
 	struct weft_list waiting[WEFT_CLASS_COUNT];  /* parcels that are to be sent */
+	struct weft_list again[WEFT_CLASS_COUNT];    /* and before them these: lost ones, in the order of their loss */
 	struct weft_list large[WEFT_CLASS_COUNT];    /* outgoing with something to send, in turns */
 	struct weft__parcel *open[WEFT_CLASS_COUNT]; /* being filled; NULL: none */
 	struct weft_list outgoing, incoming, held;   /* all of its */

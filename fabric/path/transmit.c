@@ -32,7 +32,10 @@ static struct weft__parcel *take_waiting(struct weft__path *path, enum weft_clas
 static struct weft__parcel *take_of_class(struct weft__path *path, enum weft_class class_)
 {
 	struct weft__parcel *parcel;
+	struct weft_list *first = weft_list_pop_front(&path->again[class_]);
 
+	if (first)
+		return WEFT_CONTAINER_OF(first, struct weft__parcel, link);
 	if (path->large_next && weft__outgoing_ready(path, class_) && (parcel = weft__outgoing_next(path, class_))) {
 		path->large_next = false;
 		return parcel;
@@ -54,14 +57,14 @@ static struct weft__parcel *take_next(struct weft__path *path)
 static void put_back(struct weft__parcel *parcel)
 {
 	parcel->state = WEFT__PARCEL_WAITING;
-	weft_list_push_front(&parcel->path->waiting[parcel->class_], &parcel->link);
+	weft_list_push_front(&parcel->path->again[parcel->class_], &parcel->link);
 }
 
 static bool has_next(const struct weft__path *path)
 {
 	for (unsigned int class_ = 0; class_ < WEFT_CLASS_COUNT; class_++)
-		if (!weft_list_empty(&path->waiting[class_]) || path->open[class_] ||
-		    weft__outgoing_ready(path, class_))
+		if (!weft_list_empty(&path->again[class_]) || !weft_list_empty(&path->waiting[class_]) ||
+		    path->open[class_] || weft__outgoing_ready(path, class_))
 			return true;
 	return false;
 }
