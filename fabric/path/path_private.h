@@ -32,8 +32,9 @@
 #define WEFT__PORT_WINDOWS 128u  /* large messages of which some is missing */
 #define WEFT__PATH_WINDOWS 32u
 #define WEFT__PORT_SLOTS 65536u
-#define WEFT__PORT_HELD 8192u
-#define WEFT__PATH_HELD 2048u
+#define WEFT__PORT_HELD 65536u
+#define WEFT__PATH_HELD 16384u        /* and so many small messages may be under way on one */
+#define WEFT__FLIGHT_BYTES (2u << 20) /* under way on one path, whatever congestion control says */
 #define WEFT__INLINE_MAX 1200u /* fits into any packet that IPv6 must carry, with all heads */
 #define WEFT__HEAD_BESIDE_MAX 32u
 #define WEFT__NET_BURST 32u
@@ -61,6 +62,8 @@ struct weft__parcel {
 	uint16_t packets;   /* under way with it */
 	uint16_t generation;
 	uint8_t state, class_;
+	uint16_t messages; /* small ones in it */
+	bool was_sent;
 	bool owes;    /* something of the layer above is in it, not only of ours */
 	bool tells;   /* it has the WEFT__FRAME_LARGE of outgoing */
 	bool arrived; /* and other packets with it are still under way */
@@ -116,6 +119,7 @@ struct weft__held {
 	struct weft_list in_path; /* of its path */
 	struct weft__path *path;
 	struct weft_buf *buf;
+	const unsigned char *data; /* in buf, which it shares with others of its packet */
 	uint64_t meta;
 	uint32_t sequence, len_bytes;
 	uint8_t stream;
@@ -157,6 +161,7 @@ struct weft__path {
 	struct weft_list large[WEFT_CLASS_COUNT];    /* outgoing with something to send, in turns */
 	struct weft__parcel *open[WEFT_CLASS_COUNT]; /* being filled; NULL: none */
 	struct weft_list outgoing, incoming, held;   /* all of its */
+	unsigned int message_count; /* in parcels that were sent and have not arrived */
 	unsigned int owing_count;                    /* parcels that owe, and have not arrived */
 	unsigned int parcel_count, outgoing_count, incoming_count, window_count, held_count;
 	uint32_t unscheduled_left_bytes;
@@ -188,6 +193,7 @@ struct weft__path_port {
 	struct weft_list dirty; /* paths with something to send, in turns */
 	struct weft_list ended; /* paths whose end is to be told: by in_dirty */
 	struct weft_list free_parcels, free_outgoing, free_incoming, free_windows, free_held;
+	unsigned int held_made; /* of the table: the others were never used */
 	struct weft_list spent; /* held ones whose data the layer above may look at until the next rx */
 	struct weft_list wants; /* incoming that want grants */
 	bool grants_due;
@@ -207,6 +213,7 @@ struct weft__path_port {
 	unsigned int packet_count, packet_at;
 	uint32_t frame_at;              /* in the packet at packet_at; 0: it was not begun */
 	struct weft__path *packet_path; /* whose packet is being read; NULL: none is */
+	struct weft_buf *packet_copy; /* of it, for messages that came before their turn; NULL: none yet */
 	uint64_t packet_number;
 	bool packet_refused; /* some of it could not be taken: it must come again */
 	bool packet_eliciting;

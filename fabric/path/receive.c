@@ -48,7 +48,7 @@ static bool take_ready(struct weft__path_port *port, struct weft_rx_frame *frame
 	if (incoming)
 		weft__incoming_lend(incoming, frame);
 	else if (held)
-		hand_up(path, held->meta, held->buf->data, held->len_bytes, frame);
+		hand_up(path, held->meta, held->data, held->len_bytes, frame);
 	if (incoming || held) {
 		path->rx_next[stream]++;
 		return true;
@@ -278,6 +278,9 @@ static bool next_frame(struct weft__path_port *port, struct weft_rx_frame *up)
 		if (rc == 1)
 			return true;
 		if (rc == 0) {
+			if (port->packet_copy)
+				weft_buf_put(port->packet_copy);
+			port->packet_copy = NULL;
 			port->packet_path = NULL;
 			port->packet_at++;
 		}

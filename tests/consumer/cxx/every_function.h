@@ -24,6 +24,7 @@ void call_memory();
 void call_rings_and_statistics();
 void call_workers();
 void call_drivers();
+void call_nets();
 void call_fabric();
 
 #endif

@@ -9,6 +9,7 @@ int main()
 	call_rings_and_statistics();
 	call_workers();
 	call_drivers();
+	call_nets();
 	call_fabric();
 	return 0;
 }

@@ -21,7 +21,6 @@
 #include <weft/list.h>
 #include <weft/log.h>
 #include <weft/nearest.h>
-#include <weft/net.h>
 #include <weft/plan.h>
 #include <weft/pool.h>
 #include <weft/random.h>
@@ -387,25 +386,6 @@ static const struct weft_driver nothing = {sizeof nothing, "nothing",	    0,	   
 					   nullptr,	   nullptr, nullptr, nullptr, nullptr, nullptr};
 WEFT_DRIVER_MODULE(nothing);
 
-static void call_nets(struct weft_worker *worker)
-{
-	const struct weft_net_driver *udp = weft_net_driver_find("udp");
-	struct weft_net_port_opts port_opts;
-	struct weft_net_port *port = nullptr;
-	struct weft_net_opts net_opts;
-	struct weft_net *net = nullptr;
-
-	REQUIRE(udp && weft_net_driver_at(0) == udp && !weft_net_driver_find("none"));
-	weft_net_opts_init(&net_opts, sizeof net_opts);
-	net_opts.runner = worker;
-	REQUIRE(weft_net_open(udp, &net_opts, &net) == 0);
-	weft_net_port_opts_init(&port_opts, sizeof port_opts);
-	port_opts.worker = worker;
-	REQUIRE(weft_net_port_open(udp, net, &port_opts, &port) == 0 && port->index == 0);
-	udp->port_close(&port);
-	udp->close(&net);
-}
-
 void call_drivers()
 {
 	const struct weft_driver *shm = weft_driver_find("shm");
@@ -436,7 +416,6 @@ void call_drivers()
 	REQUIRE(weft_port_open(shm, device, &port_opts, &port) == 0 && port->inline_max > 0);
 	shm->port_close(&port);
 	shm->device_close(&device);
-	call_nets(worker);
 	weft_pool_close(&pool);
 	weft_worker_close(&worker);
 	weft_arena_close(&arena);

@@ -91,9 +91,8 @@ static void a_net_talks_to_itself(void)
 	way = node_route(&near.ports[0], &near);
 	CU_ASSERT_TRUE(node_send(way, 2, 11, 100));
 	CU_ASSERT_TRUE(node_send(way, 1, 12, 100));
-	CU_ASSERT_TRUE(NODES_UNTIL(near.ports[0].got == 1 && near.ports[1].got == 1));
-	CU_ASSERT_EQUAL(near.ports[0].last, 12);
-	CU_ASSERT_EQUAL(near.ports[1].last, 11);
+	/* Where a host had a net before, packets for that one may come too. */
+	CU_ASSERT_TRUE(NODES_UNTIL(near.ports[0].last == 12 && near.ports[1].last == 11));
 	node_driver->route_close(&way);
 	node_close(&near);
 }

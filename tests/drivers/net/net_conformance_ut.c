@@ -17,6 +17,7 @@ int main(int argc, char **argv)
 	static const struct net_case *const tables[] = {net_sending, net_steering, net_addresses, net_life, net_waking};
 	struct suite_case cases[CASES_MAX];
 	unsigned int count = 0;
+	int status;
 
 	if (argc < 2 || !node_use(argv[1])) {
 		fprintf(stderr, "usage: net_conformance_ut KIND [WORDS...]: %s\n", weft_last_error());
@@ -26,5 +27,7 @@ int main(int argc, char **argv)
 		for (const struct net_case *at = tables[i]; at->sentence && count < CASES_MAX; at++)
 			if ((node_driver->caps & at->needs) == at->needs)
 				cases[count++] = (struct suite_case){at->sentence, at->run};
-	return suite_main(argv[1], cases, count, argc - 1, argv + 1);
+	status = suite_main(argv[1], cases, count, argc - 1, argv + 1);
+	node_sim_close();
+	return status;
 }

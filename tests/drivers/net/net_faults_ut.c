@@ -132,10 +132,13 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_port_that_cannot_be_opened_leaves_nothing),
 		SUITE_CASE(a_route_that_cannot_be_opened_leaves_nothing),
 	};
+	int status;
 
 	if (argc < 2 || !node_use(argv[1])) {
 		fprintf(stderr, "usage: net_faults_ut KIND [WORDS...]: %s\n", weft_last_error());
 		return 2;
 	}
-	return suite_main(argv[1], cases, SUITE_COUNT(cases), argc - 1, argv + 1);
+	status = suite_main(argv[1], cases, SUITE_COUNT(cases), argc - 1, argv + 1);
+	node_sim_close();
+	return status;
 }

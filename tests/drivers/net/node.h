@@ -8,7 +8,7 @@
 #define NODE_H
 
 #include <weft/errors.h>
-#include <weft/net.h>
+#include <weft/sim.h>
 
 #define NODE_PORTS_MAX 8
 #define NODE_HEAD 6u
@@ -40,11 +40,17 @@ struct node {
 	unsigned int port_count;
 };
 
-/* The kind of nets that are opened from now on: "udp4", "udp6", "fault+udp". False if there is none of this name. */
+/* The kind of nets that are opened from now on: "udp4", "udp6", "udpany", "sim". False if there is none of this name. */
 bool node_use(const char *kind);
 extern const struct weft_net_driver *node_driver;
 extern const char *node_faults;
-extern bool node_threads; /* ports may live in threads of their own */
+
+/* The network of the kind "sim", which node_use has opened anew; and what ends it. */
+extern struct weft_sim *node_sim;
+extern struct weft_clock *node_clock;
+void node_sim_close(void);
+/* The same with options, for tests of it. */
+void node_sim_open(uint64_t seed, const struct weft_sim_link *link);
 
 /* The i-th address of the kind, for a net that is opened without nodes. */
 const char *node_address(unsigned int i);
