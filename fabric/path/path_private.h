@@ -35,7 +35,7 @@
 #define WEFT__PORT_HELD 65536u
 #define WEFT__PATH_HELD 16384u        /* and so many small messages may be under way on one */
 #define WEFT__FLIGHT_BYTES (2u << 20) /* under way on one path, whatever congestion control says */
-#define WEFT__INLINE_MAX 1200u /* fits into any packet that IPv6 must carry, with all heads */
+#define WEFT__INLINE_MAX 1200u        /* fits into any packet that IPv6 must carry, with all heads */
 #define WEFT__HEAD_BESIDE_MAX 32u
 #define WEFT__NET_BURST 32u
 #define WEFT__UNSCHEDULED_BYTES 65536u
@@ -161,7 +161,7 @@ struct weft__path {
 	struct weft_list large[WEFT_CLASS_COUNT];    /* outgoing with something to send, in turns */
 	struct weft__parcel *open[WEFT_CLASS_COUNT]; /* being filled; NULL: none */
 	struct weft_list outgoing, incoming, held;   /* all of its */
-	unsigned int message_count; /* in parcels that were sent and have not arrived */
+	unsigned int message_count;                  /* in parcels that were sent and have not arrived */
 	unsigned int owing_count;                    /* parcels that owe, and have not arrived */
 	unsigned int parcel_count, outgoing_count, incoming_count, window_count, held_count;
 	uint32_t unscheduled_left_bytes;
@@ -213,7 +213,7 @@ struct weft__path_port {
 	unsigned int packet_count, packet_at;
 	uint32_t frame_at;              /* in the packet at packet_at; 0: it was not begun */
 	struct weft__path *packet_path; /* whose packet is being read; NULL: none is */
-	struct weft_buf *packet_copy; /* of it, for messages that came before their turn; NULL: none yet */
+	struct weft_buf *packet_copy;   /* of it, for messages that came before their turn; NULL: none yet */
 	uint64_t packet_number;
 	bool packet_refused; /* some of it could not be taken: it must come again */
 	bool packet_eliciting;
