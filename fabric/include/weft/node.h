@@ -131,6 +131,13 @@ WEFT_API void *weft_node_user(const struct weft_node *node);
 /* 64 random bits drawn at open: a peer that comes back with others is a new peer. Thread: any. */
 WEFT_API uint64_t weft_node_incarnation(const struct weft_node *node);
 
+/*
+ * The index-th address on a network at which peers reach the node, as "NET:ADDRESS" with what the system chose where
+ * "listen" left it open; copies at most size_bytes with the end. -WEFT_ENOENT past the last, -WEFT_ERANGE for too little
+ * room. Thread: any.
+ */
+WEFT_API int weft_node_address(const struct weft_node *node, unsigned int index, char *text, size_t size_bytes);
+
 /* What could not be had and why, as the index-th sentence; NULL past the end. Borrowed until close. Thread: any. */
 WEFT_API const char *weft_node_degraded(const struct weft_node *node, unsigned int index);
 /* The weft_require bit that makes that sentence an error; 0 where none does, and past the end. Thread: any. */
