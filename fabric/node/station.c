@@ -18,6 +18,7 @@
 #define LIVELY_BUDGET_BYTES ((size_t)8 * 1024)
 #define CALM_TURNS 256
 #define FIRST_MEMORY_BYTES ((size_t)1 << 20)
+#define FIRST_NETWORK_MEMORY_BYTES ((size_t)6 << 20)
 #define SEGMENT_HEAD_BYTES ((size_t)1 << 20) /* before its payload */
 
 struct weft__station *weft__station_of(struct weft_worker *worker)
@@ -364,6 +365,8 @@ static void init_lists(struct weft__station *station)
 
 static int open_pool(struct weft__station *station)
 {
+	/* What comes over a network is put together in our own memory. */
+	size_t first_bytes = station->node->rail_count > 1 ? FIRST_NETWORK_MEMORY_BYTES : FIRST_MEMORY_BYTES;
 	const struct weft_segment *segment;
 	struct weft_pool_opts opts;
 	int rc;
@@ -371,10 +374,10 @@ static int open_pool(struct weft__station *station)
 	weft_pool_opts_init(&opts, sizeof opts);
 	rc = weft_pool_open(&opts, &station->pool);
 	if (rc == 0)
-		rc = weft__station_memory(station, FIRST_MEMORY_BYTES, &segment);
+		rc = weft__station_memory(station, first_bytes, &segment);
 	if (rc == 0)
 		rc = adopt(station, segment);
-	station->next_grow_bytes = FIRST_MEMORY_BYTES * 4;
+	station->next_grow_bytes = first_bytes * 4;
 	return rc;
 }
 

@@ -54,7 +54,7 @@ static bool take_ready(struct weft__path_port *port, struct weft_rx_frame *frame
 		return true;
 	}
 	port->ready_path = NULL;
-	if (!path->held_count && !path->window_count)
+	if (!path->held_count && !path->incoming_count)
 		path->held_streams[stream / 64] &= ~(UINT64_C(1) << stream % 64);
 	return false;
 }

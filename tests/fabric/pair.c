@@ -46,6 +46,11 @@ static void open_apart(struct pair *pair, const char *net, const struct weft_nod
 	pair->near = open_node(&near_opts, "near");
 }
 
+bool pair_is_apart(void)
+{
+	return getenv("PAIR_NET") != NULL;
+}
+
 static void open_both(struct pair *pair, const struct weft_channel_opts *opts, const struct weft_node_opts *near_opts,
 		      const struct weft_node_opts *far_opts)
 {
