@@ -37,7 +37,8 @@ enum weft_driver_caps {
 	WEFT_DRIVER_WAKES = 1 << 2,    /* a sleeping worker is woken by arriving frames */
 	WEFT_DRIVER_LOCAL = 1 << 3,    /* reaches this machine only */
 	WEFT_DRIVER_FAULTS = 1 << 4,   /* takes faults in its device's options, and makes them */
-	WEFT_DRIVER_SHARES = 1 << 5,   /* what is lent is read where it lies, and comes home when the reader gives it back;
+	WEFT_DRIVER_SHARES =
+		1 << 5, /* what is lent is read where it lies, and comes home when the reader gives it back;
 					* without it as soon as it has been sent and has arrived */
 };
 
