@@ -3,6 +3,7 @@
  * Channels of a node: opened once for all its workers, each of which learns of it on its own thread.
  */
 #include "channel/channel_private.h"
+#include "link/promise.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -232,6 +233,8 @@ static void apply(struct weft__view *view, const struct setting *set)
 	case SET_HANDLER:
 		view->handler = set->handler;
 		view->handler_user = set->user;
+		WEFT_LIST_FOR_EACH(at, &view->lanes)
+			weft__promise_review(WEFT_CONTAINER_OF(at, struct weft__rx_lane, in_view));
 		break;
 	case SET_PLACE:
 		view->place = set->place;

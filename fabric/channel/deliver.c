@@ -4,6 +4,7 @@
  * takes waits in the order of its arrival, inside its sender's window.
  */
 #include "channel/channel_private.h"
+#include "link/promise.h"
 
 #include <string.h>
 
@@ -55,7 +56,8 @@ static bool place_later(struct weft_op *op, struct weft__rx_lane *lane, struct w
 {
 	struct weft_loan *loan;
 
-	if (!frame->loan_data || !weft__is_large(rx->len_bytes) || !(loan = weft__message_hold(lane, rx, frame)))
+	if (!frame->loan_data || !weft__is_large(rx->len_bytes) || !weft__loans_spare(op->station) ||
+	    !(loan = weft__message_hold(lane, rx, frame)))
 		return false;
 	weft__placing_begin(op, loan);
 	return true;
@@ -148,6 +150,8 @@ void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct 
 	struct weft__view *view = lane->view;
 	struct weft_op *op;
 
+	if (!view->handler)
+		weft__promise_used(lane);
 	if (view->place && place(lane, rx, frame))
 		return;
 	if (!weft_list_empty(&view->posted) && (op = find_posted(view, rx->tag))) {

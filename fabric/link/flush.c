@@ -6,6 +6,7 @@
  */
 #include "channel/channel_private.h"
 #include "link/link.h"
+#include "link/promise.h"
 #include "wire/meta.h"
 
 #include <string.h>
@@ -91,9 +92,11 @@ static void note_told(struct weft__rx_lane *lane, const struct weft__credit *cre
 static bool send_credit(struct weft__rx_lane *lane)
 {
 	const struct weft_channel_opts *opts = &lane->view->channel->opts;
+	bool handled = lane->view->handler;
+	uint32_t more = handled ? opts->window_messages - lane->held_messages : weft__promise_credit(lane);
 	struct weft__credit credit = {
 		.delivered_sequence = weft__rx_lane_delivered(lane),
-		.limit_sequence = lane->next_sequence + opts->window_messages - lane->held_messages,
+		.limit_sequence = lane->next_sequence + more,
 		.limit_bytes = lane->received_bytes + opts->window_bytes - lane->held_bytes,
 		.max_message_bytes = opts->max_message_bytes,
 	};
@@ -108,8 +111,10 @@ static bool send_credit(struct weft__rx_lane *lane)
 	note_told(lane, &credit);
 	lane->any_size = any_size;
 	lane->any_sequence = lane->next_sequence;
-	/* So with messages: a quarter of the window is told in one go. */
-	lane->credit_sequence = credit.limit_sequence - opts->window_messages + (opts->window_messages + 3) / 4;
+	/* So with messages: a quarter of the window is told in one go. Without a handler, see credit_due() of rx.c. */
+	lane->credit_sequence = lane->next_sequence - lane->held_messages;
+	if (handled)
+		lane->credit_sequence += (opts->window_messages + 3) / 4;
 	lane->credit_bytes = credit.limit_bytes - opts->window_bytes + untold_bytes_max(lane);
 	return true;
 }

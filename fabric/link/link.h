@@ -92,6 +92,10 @@ struct weft__rx_lane {
 	struct weft_list unexpected; /* loans of this lane that wait for a taker, oldest first */
 	struct weft_list in_view;
 	struct weft_list dirty;
+	/* See promise.h: what its sender was told of and may have to wait; how much it is told of at a time; and its station's
+	 * list of those that could be told of nothing. */
+	uint32_t promised, step;
+	struct weft_list starved;
 	struct weft__lane_terms terms;
 	struct weft__note *last_note; /* made beforehand: the peer's end must not go untold */
 };
@@ -150,9 +154,11 @@ struct weft__link {
 	struct weft_list tx_dirty, rx_dirty;          /* lanes with something to tell */
 	struct weft_list staged[WEFT_PRIORITY_COUNT]; /* lanes with staged operations, in turns */
 	struct weft_list replies;                     /* replies that found the ring full */
-	/* its messages that wait for a taker, also of lanes that have been closed */
-	unsigned int waiting;
-	uint16_t replies_count; /* of them, altogether and to requests of each lane */
+	unsigned int waiting;        /* its messages that wait for a taker, also of lanes that have been closed */
+	unsigned int waiting_closed; /* of those: of lanes that have been closed */
+	unsigned int promised;       /* and those that may have to */
+	unsigned int starved_count;  /* lanes of it in the list of those that could be told of nothing */
+	uint16_t replies_count;      /* of them, altogether and to requests of each lane */
 	uint16_t lane_replies[WEFT__LINK_LANES];
 	struct weft__tx_lane *tx_lanes[WEFT__LINK_LANES];
 	struct weft__rx_lane *rx_lanes[WEFT__LINK_LANES];

@@ -60,6 +60,8 @@ struct weft__station {
 
 	struct weft_list free_ops, free_loans, free_calls;
 	unsigned int free_op_count, free_loan_count;
+	unsigned int promised;    /* of the free loans: to messages that may have to wait, see link/promise.h */
+	struct weft_list starved; /* lanes that could not be promised anything */
 	struct weft_list orphans; /* messages that wait for a taker, whose lanes have been closed */
 	unsigned int left_count;  /* of those: whose links have ended */
 	struct weft_op *ops;
