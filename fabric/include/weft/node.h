@@ -61,7 +61,7 @@ struct weft_node_opts {
 				  * else (also if "") an abstract socket, which leaves nothing behind and reaches as
 				  * far as the network namespace */
 	enum weft_pages pages;
-	size_t memory_max_bytes; /* shareable memory altogether; default 1 GiB, at least 8 MiB. A peer may hold a quarter of
+	size_t memory_max_bytes; /* shareable memory altogether; default 1 GiB, 8 MiB to 64 GiB. A peer may hold a quarter of
 				   * it on loan, or one message of any size */
 	uint64_t link_idle_ns; /* a link without traffic for this long, and without anything pending on it, is closed;
 				   * the next send opens it again. 0: never. Default 5 minutes */
