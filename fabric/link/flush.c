@@ -119,27 +119,34 @@ static bool send_credit(struct weft__rx_lane *lane)
 	return true;
 }
 
+static bool send_of_lane(struct weft__rx_lane *lane, enum weft__kind kind)
+{
+	return weft__link_control(lane->link, WEFT_CLASS_EXPRESS, weft__meta(kind, 0, lane->id, lane->generation), NULL,
+				  0);
+}
+
+/* Tells what is to be told of a lane, as far as there is room. */
+static bool flush_lane(struct weft__rx_lane *lane)
+{
+	if (lane->reset_due && !send_of_lane(lane, WEFT__LANE_RESET))
+		return false;
+	lane->reset_due = false;
+	/* Who does not take its answers may not ask more: the link stays busy with them. */
+	if (lane->link->lane_replies[lane->id] && lane->to_tell == WEFT__CREDIT)
+		return true;
+	if (lane->to_tell == WEFT__CREDIT ? !send_credit(lane)
+					  : lane->to_tell && !send_of_lane(lane, (enum weft__kind)lane->to_tell))
+		return false;
+	lane->to_tell = 0;
+	weft_list_remove(&lane->dirty);
+	return true;
+}
+
 static bool flush_credits(struct weft__link *link)
 {
-	WEFT_LIST_FOR_EACH(at, &link->rx_dirty) {
-		struct weft__rx_lane *lane = WEFT_CONTAINER_OF(at, struct weft__rx_lane, dirty);
-		bool sent;
-
-		/* Who does not take its answers may not ask more. */
-		if (link->lane_replies[lane->id] && lane->to_tell == WEFT__CREDIT)
-			continue; /* the link stays busy with them */
-		if (lane->to_tell == WEFT__CREDIT)
-			sent = send_credit(lane);
-		else
-			sent = weft__link_control(link, WEFT_CLASS_EXPRESS,
-						  weft__meta((enum weft__kind)lane->to_tell, 0, lane->id,
-							     lane->generation),
-						  NULL, 0);
-		if (!sent)
+	WEFT_LIST_FOR_EACH(at, &link->rx_dirty)
+		if (!flush_lane(WEFT_CONTAINER_OF(at, struct weft__rx_lane, dirty)))
 			return false;
-		lane->to_tell = 0;
-		weft_list_remove(at);
-	}
 	return true;
 }
 

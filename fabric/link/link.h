@@ -85,7 +85,8 @@ struct weft__rx_lane {
 	uint64_t held_bytes;
 	uint32_t generation;
 	uint16_t id;
-	uint8_t to_tell; /* WEFT__CREDIT, WEFT__LANE_WAITING, WEFT__LANE_RESET or 0 */
+	bool reset_due;  /* WEFT__LANE_RESET is to be told, before to_tell */
+	uint8_t to_tell; /* WEFT__CREDIT, WEFT__LANE_WAITING or 0 */
 	struct weft__link *link;
 	struct weft__view *view; /* NULL: there is no such channel (yet) */
 	struct weft__rx_origin origin;

@@ -19,6 +19,7 @@ uint32_t weft__rx_lane_delivered(const struct weft__rx_lane *lane)
 	return WEFT_CONTAINER_OF(lane->unexpected.next, struct weft_loan, in_lane)->sequence;
 }
 
+/* What was to be told before is of no interest any more, but for a reset. */
 static void tell(struct weft__rx_lane *lane, uint8_t what)
 {
 	lane->to_tell = what;
@@ -73,7 +74,8 @@ void weft__rx_lane_detach(struct weft__rx_lane *lane)
 	weft_list_remove(&lane->in_view);
 	lane->view = NULL;
 	weft__promise_review(lane);
-	tell(lane, WEFT__LANE_RESET);
+	lane->reset_due = true;
+	tell(lane, 0);
 }
 
 void weft__rx_lane_free(struct weft__rx_lane *lane, int cause)
