@@ -45,11 +45,11 @@ struct weft_channel_opts {
 				    * are longer than the peer's channel says. Up to 1 GiB; a message is
 				    * one buffer of the sender's memory, so that memory_max_bytes of its node must allow
 				    * for it, or it is refused by -WEFT_ENOMEM */
-	unsigned int
-		window_messages;     /* what a lane may have unconsumed at the receiver; default 1024. Without a handler
-				       * there it may be less: all messages of a peer that wait for a receive have a share
-				       * of the worker's 2048 loans */
-	size_t window_bytes;         /* default 4 MiB; a single message may exceed it when the lane is empty */
+	/* What a lane may have unconsumed at the receiver; default 1024, up to 2^20. Without a handler there it may be less:
+	 * all messages of a peer that wait for a receive have a share of the worker's 2048 loans. */
+	unsigned int window_messages;
+	/* The same in bytes; default 4 MiB, up to 64 GiB. A single message may exceed it when the lane is empty. */
+	size_t window_bytes;
 	unsigned int request_window; /* requests in flight on one sender; default 1024, a power of two */
 	void *user;
 };
