@@ -99,7 +99,8 @@ WEFT_API void weft_node_close(struct weft_node **node);
 
 /*
  * Runs until weft_node_stop, SIGINT or SIGTERM (which end all that run; their dispositions are put back when the last
- * one returns): polls the application's worker, or waits for the own ones. Returns 0, so that main can return it. Thread: the opener, or the polling thread.
+ * one returns): polls the application's worker, or waits for the own ones. Returns 0, so that main can return it;
+ * -WEFT_ENOSPC when 16 nodes of the process run already. Thread: the opener, or the polling thread.
  */
 WEFT_API int weft_node_run(struct weft_node *node);
 /* Makes weft_node_run return. Async-signal-safe. Thread: any. */
