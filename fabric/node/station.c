@@ -297,6 +297,7 @@ static int make_tables(struct weft__station *station)
 	}
 	station->free_op_count = WEFT__OPS;
 	station->free_loan_count = WEFT__LOANS;
+	station->free_call_count = WEFT__CALLS;
 	for (unsigned int i = 0; i < WEFT__LOANS; i++) {
 		station->loans[i].station = station;
 		weft_list_init(&station->loans[i].in_lane);
