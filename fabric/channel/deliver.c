@@ -43,7 +43,8 @@ static void copy_to(struct weft__station *station, const struct weft_rx *rx, voi
 	struct weft_received received = received_of(rx, buffer);
 	size_t copied = rx->len_bytes < len_bytes ? rx->len_bytes : len_bytes;
 
-	memcpy(buffer, rx->data, copied);
+	if (copied) /* else there may be no buffer */
+		memcpy(buffer, rx->data, copied);
 	station->stats.copied_messages++;
 	station->stats.copied_bytes += copied;
 	if (done)
