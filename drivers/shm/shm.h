@@ -20,8 +20,8 @@
 #define SHM_SEGMENTS 1024u            /* ids of segments are below this */
 #define SHM_PATHS_OF_ONE_MAX 224u     /* that one process may have with a worker, of the 256 that it has for all */
 #define SHM_PATHS_OF_UNSEEN_MAX 1024u /* those of all that cannot be told apart */
-#define SHM_PATH_BYTES (UINT64_C(64) << 30) /* of the peer's segments that one path maps for loans */
-#define SHM_MAPPED_MAX 16384u               /* segments of peers that a process maps: a quarter of what Linux allows */
+#define SHM_PATH_BYTES WEFT_PATH_MEMORY_MAX_BYTES /* of the peer's segments that one path maps for loans */
+#define SHM_MAPPED_MAX 16384u /* segments of peers that a process maps: a quarter of what Linux allows */
 #define SHM_MAPPED_MAX_BYTES (UINT64_C(4) << 40) /* and address space for them: 1/32 of 47 bits */
 #define SHM_HOME_MAX 8192u                       /* cookies of loans that came home and were not reaped yet */
 #define SHM_BURST 32u                            /* frames that one rx returns at the most */

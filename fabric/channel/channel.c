@@ -3,12 +3,14 @@
  * Channels of a node: opened once for all its workers, each of which learns of it on its own thread.
  */
 #include "channel/channel_private.h"
+#include "link/promise.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_MESSAGE_LIMIT ((size_t)1 << 30)
+#define WINDOW_MESSAGES_LIMIT (1u << 20)
 
 void weft_channel_opts_init(struct weft_channel_opts *opts, size_t size)
 {
@@ -41,25 +43,21 @@ static int check_opts(const struct weft_channel_opts *opts, const char *name)
 	if (opts->max_message_bytes < 1 || opts->max_message_bytes > MAX_MESSAGE_LIMIT)
 		return weft_set_error(WEFT_EINVAL, "channel \"%s\": max_message_bytes is %zu, allowed is 1 to %zu",
 				      name, opts->max_message_bytes, MAX_MESSAGE_LIMIT);
-	if (opts->window_messages < 1 || opts->window_messages > 1u << 20 || opts->window_bytes < 1)
-		return weft_set_error(WEFT_EINVAL, "channel \"%s\": window_messages is %u (1 to %u), window_bytes %zu",
-				      name, opts->window_messages, 1u << 20, opts->window_bytes);
+	if (opts->window_messages < 1 || opts->window_messages > WINDOW_MESSAGES_LIMIT)
+		return weft_set_error(WEFT_EINVAL, "channel \"%s\": window_messages is %u, allowed is 1 to %u", name,
+				      opts->window_messages, WINDOW_MESSAGES_LIMIT);
+	if (opts->window_bytes < 1 || opts->window_bytes > WEFT_PATH_MEMORY_MAX_BYTES)
+		return weft_set_error(
+			WEFT_EINVAL,
+			"channel \"%s\": window_bytes is %zu, allowed is 1 to %zu, which is all that a peer "
+			"may lend",
+			name, opts->window_bytes, (size_t)WEFT_PATH_MEMORY_MAX_BYTES);
 	if (!opts->request_window || opts->request_window > 1u << 16 ||
 	    (opts->request_window & (opts->request_window - 1)))
 		return weft_set_error(WEFT_EINVAL,
 				      "channel \"%s\": request_window is %u, must be a power of two up to %u", name,
 				      opts->request_window, 1u << 16);
 	return 0;
-}
-
-static void add_view(struct weft__station *station, void *argument)
-{
-	struct weft_channel *channel = argument;
-
-	if (weft__view_add(station, channel) < 0)
-		weft__node_degrade(station->node, 0, "channel %s is missing on a worker: %s", channel->name,
-				   weft_last_error());
-	weft__channel_unref(channel); /* the call's own */
 }
 
 static struct weft_channel *find(struct weft_node *node, const char *name)
@@ -71,6 +69,46 @@ static struct weft_channel *find(struct weft_node *node, const char *name)
 			return channel;
 	}
 	return NULL;
+}
+
+/* A view for each worker, which learns of it. All or none. */
+static int add_views(struct weft_node *node, struct weft_channel *channel)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; rc == 0 && i < WEFT__STATIONS_MAX; i++)
+		if (node->stations[i])
+			rc = weft__view_new(node->stations[i], channel);
+	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++) {
+		struct weft__view *view = channel->views[i];
+
+		if (view && rc < 0)
+			weft__view_drop(view);
+		else if (view)
+			weft__errand_send(view->station, &view->arrival, weft__view_arrive);
+	}
+	return rc;
+}
+
+/* Makes it one of the node's, under the node's lock. */
+static int enrol(struct weft_node *node, struct weft_channel *channel)
+{
+	int rc;
+
+	if (find(node, channel->name))
+		return weft_set_error(WEFT_EEXIST, "channel \"%s\" is open already on node \"%s\"", channel->name,
+				      node->name);
+	if (node->channel_count >= node->opts.channels_max)
+		return weft_set_error(WEFT_ENOSPC,
+				      "channel \"%s\": all channels_max %u of node \"%s\" are open; close some, "
+				      "or raise it",
+				      channel->name, node->opts.channels_max, node->name);
+	rc = add_views(node, channel);
+	if (rc < 0)
+		return rc;
+	node->channel_count++;
+	weft_list_push_back(&node->channels, &channel->in_node);
+	return 0;
 }
 
 int weft_channel_open(struct weft_node *node, const char *name, const struct weft_channel_opts *opts,
@@ -93,31 +131,14 @@ int weft_channel_open(struct weft_node *node, const char *name, const struct wef
 	channel->opts = opts ? *opts : defaults;
 	strcpy(channel->name, name);
 	atomic_init(&channel->refs, 1);
-
 	pthread_mutex_lock(&node->lock);
-	if (find(node, name)) {
-		pthread_mutex_unlock(&node->lock);
-		free(channel);
-		return weft_set_error(WEFT_EEXIST, "channel \"%s\" is open already on node \"%s\"", name, node->name);
-	}
-	if (node->channel_count >= node->opts.channels_max) {
-		pthread_mutex_unlock(&node->lock);
-		free(channel);
-		return weft_set_error(WEFT_ENOSPC,
-				      "channel \"%s\": all channels_max %u of node \"%s\" are open; close some, "
-				      "or raise it",
-				      name, node->opts.channels_max, node->name);
-	}
-	node->channel_count++;
-	weft_list_push_back(&node->channels, &channel->in_node);
-	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
-		if (node->stations[i]) {
-			atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
-			weft__station_call(node->stations[i], add_view, channel);
-		}
+	rc = enrol(node, channel);
 	pthread_mutex_unlock(&node->lock);
-	*out = channel;
-	return 0;
+	if (rc < 0)
+		weft__channel_unref(channel);
+	else
+		*out = channel;
+	return rc;
 }
 
 void weft__channel_unref(struct weft_channel *channel)
@@ -127,20 +148,10 @@ void weft__channel_unref(struct weft_channel *channel)
 		free(channel);
 }
 
-static void drop_view(struct weft__station *station, void *argument)
-{
-	struct weft_channel *channel = argument;
-	struct weft__view *view = weft__view_of(station, channel);
-
-	if (view)
-		weft__view_drop(view);
-	weft__channel_unref(channel);
-}
-
 void weft_channel_close(struct weft_channel **channel_ptr)
 {
 	struct weft_channel *channel = *channel_ptr;
-	struct weft__station *own[WEFT__STATIONS_MAX];
+	struct weft__view *own[WEFT__STATIONS_MAX];
 	unsigned int own_count = 0;
 	struct weft_node *node;
 
@@ -154,33 +165,39 @@ void weft_channel_close(struct weft_channel **channel_ptr)
 	weft_list_remove(&channel->in_node);
 	node->channel_count--;
 	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++) {
-		struct weft__station *station = node->stations[i];
+		struct weft__view *view = node->stations[i] ? channel->views[i] : NULL;
 
-		if (!station)
-			continue;
-		atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
-		if (weft_worker_is_owner(station->worker))
-			own[own_count++] = station;
-		else
-			weft__station_call(station, drop_view, channel);
+		if (view && weft_worker_is_owner(view->station->worker))
+			own[own_count++] = view;
+		else if (view)
+			weft__errand_send(view->station, &view->leaving, weft__view_leave);
 	}
 	pthread_mutex_unlock(&node->lock);
 	/* Here callbacks come, which may use the node: without its lock. */
 	for (unsigned int i = 0; i < own_count; i++)
-		drop_view(own[i], channel);
+		weft__view_drop(own[i]);
 	weft__channel_unref(channel);
 }
 
 /* ---- where messages go ---- */
 
-struct set_handler {
-	struct weft_channel *channel;
+struct setting {
 	enum { SET_HANDLER, SET_PLACE, SET_ON_PEER } what;
 	weft_rx_fn *handler;
 	weft_place_fn *place;
 	weft_peer_fn *on_peer;
 	void *user;
+};
+
+/* On its way to the workers: an errand for each. */
+struct set_handler {
+	struct weft_channel *channel;
+	struct setting setting;
 	_Atomic unsigned int refs;
+	struct set_errand {
+		struct weft__errand errand;
+		struct set_handler *set;
+	} errands[WEFT__STATIONS_MAX];
 };
 
 static void tell_lanes(struct weft__view *view)
@@ -199,7 +216,7 @@ static void set_unref(struct set_handler *set)
 }
 
 /* For workers that are attached later. */
-static void remember(struct weft_channel *channel, const struct set_handler *set)
+static void remember(struct weft_channel *channel, const struct setting *set)
 {
 	switch (set->what) {
 	case SET_HANDLER:
@@ -217,12 +234,14 @@ static void remember(struct weft_channel *channel, const struct set_handler *set
 	}
 }
 
-static void apply(struct weft__view *view, const struct set_handler *set)
+static void apply(struct weft__view *view, const struct setting *set)
 {
 	switch (set->what) {
 	case SET_HANDLER:
 		view->handler = set->handler;
 		view->handler_user = set->user;
+		WEFT_LIST_FOR_EACH(at, &view->lanes)
+			weft__promise_review(WEFT_CONTAINER_OF(at, struct weft__rx_lane, in_view));
 		break;
 	case SET_PLACE:
 		view->place = set->place;
@@ -236,21 +255,21 @@ static void apply(struct weft__view *view, const struct set_handler *set)
 	}
 }
 
-static void apply_handler(struct weft__station *station, void *argument)
+static void apply_handler(struct weft__station *station, struct weft__errand *errand)
 {
-	struct set_handler *set = argument;
+	struct set_handler *set = WEFT_CONTAINER_OF(errand, struct set_errand, errand)->set;
 	struct weft__view *view = weft__view_of(station, set->channel);
 
 	if (view) {
-		apply(view, set);
+		apply(view, &set->setting);
 		station->views_due |= view->handler && !weft_list_empty(&view->unexpected);
-		if (set->what != SET_ON_PEER && weft__view_receives(view))
+		if (set->setting.what != SET_ON_PEER && weft__view_receives(view))
 			tell_lanes(view);
 	}
 	set_unref(set);
 }
 
-static void set_on_all(struct weft_channel *channel, const struct set_handler *what)
+static void set_on_all(struct weft_channel *channel, const struct setting *setting)
 {
 	struct weft_node *node = channel->node;
 	struct set_handler *set;
@@ -262,20 +281,17 @@ static void set_on_all(struct weft_channel *channel, const struct set_handler *w
 		weft__node_degrade(node, 0, "no memory to set the handler of channel %s", channel->name);
 		return;
 	}
-	set->what = what->what;
+	set->setting = *setting;
 	set->channel = channel;
-	set->handler = what->handler;
-	set->place = what->place;
-	set->on_peer = what->on_peer;
-	set->user = what->user;
 	atomic_init(&set->refs, 1);
 	atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
 	pthread_mutex_lock(&node->lock);
-	remember(channel, set);
+	remember(channel, setting);
 	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
 		if (node->stations[i]) {
 			atomic_fetch_add_explicit(&set->refs, 1, memory_order_relaxed);
-			weft__station_call(node->stations[i], apply_handler, set);
+			set->errands[i].set = set;
+			weft__errand_send(node->stations[i], &set->errands[i].errand, apply_handler);
 		}
 	pthread_mutex_unlock(&node->lock);
 	set_unref(set);
@@ -283,17 +299,17 @@ static void set_on_all(struct weft_channel *channel, const struct set_handler *w
 
 void weft_channel_handle(struct weft_channel *channel, weft_rx_fn *handler, void *user)
 {
-	set_on_all(channel, &(struct set_handler){.what = SET_HANDLER, .handler = handler, .user = user});
+	set_on_all(channel, &(struct setting){.what = SET_HANDLER, .handler = handler, .user = user});
 }
 
 void weft_channel_place(struct weft_channel *channel, weft_place_fn *hook, void *user)
 {
-	set_on_all(channel, &(struct set_handler){.what = SET_PLACE, .place = hook, .user = user});
+	set_on_all(channel, &(struct setting){.what = SET_PLACE, .place = hook, .user = user});
 }
 
 void weft_channel_on_peer(struct weft_channel *channel, weft_peer_fn *on_peer, void *user)
 {
-	set_on_all(channel, &(struct set_handler){.what = SET_ON_PEER, .on_peer = on_peer, .user = user});
+	set_on_all(channel, &(struct setting){.what = SET_ON_PEER, .on_peer = on_peer, .user = user});
 }
 
 const char *weft_channel_name(const struct weft_channel *channel)

@@ -21,13 +21,16 @@ struct weft_channel {
 	void *place_user;
 	weft_peer_fn *on_peer;
 	void *on_peer_user;
-	struct weft__view *views[WEFT__STATIONS_MAX]; /* by the worker's index; each is that worker's */
+	/* By the worker's index. Made under the node's lock, before the worker knows; each is that worker's from then on. */
+	struct weft__view *views[WEFT__STATIONS_MAX];
 };
 
 /* A channel as one worker sees it. */
 struct weft__view {
 	struct weft_channel *channel;
 	struct weft__station *station;
+	bool here;                            /* the worker knows it */
+	struct weft__errand arrival, leaving; /* each sent once, by who opens and who closes the channel */
 	weft_rx_fn *handler;
 	void *handler_user;
 	weft_place_fn *place;
@@ -91,7 +94,7 @@ struct weft_loan {
 	size_t len_bytes;
 	uint32_t holds;
 	uint32_t loan_id;           /* with from */
-	struct weft_buf *buf;       /* ours: to fill or a copy; NULL with from */
+	struct weft_buf *buf;       /* ours: to fill or a copy; NULL: with from, or in its own place */
 	struct weft__link *from;    /* whose memory it is; NULL: ours */
 	struct weft__rx_lane *lane; /* whose window it uses; NULL: none */
 	/* while it waits for a taker */
@@ -134,7 +137,9 @@ struct weft__view *weft__view_find(struct weft__station *station, const char *na
 /* The same for a channel of ours, however many there are; NULL: it has not come to this worker yet. */
 static inline struct weft__view *weft__view_of(const struct weft__station *station, const struct weft_channel *channel)
 {
-	return channel->views[station->index];
+	struct weft__view *view = channel->views[station->index];
+
+	return view && view->here ? view : NULL;
 }
 /* Whether the view has somewhere to deliver to. */
 bool weft__view_receives(const struct weft__view *view);
@@ -142,8 +147,14 @@ bool weft__view_receives(const struct weft__view *view);
 void weft__view_receiving(struct weft__view *view);
 /* Hands messages that came before the handler to it, at most max. */
 unsigned int weft__view_run_unexpected(struct weft__view *view, unsigned int max);
-int weft__view_add(struct weft__station *station, struct weft_channel *channel);
+/* Makes the channel's view on a worker, which does not know of it yet. -WEFT_ENOMEM. Under the node's lock. */
+int weft__view_new(struct weft__station *station, struct weft_channel *channel);
+/* The worker knows it from now on. An errand: arrival. */
+void weft__view_arrive(struct weft__station *station, struct weft__errand *arrival);
+/* Ends what is open on it, with the callbacks of that, and frees it; also one that has not arrived. */
 void weft__view_drop(struct weft__view *view);
+/* The same as an errand: leaving. */
+void weft__view_leave(struct weft__station *station, struct weft__errand *leaving);
 void weft__channel_unref(struct weft_channel *channel);
 
 /* ---- peers.c: who sends to a channel ---- */
@@ -164,7 +175,7 @@ void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct 
 /* A message as a loan that waits in its lane, inside its sender's window; NULL without memory. */
 struct weft_loan *weft__message_hold(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame);
 /* ---- waiting.c: messages that nothing takes yet ---- */
-/* Keeps the message until something is posted for it; ends the link of a peer that has more waiting than its share. */
+/* Keeps the message until something is posted for it. */
 void weft__wait_for_taker(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame);
 /* It does not wait any more. */
 void weft__waiting_taken(struct weft_loan *loan);
@@ -205,11 +216,18 @@ void weft__sender_unblock(struct weft_sender *sender);
 unsigned int weft__senders_run_events(struct weft__station *station, unsigned int max);
 
 /* ---- loan.c ---- */
+/* A place for each loan where a small message fits, once there is a port. -WEFT_ENOMEM. */
+int weft__loan_places_make(struct weft__station *station);
 struct weft_loan *weft__loan_alloc(struct weft__station *station);
+/* Whether there are more free ones than were promised to messages that may have to wait. */
+static inline bool weft__loans_spare(const struct weft__station *station)
+{
+	return station->free_loan_count > station->promised;
+}
 /* Lets go of what it holds (buffer, borrowed memory, window) and frees it, whoever holds it. */
 void weft__loan_free(struct weft_loan *loan);
 /* A received message as a loan: borrowed if the frame lent it and its sender can do without, else copied. lane: whose window
- * it uses; NULL: none, it is a reply. Errors as weft_rx_keep. */
+ * it uses; NULL: none, it is a reply. -WEFT_EAGAIN: all loans are in use. */
 int weft__loan_of_frame(struct weft__link *link, struct weft__rx_lane *lane, struct weft_rx *rx,
 			const struct weft_rx_frame *frame, struct weft_loan **out);
 /* The lane has gone: kept loans use nobody's window any more. */

@@ -4,7 +4,9 @@
  */
 #include "channel/channel_private.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <weft/assert.h>
 
 #define SPARED_BYTES ((size_t)64 * 1024)
 
@@ -75,7 +77,7 @@ void weft__loans_forget_lane(struct weft__station *station, const struct weft__r
 int weft_loan_get(struct weft_worker *worker, size_t len_bytes, struct weft_loan **out)
 {
 	struct weft__station *station = weft__station_of(worker);
-	struct weft_loan *loan = weft__loan_alloc(station);
+	struct weft_loan *loan = weft__loans_spare(station) ? weft__loan_alloc(station) : NULL;
 	int rc;
 
 	if (!loan)
@@ -119,28 +121,48 @@ void weft_loan_release(struct weft_loan *loan)
 		weft__loan_free(loan);
 }
 
-/* Copies a message of the ring, which is gone after the callback. */
-static int copy_message(struct weft_loan *loan, const struct weft_rx *rx)
+static void copy_message(struct weft_loan *loan, const struct weft_rx *rx, void *data)
 {
-	struct weft__station *station = loan->station;
-	int rc = weft_pool_get(station->pool, rx->len_bytes ? rx->len_bytes : 1, &loan->buf);
+	struct weft_node_stats *stats = &loan->station->stats;
 
-	if (rc < 0) {
-		loan->buf = NULL;
-		return rc == -WEFT_EAGAIN ? weft__station_grow(station, rx->len_bytes) : rc;
-	}
-	memcpy(loan->buf->data, rx->data, rx->len_bytes);
-	loan->data = loan->buf->data;
-	station->stats.copied_messages++;
-	station->stats.copied_bytes += rx->len_bytes;
-	return 0;
+	memcpy(data, rx->data, rx->len_bytes);
+	loan->data = data;
+	stats->copied_messages++;
+	stats->copied_bytes += rx->len_bytes;
 }
 
-/* Whether a lent message is copied although it could stay where it is: its sender runs out of memory, and we do not. */
-static bool spares_sender(const struct weft__station *station, const struct weft_rx_frame *frame)
+int weft__loan_places_make(struct weft__station *station)
 {
-	return weft__meta_flags(frame->meta) & WEFT__SHORT && frame->loan_len_bytes <= SPARED_BYTES &&
-	       !weft_pool_is_low(station->pool);
+	size_t inline_max = station->port->inline_max ? station->port->inline_max : 1;
+
+	station->place_bytes = (inline_max + WEFT_CACHE_LINE - 1) / WEFT_CACHE_LINE * WEFT_CACHE_LINE;
+	/* Not touched: what is never used takes no memory. */
+	station->places = aligned_alloc(WEFT_CACHE_LINE, WEFT__LOANS * station->place_bytes);
+	return station->places ? 0 : weft_set_error(WEFT_ENOMEM, "no memory for messages that are kept");
+}
+
+/* A message of the ring, which is gone after the callback: to where there is always room for it. */
+static void copy_small(struct weft_loan *loan, const struct weft_rx *rx)
+{
+	const struct weft__station *station = loan->station;
+
+	WEFT_ASSERT(rx->len_bytes <= station->place_bytes);
+	copy_message(loan, rx, station->places + (size_t)(loan - station->loans) * station->place_bytes);
+}
+
+/*
+ * A lent message is copied, although it could stay where it is, if its sender runs out of memory, and we do not. False:
+ * it stays.
+ */
+static bool copy_lent(struct weft_loan *loan, const struct weft_rx *rx, const struct weft_rx_frame *frame)
+{
+	struct weft_pool *pool = loan->station->pool;
+
+	if (!(weft__meta_flags(frame->meta) & WEFT__SHORT) || frame->loan_len_bytes > SPARED_BYTES ||
+	    weft_pool_is_low(pool) || weft_pool_get(pool, rx->len_bytes ? rx->len_bytes : 1, &loan->buf) < 0)
+		return false;
+	copy_message(loan, rx, loan->buf->data);
+	return true;
 }
 
 static void borrow_message(struct weft_loan *loan, struct weft__link *link, struct weft_rx *rx,
@@ -161,16 +183,10 @@ int weft__loan_of_frame(struct weft__link *link, struct weft__rx_lane *lane, str
 
 	if (!loan)
 		return -WEFT_EAGAIN;
-	if (!frame->loan_data) {
-		int rc = copy_message(loan, rx);
-
-		if (rc < 0) {
-			weft__loan_free(loan);
-			return rc;
-		}
-	} else if (!spares_sender(link->station, frame) || copy_message(loan, rx) < 0) {
+	if (!frame->loan_data)
+		copy_small(loan, rx);
+	else if (!copy_lent(loan, rx, frame))
 		borrow_message(loan, link, rx, frame);
-	}
 	loan->len_bytes = rx->len_bytes;
 	loan->lane = lane;
 	if (lane) {
@@ -195,6 +211,8 @@ int weft_rx_keep(struct weft_rx *rx, struct weft_loan **out)
 	if (held) {
 		weft_loan_share(held);
 		*out = held;
+	} else if (!weft__loans_spare(link->station)) {
+		return -WEFT_EAGAIN;
 	} else {
 		rc = weft__loan_of_frame(link, lane, rx, frame, out);
 		if (rc < 0)

@@ -39,7 +39,7 @@ static void attach_waiting(struct weft__view *view)
 	}
 }
 
-int weft__view_add(struct weft__station *station, struct weft_channel *channel)
+int weft__view_new(struct weft__station *station, struct weft_channel *channel)
 {
 	struct weft__view *view = calloc(1, sizeof *view);
 
@@ -47,16 +47,26 @@ int weft__view_add(struct weft__station *station, struct weft_channel *channel)
 		return weft_set_error(WEFT_ENOMEM, "no memory for channel \"%s\"", channel->name);
 	view->channel = channel;
 	view->station = station;
+	weft_list_init(&view->arrival.link);
+	weft_list_init(&view->leaving.link);
+	weft_list_init(&view->in_station);
 	weft_list_init(&view->lanes);
 	weft_list_init(&view->notes);
 	weft_list_init(&view->posted);
 	weft_list_init(&view->unexpected);
 	weft_list_init(&view->senders);
-	weft_list_push_back(&station->views, &view->in_station);
 	atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
 	channel->views[station->index] = view;
-	attach_waiting(view);
 	return 0;
+}
+
+void weft__view_arrive(struct weft__station *station, struct weft__errand *arrival)
+{
+	struct weft__view *view = WEFT_CONTAINER_OF(arrival, struct weft__view, arrival);
+
+	view->here = true;
+	weft_list_push_back(&station->views, &view->in_station);
+	attach_waiting(view);
 }
 
 void weft__view_receiving(struct weft__view *view)
@@ -68,7 +78,8 @@ void weft__view_receiving(struct weft__view *view)
 		weft__rx_lane_credit(WEFT_CONTAINER_OF(at, struct weft__rx_lane, in_view), true);
 }
 
-void weft__view_drop(struct weft__view *view)
+/* Ends all that is open on it. */
+static void empty(struct weft__view *view)
 {
 	while (!weft_list_empty(&view->senders)) {
 		struct weft_sender *sender = WEFT_CONTAINER_OF(view->senders.next, struct weft_sender, in_view);
@@ -87,7 +98,21 @@ void weft__view_drop(struct weft__view *view)
 	/* Their callbacks must come before the channel's memory goes. */
 	weft__ops_run_finished(view->station, WEFT__OPS);
 	weft_list_remove(&view->in_station);
+}
+
+void weft__view_drop(struct weft__view *view)
+{
+	if (view->here)
+		empty(view);
+	else
+		weft__errand_withdraw(view->station, &view->arrival);
 	view->channel->views[view->station->index] = NULL;
 	weft__channel_unref(view->channel);
 	free(view);
+}
+
+void weft__view_leave(struct weft__station *station, struct weft__errand *leaving)
+{
+	(void)station;
+	weft__view_drop(WEFT_CONTAINER_OF(leaving, struct weft__view, leaving));
 }

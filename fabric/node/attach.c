@@ -41,11 +41,12 @@ static int close_station(void *argument)
 static int add_view(struct weft__station *station, struct weft_channel *channel)
 {
 	struct weft__view *view;
-	int rc = weft__view_add(station, channel);
+	int rc = weft__view_new(station, channel);
 
 	if (rc < 0)
 		return rc;
-	view = weft__view_of(station, channel);
+	view = channel->views[station->index];
+	weft__view_arrive(station, &view->arrival);
 	view->handler = channel->handler;
 	view->handler_user = channel->handler_user;
 	view->place = channel->place;
@@ -76,6 +77,8 @@ static int enlist(struct weft_node *node, struct weft__station *station)
 			rc = add_view(station, WEFT_CONTAINER_OF(at, struct weft_channel, in_node));
 	if (rc == 0)
 		node->stations[slot] = station;
+	else
+		weft__station_end(station); /* while nobody else can have its place; nothing is open on it yet */
 	pthread_mutex_unlock(&node->lock);
 	return rc;
 }

@@ -7,6 +7,7 @@
 
 #include "channel/op.h"
 #include "link/link.h"
+#include "node/errand.h"
 #include "node/mail.h"
 
 #include <pthread.h>
@@ -17,7 +18,7 @@
 #define WEFT__STATIONS_MAX 64
 #define WEFT__OPS 4096
 #define WEFT__LOANS 2048
-#define WEFT__CALLS 1024
+#define WEFT__CALLS 2048
 
 struct weft__station {
 	struct weft_node *node;
@@ -51,17 +52,22 @@ struct weft__station {
 	unsigned int calm_turns;                       /* since something came in, up to a limit */
 	bool reap_due;                                 /* of some dead link nothing may be in use any more */
 	unsigned int cookies_out;                      /* loans out that somebody waits for */
+	struct weft__errands errands;                  /* of other threads */
 	struct weft_timer unblock;
 	uint64_t unblock_ns;
 	struct weft_timer sweep;     /* deadlines of requests */
 	struct weft_timer idle_look; /* links without traffic */
 
 	struct weft_list free_ops, free_loans, free_calls;
-	unsigned int free_op_count, free_loan_count;
+	unsigned int free_op_count, free_loan_count, free_call_count;
+	unsigned int promised;    /* of the free loans: to messages that may have to wait, see link/promise.h */
+	struct weft_list starved; /* lanes that could not be promised anything */
 	struct weft_list orphans; /* messages that wait for a taker, whose lanes have been closed */
 	unsigned int left_count;  /* of those: whose links have ended */
 	struct weft_op *ops;
 	struct weft_loan *loans;
+	char *places; /* of each loan, for a message that came in the ring, place_bytes apart */
+	size_t place_bytes;
 	struct weft_call *calls;
 
 	struct weft_node_stats stats;         /* one writer: this worker */
@@ -121,9 +127,6 @@ void weft__station_end(struct weft__station *station);
 /* Both sides' threads must be quiet, or be the caller. Ends it first, if that has not been done. */
 void weft__station_close(struct weft__station **station);
 struct weft__station *weft__station_of(struct weft_worker *worker);
-/* Runs fn(station, argument) on each station's thread, or at once where nobody else polls it. */
-typedef void weft__station_fn(struct weft__station *station, void *argument);
-int weft__station_call(struct weft__station *station, weft__station_fn *fn, void *argument);
 /*
  * The pool had no buffer of len_bytes: asks the runner for more memory. -WEFT_EAGAIN, or -WEFT_ENOMEM when there can never
  * be one: the node's limit does not allow for it, and no segment that there is could hold it.

@@ -6,6 +6,7 @@
 #include "node/node_private.h"
 
 #include "channel/channel_private.h"
+#include "link/promise.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,8 @@ static __attribute__((noinline)) unsigned int poll_seldom(struct weft__station *
 {
 	unsigned int count = 0;
 
+	if (weft__errands_wait(&station->errands)) /* the mailbox was full */
+		count += weft__errands_run(station);
 	if (station->cookies_out)
 		reap_lent(station);
 	if (!weft_list_empty(&station->finished))
@@ -92,6 +95,8 @@ static __attribute__((noinline)) unsigned int poll_seldom(struct weft__station *
 		count += run_views(station);
 	if (station->reap_due)
 		reap_links(station);
+	if (!weft_list_empty(&station->starved))
+		count += weft__promises_feed(station);
 	return count;
 }
 
@@ -140,7 +145,8 @@ static unsigned int station_poll(void *user)
 		station->port->flush(station->port);
 	}
 	if (__builtin_expect(station->cookies_out | station->reap_due | station->views_due |
-				     !weft_list_empty(&station->finished) | !weft_list_empty(&station->events),
+				     weft__errands_wait(&station->errands) | !weft_list_empty(&station->finished) |
+				     !weft_list_empty(&station->events) | !weft_list_empty(&station->starved),
 			     0))
 		count += poll_seldom(station);
 	if (__builtin_expect(!weft_list_empty(&station->busy_links) || !weft_list_empty(&station->placing), 0)) {
@@ -276,36 +282,6 @@ bool weft__station_is_short(const struct weft__station *station)
 	return station->refused_bytes != SIZE_MAX && weft_pool_is_low(station->pool);
 }
 
-/* ---- calls from other threads ---- */
-
-struct station_call {
-	weft__station_fn *fn;
-	void *argument;
-};
-
-static void run_call(struct weft_worker *worker, const struct weft_message *message)
-{
-	struct station_call call;
-
-	memcpy(&call, message->with.bytes, sizeof call);
-	call.fn(weft__station_of(worker), call.argument);
-}
-
-int weft__station_call(struct weft__station *station, weft__station_fn *fn, void *argument)
-{
-	struct weft_message message = {.run = run_call};
-	struct station_call call = {fn, argument};
-
-	if (weft_worker_is_owner(station->worker)) {
-		fn(station, argument);
-		return 0;
-	}
-	memcpy(message.with.bytes, &call, sizeof call);
-	while (weft_worker_post(station->worker, &message) < 0)
-		sched_yield(); /* a cold call: its mailbox drains within a turn */
-	return 0;
-}
-
 /* ---- its life ---- */
 
 static int make_tables(struct weft__station *station)
@@ -321,6 +297,7 @@ static int make_tables(struct weft__station *station)
 	}
 	station->free_op_count = WEFT__OPS;
 	station->free_loan_count = WEFT__LOANS;
+	station->free_call_count = WEFT__CALLS;
 	for (unsigned int i = 0; i < WEFT__LOANS; i++) {
 		station->loans[i].station = station;
 		weft_list_init(&station->loans[i].in_lane);
@@ -339,7 +316,7 @@ static void init_lists(struct weft__station *station)
 				     &station->orphans,    &station->finished,   &station->placing,
 				     &station->busy_links, &station->requesters, &station->kept,
 				     &station->open_calls, &station->free_ops,   &station->free_loans,
-				     &station->free_calls};
+				     &station->free_calls, &station->starved};
 
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		weft_list_init(lists[i]);
@@ -390,6 +367,7 @@ int weft__station_open(struct weft_node *node, const char *name, int numa, const
 	station->unblock_ns = UNBLOCK_FIRST_NS;
 	station->refused_bytes = SIZE_MAX;
 	init_lists(station);
+	weft__errands_init(&station->errands);
 	weft_timer_init(&station->unblock, unblock, station);
 	weft_timer_init(&station->sweep, weft__requests_sweep, station);
 	weft_timer_init(&station->idle_look, weft__idle_look, station);
@@ -402,6 +380,8 @@ int weft__station_open(struct weft_node *node, const char *name, int numa, const
 		rc = open_pool(station);
 	if (rc == 0)
 		rc = open_port(station);
+	if (rc == 0)
+		rc = weft__loan_places_make(station);
 	if (rc < 0) {
 		weft__station_close(&station);
 		return rc;
@@ -417,6 +397,8 @@ int weft__station_open(struct weft_node *node, const char *name, int numa, const
 
 void weft__station_end(struct weft__station *station)
 {
+	while (weft__errands_run(station)) /* what they hold must be let go of */
+		;
 	while (!weft_list_empty(&station->views))
 		weft__view_drop(WEFT_CONTAINER_OF(station->views.next, struct weft__view, in_station));
 	WEFT_LIST_FOR_EACH(at, &station->links)
@@ -446,7 +428,9 @@ void weft__station_close(struct weft__station **station_ptr)
 		weft_worker_close(&station->worker);
 	free(station->ops);
 	free(station->loans);
+	free(station->places);
 	free(station->calls);
+	weft__errands_fini(&station->errands);
 	free(station);
 	*station_ptr = NULL;
 }

@@ -182,6 +182,9 @@ struct weft_device_opts {
 	const struct weft_driver *driver; /* set by weft_device_open */
 };
 
+/* So much memory of one node a peer maps over a path, and no more: whoever lends from more is ended. */
+#define WEFT_PATH_MEMORY_MAX_BYTES (UINT64_C(64) << 30)
+
 struct weft_port_opts {
 	size_t size;
 	struct weft_worker *worker; /* whose thread calls the hot functions */

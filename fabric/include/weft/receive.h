@@ -30,10 +30,9 @@ struct weft_rx {
 };
 
 /*
- * Keeps the message beyond the callback, as a loan to be released: without a copy if it was lent, else copied into a
- * pool buffer; so is a lent one of up to 64 KiB if its sender runs out of memory. Gives. While it is kept the sender's
- * window stays used. -WEFT_EAGAIN when no buffer is free or too many messages are kept already. Thread: owner, inside
- * the callback.
+ * Keeps the message beyond the callback, as a loan to be released: without a copy if it was lent, else copied; so is a
+ * lent one of up to 64 KiB, into a pool buffer, if its sender runs out of memory. Gives. While it is kept the sender's
+ * window stays used. -WEFT_EAGAIN when too many messages are kept already. Thread: owner, inside the callback.
  */
 WEFT_API int weft_rx_keep(struct weft_rx *rx, struct weft_loan **out);
 

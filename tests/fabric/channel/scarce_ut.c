@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Proves that what a node lends comes home soon when its memory runs out, whatever its readers keep, and only then.
+ * Proves that what a node lends comes home soon when its memory runs out, whatever its readers keep, and only then; and
+ * that one without memory still takes what comes to it.
  */
 #include "fabric/pair.h"
 #include "suite.h"
@@ -39,15 +40,19 @@ static void open_scarce(struct pair *pair, struct keeper *keeper)
 	pair_connect(pair);
 }
 
-/* Takes what memory of the near node there is now. */
-static void take_memory(struct pair *pair, struct taken *taken)
+/* Takes what memory of a node there is now. */
+static void take_all(struct weft_worker *worker, struct taken *taken)
 {
-	static const size_t classes[] = {MIB, 64 << 10, 16 << 10, 2 << 10};
+	static const size_t classes[] = {MIB, 64 << 10, 16 << 10, 2 << 10, 256};
 
 	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
-		while (taken->count < TAKEN_MAX &&
-		       weft_loan_get(pair->near_worker, classes[i], &taken->loans[taken->count]) == 0)
+		while (taken->count < TAKEN_MAX && weft_loan_get(worker, classes[i], &taken->loans[taken->count]) == 0)
 			taken->count++;
+}
+
+static void take_memory(struct pair *pair, struct taken *taken)
+{
+	take_all(pair->near_worker, taken);
 }
 
 static void give_back(struct taken *taken)
@@ -160,12 +165,56 @@ static void a_long_one_stays_where_it_is(void)
 	pair_close(&pair);
 }
 
+static unsigned int got;
+
+static void check_received(struct weft_op *op, int status, const struct weft_received *received, void *user)
+{
+	(void)op, (void)user;
+	CU_ASSERT_EQUAL(status, 0);
+	CU_ASSERT_EQUAL(*(const unsigned char *)received->data, got);
+	got++;
+}
+
+static void what_nobody_receives_yet_waits_also_where_there_is_no_memory(void)
+{
+	static struct taken taken;
+	struct weft_loan *loan;
+	struct pair pair;
+	char buffer[8];
+
+	got = 0;
+	pair_open_memory(&pair, NULL, 8 * MIB);
+	CU_ASSERT_EQUAL(weft_recv_post(pair.far_worker, pair.far_channel, buffer, sizeof buffer, 999, UINT64_MAX, NULL,
+				       NULL, NULL),
+			0);
+	pair_connect(&pair);
+	for (unsigned int i = 0; i < 100; i++) { /* with what the runner still finds */
+		take_all(pair.far_worker, &taken);
+		pair_turn(&pair);
+	}
+	CU_ASSERT_TRUE(taken.count < TAKEN_MAX);
+	CU_ASSERT_EQUAL(weft_loan_get(pair.far_worker, 1, &loan), -WEFT_EAGAIN);
+	for (unsigned char i = 0; i < 10; i++)
+		CU_ASSERT_TRUE(PAIR_UNTIL(&pair, weft_send(pair.sender, &i, 1) == 0));
+	for (unsigned int i = 0; i < 100; i++)
+		pair_turn(&pair);
+	for (unsigned int i = 0; i < 10; i++)
+		CU_ASSERT_EQUAL(weft_recv_post(pair.far_worker, pair.far_channel, buffer, sizeof buffer, 0, UINT64_MAX,
+					       check_received, NULL, NULL),
+				0);
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, got == 10));
+	CU_ASSERT_EQUAL(weft_sender_status(pair.sender), 0);
+	give_back(&taken);
+	pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(a_kept_message_of_a_sender_without_memory_is_a_copy),
 		SUITE_CASE(one_of_a_sender_with_memory_stays_where_it_is),
 		SUITE_CASE(a_long_one_stays_where_it_is),
+		SUITE_CASE(what_nobody_receives_yet_waits_also_where_there_is_no_memory),
 	};
 
 	return suite_main("scarce", cases, SUITE_COUNT(cases), argc, argv);

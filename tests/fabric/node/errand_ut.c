@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Proves that opening, changing and closing channels waits for no worker: neither for one that does not turn and whose
+ * mailbox is full, nor for one that is in a callback which does the same.
+ */
+#include "fabric/pair.h"
+#include "suite.h"
+
+#include <CUnit/Basic.h>
+#include <pthread.h>
+#include <semaphore.h>
+
+static void nothing(struct weft_worker *worker, const struct weft_message *message)
+{
+	(void)worker;
+	(void)message;
+}
+
+static void fill_mailbox(struct weft_worker *worker)
+{
+	struct weft_message message = {.run = nothing};
+
+	while (weft_worker_post(worker, &message) == 0)
+		;
+}
+
+static void count(struct weft_rx *rx, void *user)
+{
+	(void)rx;
+	++*(unsigned int *)user;
+}
+
+/* Whether the worker knows the channel: only then anything can be posted on it. */
+static bool knows(struct weft_worker *worker, struct weft_channel *channel)
+{
+	struct weft_op *op;
+
+	if (weft_recv_post(worker, channel, NULL, 0, 0, 0, NULL, NULL, &op) < 0)
+		return false;
+	weft_op_cancel(op);
+	return true;
+}
+
+/* ---- a worker of another thread ---- */
+
+struct other {
+	struct weft_node *node;
+	struct weft_worker *worker;
+	struct weft_channel *channel; /* that its callback opens */
+	sem_t there, go_on;
+	_Atomic bool opened, done;
+	pthread_t thread;
+};
+
+static void open_one(struct weft_worker *worker, const struct weft_message *message)
+{
+	struct other *other = message->with.pointers[0];
+
+	sem_post(&other->there);
+	sem_wait(&other->go_on);
+	CU_ASSERT_EQUAL(weft_channel_open(other->node, "inside", NULL, &other->channel), 0);
+	CU_ASSERT_TRUE(knows(worker, other->channel));
+	other->opened = true;
+}
+
+/* In its first turn it opens a channel; then it turns until it is done. */
+static void *turn_other(void *argument)
+{
+	struct other *other = argument;
+	struct weft_message message = {.run = open_one, .with.pointers = {other}};
+
+	CU_ASSERT_EQUAL_FATAL(weft_attach(other->node, "other", &other->worker), 0);
+	CU_ASSERT_EQUAL(weft_worker_post(other->worker, &message), 0);
+	do
+		weft_worker_poll(other->worker);
+	while (!other->done);
+	weft_detach(other->node, &other->worker);
+	return NULL;
+}
+
+/* Never turns. */
+static void *stand_still(void *argument)
+{
+	struct other *other = argument;
+
+	CU_ASSERT_EQUAL_FATAL(weft_attach(other->node, "other", &other->worker), 0);
+	sem_post(&other->there);
+	sem_wait(&other->go_on);
+	weft_detach(other->node, &other->worker);
+	return NULL;
+}
+
+/* Starts it, and waits until it is there. */
+static void other_start(struct other *other, struct weft_node *node, void *(*life)(void *other))
+{
+	*other = (struct other){.node = node};
+	sem_init(&other->there, 0, 0);
+	sem_init(&other->go_on, 0, 0);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&other->thread, NULL, life, other), 0);
+	sem_wait(&other->there);
+}
+
+static void other_end(struct other *other)
+{
+	other->done = true;
+	pthread_join(other->thread, NULL);
+	sem_destroy(&other->there);
+	sem_destroy(&other->go_on);
+}
+
+static void a_worker_with_a_full_mailbox_whose_callback_opens_a_channel_holds_up_nobody(void)
+{
+	struct weft_channel *outside, *gone;
+	struct other other;
+	struct pair pair;
+	unsigned int got = 0;
+
+	pair_open(&pair, NULL);
+	other_start(&other, pair.near, turn_other);
+	fill_mailbox(other.worker);
+	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair.near, "outside", NULL, &outside), 0);
+	weft_channel_handle(outside, count, &got);
+	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair.near, "gone", NULL, &gone), 0);
+	weft_channel_close(&gone);
+	sem_post(&other.go_on);
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, other.opened));
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, knows(pair.near_worker, other.channel)));
+	other_end(&other);
+	CU_ASSERT_EQUAL(weft_channel_open(pair.near, "gone", NULL, &gone), 0);
+	pair_close(&pair);
+}
+
+static void what_a_worker_never_learnt_goes_with_it(void)
+{
+	struct weft_worker *worker;
+	struct weft_channel *late, *gone;
+	unsigned int got = 0;
+	struct other other;
+	struct pair pair;
+
+	pair_open(&pair, NULL);
+	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair.near, "gone", NULL, &gone), 0);
+	other_start(&other, pair.near, stand_still);
+	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair.near, "late", NULL, &late), 0);
+	weft_channel_handle(late, count, &got);
+	weft_channel_close(&gone);
+	sem_post(&other.go_on);
+	other_end(&other);
+	/* Whoever gets its place knows what there is. */
+	CU_ASSERT_EQUAL_FATAL(weft_attach(pair.near, "other", &worker), 0);
+	CU_ASSERT_TRUE(knows(worker, late));
+	CU_ASSERT_TRUE(knows(pair.near_worker, late));
+	CU_ASSERT_EQUAL(weft_channel_open(pair.near, "gone", NULL, &gone), 0);
+	weft_detach(pair.near, &worker);
+	weft_channel_close(&late);
+	pair_close(&pair);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct suite_case cases[] = {
+		SUITE_CASE(a_worker_with_a_full_mailbox_whose_callback_opens_a_channel_holds_up_nobody),
+		SUITE_CASE(what_a_worker_never_learnt_goes_with_it),
+	};
+
+	return suite_main("errand", cases, SUITE_COUNT(cases), argc, argv);
+}
