@@ -394,7 +394,7 @@ bool shm_half_is(const struct shm_wire *wire, enum shm_message_type type, const 
 /* Maps the peer's rings and joins them to ours. Takes the last descriptor, its bell. -WEFT_EPROTO, or what mapping gave. */
 int shm_half_join(struct shm_path *path, const struct shm_wire *wire, const int *fds, unsigned int *fd_count);
 
-/* ---- attach.c: how a path is made; on the runner ---- */
+/* ---- connect.c, accept.c, attach.c: how a path is made; on the runner ---- */
 int shm_attach_connect(struct weft_port *port, const char *to, const struct weft_hello *mine, void *request);
 void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user);
 /* Ends all handshakes of a port, or of the device (NULL), without events. */
