@@ -124,6 +124,7 @@ struct shm_attach *shm_attach_new(struct shm_device *device, int fd, weft_fd_fn 
 
 void shm_attach_cancel(struct shm_device *device, const struct shm_port *port)
 {
+	shm_put_off_drop(device, port);
 	WEFT_LIST_FOR_EACH(at, &device->attaches) {
 		struct shm_attach *attach = WEFT_CONTAINER_OF(at, struct shm_attach, link);
 

@@ -8,6 +8,10 @@
 
 #include "shm/shm.h"
 
+#define SHM_PUT_OFF_NS UINT64_C(10000000000)    /* for which a peer may say "not now" */
+#define SHM_PUT_OFF_GAP_NS UINT64_C(2000000000) /* without a question: what was said before is forgotten */
+#define SHM_NAME_MAX 108                        /* of a node, with the NUL: longer ones have no address */
+
 /* One handshake under way. */
 struct shm_attach {
 	bool accepted; /* begun by the peer */
@@ -16,6 +20,7 @@ struct shm_attach {
 	struct shm_path *path; /* of a connector: waits for the answer */
 	struct weft_peer_identity peer;
 	int64_t who;                 /* of foreign.h */
+	char to[SHM_NAME_MAX];       /* of a connector: whom it asks */
 	struct shm_failure *failure; /* of a connector: what its worker is told then; made before it can be needed */
 	void *request;
 	int fd;
@@ -46,5 +51,14 @@ void shm_attach_start(struct shm_path *path, const struct shm_wire *theirs, void
 void shm_attach_wire(struct shm_wire *wire, const struct shm_device *device, enum shm_message_type type);
 void shm_hello_take(struct weft_hello *hello, const struct shm_wire *wire);
 void shm_hello_put(struct shm_wire *wire, const struct weft_hello *hello);
+
+/* ---- put_off.c ---- */
+/*
+ * What a connect to that node has come to (0: a path), as its worker is to be told: -WEFT_ETIMEDOUT when the peer has said
+ * nothing but "not now" (-WEFT_EBUSY, -WEFT_EAGAIN) for SHM_PUT_OFF_NS, else as it is.
+ */
+int shm_put_off(const struct shm_port *port, const char *to, int error);
+/* Forgets what was said to a port, or to all (NULL). */
+void shm_put_off_drop(struct shm_device *device, const struct shm_port *port);
 
 #endif

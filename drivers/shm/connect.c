@@ -4,6 +4,7 @@
  */
 #include "shm/attach.h"
 
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <weft/errors.h>
@@ -98,6 +99,7 @@ static void answer_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 		rc = rc == 0 ? -WEFT_ECONNREFUSED : rc < 0 ? rc : -WEFT_EPROTO;
 	}
 	shm_attach_let_go(attach, fds, fd_count);
+	rc = shm_put_off(attach->port, attach->to, rc);
 	if (rc < 0)
 		attach_fail(attach, rc, weft_error_text(rc));
 	else
@@ -128,7 +130,7 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 				      "no connection to \"%s\": too much that peers sent waits to be closed", to);
 	rc = shm_rendezvous_connect(device, to, &fd);
 	if (rc < 0)
-		return rc;
+		return shm_put_off(port, to, rc);
 	rc = shm_rendezvous_peer(device, fd, &peer);
 	attach = rc < 0 ? NULL : shm_attach_new(device, fd, answer_ready, stalled);
 	if (!attach) {
@@ -136,6 +138,7 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 		return rc < 0 ? rc : weft_set_error(WEFT_ENOMEM, "no memory to connect to \"%s\"", to);
 	}
 	attach->peer = peer;
+	snprintf(attach->to, sizeof attach->to, "%s", to);
 	attach->who = shm_rendezvous_who(fd, &peer);
 	attach->path = shm_path_new(port, attach->who);
 	attach->failure = shm_failure_new(port, request);

@@ -228,6 +228,7 @@ struct shm_device {
 	unsigned int hot_rings;    /* made */
 	struct weft_list mail;     /* paths with something to tell their workers */
 	struct weft_list failures; /* connects whose failure is to be told */
+	struct weft_list put_offs; /* peers that say "not now" */
 	struct weft_timer mail_timer;
 	struct weft_list watches; /* threads that tell of deaths */
 	int watch_fd;             /* by which they tell the runner; -1 until the first path */
