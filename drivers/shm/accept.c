@@ -53,25 +53,42 @@ static bool has_enough(const struct shm_attach *attach, const struct weft_port *
 	return true;
 }
 
-static int build_accepted(struct shm_attach *attach, const struct shm_wire *theirs, int *fds, unsigned int *fd_count)
+/* What we lack ourselves is said once here too: the peer may be somebody else's. */
+static void say_lack(const struct shm_attach *attach, int error)
 {
-	struct weft_port *port = NULL;
-	struct weft_hello hello, mine = {0};
+	struct shm_device *device = attach->device;
+
+	if (error != -WEFT_EAGAIN && error != -WEFT_EMFILE && error != -WEFT_ENOMEM && error != -WEFT_ENOSPC)
+		return;
+	if (!device->accept_said)
+		weft_log(WEFT_LOG_WARN, "shm",
+			 "node %s cannot accept pid %lld error %s action it is told so and may come again: raise the "
+			 "limits of open descriptors and memory",
+			 device->name, (long long)attach->peer.pid, weft_error_name(error));
+	device->accept_said = true;
+}
+
+/* Last: once it is accepted nothing may fail any more. When it cannot be said the socket is the handshake's again. */
+static int say_accepted(struct shm_attach *attach, const struct shm_wire *answer, const int own_fds[SHM_FDS_MAX])
+{
+	int rc = shm_half_send(attach->fd, answer, own_fds);
+
+	if (rc < 0)
+		shm_control_undo(attach->path);
+	else
+		attach->fd = -1;
+	return rc;
+}
+
+/* The path to a peer that is let in. */
+static int build(struct shm_attach *attach, const struct shm_wire *theirs, const struct weft_hello *mine, int *fds,
+		 unsigned int *fd_count)
+{
 	struct shm_wire answer;
 	int own_fds[SHM_FDS_MAX] = {[SHM_SEGMENT_FDS] = -1}, rc;
 
-	shm_hello_take(&hello, theirs);
-	attach->peer.incarnation = theirs->incarnation;
-	rc = attach->device->opts.events->accept(attach->device->opts.user, &attach->peer, &hello, &mine, &port);
-	if (rc == 0 && has_enough(attach, port))
-		rc = -WEFT_EQUOTA;
-	if (rc < 0)
-		return rc;
-	attach->path = shm_path_new(WEFT_CONTAINER_OF(port, struct shm_port, base), attach->who);
-	if (!attach->path)
-		return -WEFT_ENOMEM;
 	shm_attach_wire(&answer, attach->device, SHM_ACCEPT);
-	shm_hello_put(&answer, &mine);
+	shm_hello_put(&answer, mine);
 	rc = shm_half_make(attach->path, &answer, own_fds);
 	if (rc == 0)
 		rc = shm_half_join(attach->path, theirs, fds, fd_count);
@@ -79,16 +96,31 @@ static int build_accepted(struct shm_attach *attach, const struct shm_wire *thei
 		shm_attach_stop_watching(attach);
 		rc = shm_attach_take_socket(attach->path, attach->fd, &attach->peer, theirs);
 	}
-	if (rc < 0) {
-		if (own_fds[SHM_SEGMENT_FDS] >= 0)
-			close(own_fds[SHM_SEGMENT_FDS]);
-		return rc;
-	}
-	/* Last: once it is accepted nothing may fail any more. */
-	attach->fd = -1;
-	rc = shm_half_send(attach->path->control_fd, &answer, own_fds);
+	if (rc == 0)
+		return say_accepted(attach, &answer, own_fds);
+	if (own_fds[SHM_SEGMENT_FDS] >= 0)
+		close(own_fds[SHM_SEGMENT_FDS]);
+	return rc;
+}
+
+static int let_in(struct shm_attach *attach, const struct shm_wire *theirs, int *fds, unsigned int *fd_count)
+{
+	const struct weft_device_opts *opts = &attach->device->opts;
+	struct weft_port *port = NULL;
+	struct weft_hello hello, mine = {0};
+	int rc;
+
+	shm_hello_take(&hello, theirs);
+	attach->peer.incarnation = theirs->incarnation;
+	rc = opts->events->accept(opts->user, &attach->peer, &hello, &mine, &port);
+	if (rc == 0 && has_enough(attach, port))
+		rc = -WEFT_EQUOTA;
 	if (rc < 0)
-		shm_control_stop(attach->path);
+		return rc;
+	attach->path = shm_path_new(WEFT_CONTAINER_OF(port, struct shm_port, base), attach->who);
+	rc = attach->path ? build(attach, theirs, &mine, fds, fd_count) : -WEFT_ENOMEM;
+	if (rc < 0)
+		say_lack(attach, rc);
 	return rc;
 }
 
@@ -96,8 +128,6 @@ static void refuse(struct shm_attach *attach, int error)
 {
 	struct shm_wire wire;
 
-	if (attach->fd < 0)
-		return;
 	shm_attach_wire(&wire, attach->device, SHM_REFUSE);
 	wire.error = error;
 	(void)shm_wire_send(attach->fd, &wire, NULL, 0); /* it sees the end of file in any case */
@@ -121,7 +151,7 @@ static void attach_ready(struct weft_fd_watch *watch, uint32_t events, void *use
 	if (rc == -WEFT_EAGAIN)
 		return;
 	if (rc == 1 && shm_half_is(&wire, SHM_ATTACH, fds, fd_count)) {
-		rc = build_accepted(attach, &wire, fds, &fd_count);
+		rc = let_in(attach, &wire, fds, &fd_count);
 		if (rc == 0) {
 			shm_attach_start(attach->path, &wire, NULL);
 			attach->path = NULL;

@@ -223,6 +223,7 @@ struct shm_device {
 	unsigned int accepted_count; /* those that peers began */
 	int64_t enough_said_to;      /* who had too many paths when that was logged last; -1: nobody */
 	bool listen_said;            /* that descriptors lack */
+	bool accept_said;            /* that something lacked for a path */
 	struct shm_pause listen_pause;
 	struct weft_list ports, paths;
 	unsigned int hot_rings;    /* made */
@@ -355,6 +356,8 @@ void shm_pause_remove(struct shm_pause *pause, struct weft_worker *runner, struc
 
 /* ---- control.c: what goes over a path's control socket once it stands; on the runner ---- */
 int shm_control_start(struct shm_path *path);
+/* As if it had not been started. Gives the socket, or -1. */
+int shm_control_undo(struct shm_path *path);
 void shm_control_stop(struct shm_path *path);
 void shm_control_share(struct shm_path *path, uint32_t segment_id);
 void shm_control_bye(struct shm_path *path);
