@@ -215,7 +215,7 @@ void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user)
 	}
 	rc = shm_rendezvous_peer(device, fd, &peer);
 	if (rc == 0)
-		who = shm_rendezvous_who(fd, &peer);
+		who = shm_who_is(fd, &peer);
 	if (rc == 0 && !too_many(device, who))
 		attach = shm_attach_new(device, fd, attach_ready, stalled);
 	if (rc == -WEFT_EACCES)

@@ -19,7 +19,7 @@ struct shm_attach {
 	struct shm_port *port; /* of a connector */
 	struct shm_path *path; /* of a connector: waits for the answer */
 	struct weft_peer_identity peer;
-	int64_t who;                 /* of foreign.h */
+	int64_t who;                 /* of who.h */
 	char to[SHM_NAME_MAX];       /* of a connector: whom it asks */
 	struct shm_failure *failure; /* of a connector: what its worker is told then; made before it can be needed */
 	void *request;

@@ -123,6 +123,7 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 	struct shm_device *device = port->device;
 	struct weft_peer_identity peer;
 	struct shm_attach *attach;
+	int64_t who = 0;
 	int fd, rc;
 
 	if (shm_foreign_is_full())
@@ -132,14 +133,16 @@ int shm_attach_connect(struct weft_port *base, const char *to, const struct weft
 	if (rc < 0)
 		return shm_put_off(port, to, rc);
 	rc = shm_rendezvous_peer(device, fd, &peer);
+	if (rc == 0)
+		who = shm_who_is(fd, &peer);
 	attach = rc < 0 ? NULL : shm_attach_new(device, fd, answer_ready, stalled);
 	if (!attach) {
-		shm_foreign_hang_up(fd, rc < 0 ? 0 : peer.pid);
+		shm_foreign_hang_up(fd, who);
 		return rc < 0 ? rc : weft_set_error(WEFT_ENOMEM, "no memory to connect to \"%s\"", to);
 	}
 	attach->peer = peer;
 	snprintf(attach->to, sizeof attach->to, "%s", to);
-	attach->who = shm_rendezvous_who(fd, &peer);
+	attach->who = who;
 	attach->path = shm_path_new(port, attach->who);
 	attach->failure = shm_failure_new(port, request);
 	rc = attach->path && attach->failure ? send_attach(attach, mine)

@@ -206,6 +206,7 @@ static void fail(struct shm_path *path, int error)
 
 void shm_control_shun(struct shm_device *device, int64_t who)
 {
+	char text[SHM_WHO_TEXT];
 	unsigned int count = 0;
 
 	if (!who || !shm_foreign_is_shunned(who)) /* of those that cannot be told apart most are innocent */
@@ -220,9 +221,9 @@ void shm_control_shun(struct shm_device *device, int64_t who)
 	}
 	if (count)
 		weft_log(WEFT_LOG_WARN, "shm",
-			 "pid %lld sends what cannot be closed paths %u action closed, and none is made until "
+			 "%s sends what cannot be closed paths %u action closed, and none is made until "
 			 "it can be: end it",
-			 (long long)who, count);
+			 shm_who_text(who, text), count);
 }
 
 static void linger_over(struct shm_path *path)

@@ -59,8 +59,10 @@ static bool has_share(const struct shm_path *path, uint64_t len_bytes)
 
 static int refuse_one(const struct shm_path *path)
 {
-	weft_log(WEFT_LOG_WARN, "shm", "pid %lld has more segments mapped here than its share action closed",
-		 (long long)path->base.peer.pid);
+	char text[SHM_WHO_TEXT];
+
+	weft_log(WEFT_LOG_WARN, "shm", "%s has more segments mapped here than its share action closed",
+		 shm_who_text(path->who, text));
 	return weft_set_error(WEFT_EQUOTA, "a process has more of its segments mapped here than its share");
 }
 

@@ -7,6 +7,7 @@
 
 #include "shm/foreign.h"
 #include "shm/ring.h"
+#include "shm/who.h"
 #include "shm/wire.h"
 
 #include <sched.h>
@@ -138,7 +139,7 @@ struct shm_path {
 
 	/* the runner's */
 	struct shm_device *device;
-	int64_t who; /* of foreign.h: never changes, so the worker looks at it too */
+	int64_t who; /* of who.h: never changes, so the worker looks at it too */
 	int control_fd, pid_fd;
 	int ring_fd; /* by which the peer is woken */
 	struct shm_bell bell;
@@ -414,8 +415,6 @@ void shm_rendezvous_pause(struct shm_device *device, int error);
 int shm_rendezvous_connect(struct shm_device *device, const char *to, int *fd);
 /* Who is at the other end; -WEFT_EACCES when we do not talk with that user. */
 int shm_rendezvous_peer(struct shm_device *device, int fd, struct weft_peer_identity *out);
-/* The process at the other end, as foreign.h counts it. */
-int64_t shm_rendezvous_who(int fd, const struct weft_peer_identity *peer);
 /* A descriptor that tells when the process at the other end ends; -1 when it cannot be had. */
 int shm_rendezvous_pidfd(int fd, const struct weft_peer_identity *peer);
 

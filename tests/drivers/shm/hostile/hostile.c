@@ -101,7 +101,7 @@ int hostile_try_to_connect(const struct hostile *h, const struct timeval *patien
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	int len = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "weft/%u/%s", geteuid(), h->victim);
+	int len = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "weft/%u/%s", getuid(), h->victim);
 
 	HOSTILE_EXPECT(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, patience, sizeof *patience) == 0);
 	if (connect(fd, (struct sockaddr *)&address,
