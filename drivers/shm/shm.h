@@ -333,9 +333,15 @@ void shm_mail_init(struct shm_device *device);
 /* Forgets what is to be told to a port, or to all (NULL). */
 void shm_mail_drop(struct shm_device *device, const struct shm_port *port);
 
-/* ---- mappings.c: what the process maps of its peers ---- */
-/* As weft_mapping_open, for a path; also -WEFT_ENOMEM when we map as much as a process may, -WEFT_EQUOTA when the peer's
- * process has its share of it. Thread: runner. */
+/* ---- ledger.c: what the process maps of its peers ---- */
+/* One segment more: 0, -WEFT_ENOMEM when we map as much as a process may, -WEFT_EQUOTA when the peer's process has its share of
+ * it. Thread: any. */
+int shm_ledger_add(int64_t who, uint64_t len_bytes);
+/* One that was added is not mapped any more. Thread: any. */
+void shm_ledger_take(int64_t who, uint64_t len_bytes);
+
+/* ---- mappings.c: what a path maps of its peer ---- */
+/* As weft_mapping_open, for a path; or what shm_ledger_add says. Thread: runner. */
 int shm_mapping_open(struct shm_path *path, int fd, uint64_t incarnation, uint32_t segment_id, uint64_t max_len_bytes,
 		     struct weft_mapping *out);
 void shm_mapping_close(struct shm_path *path, struct weft_mapping *mapping);
