@@ -6,6 +6,7 @@
 #include "node/node_private.h"
 
 #include "channel/channel_private.h"
+#include "link/promise.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,8 @@ static __attribute__((noinline)) unsigned int poll_seldom(struct weft__station *
 		count += run_views(station);
 	if (station->reap_due)
 		reap_links(station);
+	if (!weft_list_empty(&station->starved))
+		count += weft__promises_feed(station);
 	return count;
 }
 
@@ -177,7 +180,7 @@ static unsigned int station_poll(void *user)
 		count += receive_from_networks(station);
 	if (__builtin_expect(station->cookies_out | station->reap_due | station->views_due |
 				     weft__errands_wait(&station->errands) | !weft_list_empty(&station->finished) |
-				     !weft_list_empty(&station->events),
+				     !weft_list_empty(&station->events) | !weft_list_empty(&station->starved),
 			     0))
 		count += poll_seldom(station);
 	if (__builtin_expect(!weft_list_empty(&station->busy_links) || !weft_list_empty(&station->placing), 0)) {
@@ -337,6 +340,7 @@ static int make_tables(struct weft__station *station)
 	}
 	station->free_op_count = WEFT__OPS;
 	station->free_loan_count = WEFT__LOANS;
+	station->free_call_count = WEFT__CALLS;
 	for (unsigned int i = 0; i < WEFT__LOANS; i++) {
 		station->loans[i].station = station;
 		weft_list_init(&station->loans[i].in_lane);
@@ -355,7 +359,7 @@ static void init_lists(struct weft__station *station)
 				     &station->orphans,    &station->finished,   &station->placing,
 				     &station->busy_links, &station->requesters, &station->kept,
 				     &station->open_calls, &station->free_ops,   &station->free_loans,
-				     &station->free_calls};
+				     &station->free_calls, &station->starved};
 
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		weft_list_init(lists[i]);

@@ -118,7 +118,7 @@ void call_base()
 	REQUIRE(std::strcmp(weft_nearest("onee", words, 2), "one") == 0);
 	weft_random_seed(&random, 1);
 	REQUIRE(weft_random_next(&random) != weft_random_next(&random));
-	REQUIRE(weft_random_below(&random, 3) < 3 && weft_random_unit(&random) < 1);
+	REQUIRE(weft_random_below(&random, 3) < 3);
 	REQUIRE(weft_random_system(&entropy) == 0);
 	call_log();
 	call_list();
@@ -261,9 +261,8 @@ void call_memory()
 	call_pool(segment);
 	REQUIRE(weft_arena_carve(arena, 100, &carving) == 0 && carving.len_bytes == 128);
 	weft_arena_uncarve(arena, &carving);
-	weft_arena_drop(arena, near);
 	weft_arena_describe(arena, &stats);
-	REQUIRE(stats.segment_count == 2);
+	REQUIRE(stats.segment_count == 3);
 	weft_arena_close(&arena);
 }
 
