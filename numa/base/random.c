@@ -50,6 +50,11 @@ uint64_t weft_random_below(struct weft_random *random, uint64_t bound)
 	return (uint64_t)(product >> 64);
 }
 
+double weft_random_unit(struct weft_random *random)
+{
+	return (double)(weft_random_next(random) >> 11) * 0x1p-53;
+}
+
 int weft_random_system(uint64_t *out)
 {
 	uint64_t value;

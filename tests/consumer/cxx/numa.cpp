@@ -118,7 +118,7 @@ void call_base()
 	REQUIRE(std::strcmp(weft_nearest("onee", words, 2), "one") == 0);
 	weft_random_seed(&random, 1);
 	REQUIRE(weft_random_next(&random) != weft_random_next(&random));
-	REQUIRE(weft_random_below(&random, 3) < 3);
+	REQUIRE(weft_random_below(&random, 3) < 3 && weft_random_unit(&random) < 1);
 	REQUIRE(weft_random_system(&entropy) == 0);
 	call_log();
 	call_list();

@@ -48,6 +48,21 @@ static void below_fills_its_range_evenly(void)
 		CU_ASSERT_TRUE(seen[i] > 9500 && seen[i] < 10500);
 }
 
+static void unit_stays_below_one(void)
+{
+	struct weft_random random;
+	double sum = 0;
+
+	weft_random_seed(&random, 9);
+	for (int i = 0; i < 100000; i++) {
+		double value = weft_random_unit(&random);
+
+		CU_ASSERT_TRUE(value >= 0 && value < 1);
+		sum += value;
+	}
+	CU_ASSERT_TRUE(sum > 49000 && sum < 51000);
+}
+
 static void the_systems_entropy_is_not_constant(void)
 {
 	uint64_t one = 0, two = 0;
@@ -60,9 +75,8 @@ static void the_systems_entropy_is_not_constant(void)
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
-		SUITE_CASE(a_seed_always_gives_the_same_sequence),
-		SUITE_CASE(the_generator_is_xoshiro256_starstar),
-		SUITE_CASE(below_fills_its_range_evenly),
+		SUITE_CASE(a_seed_always_gives_the_same_sequence), SUITE_CASE(the_generator_is_xoshiro256_starstar),
+		SUITE_CASE(below_fills_its_range_evenly),          SUITE_CASE(unit_stays_below_one),
 		SUITE_CASE(the_systems_entropy_is_not_constant),
 	};
 

@@ -20,6 +20,8 @@ WEFT_API void weft_random_seed(struct weft_random *random, uint64_t seed);
 WEFT_API uint64_t weft_random_next(struct weft_random *random);
 /* Uniform in [0, bound), without modulo bias (Lemire 2019); bound must not be 0. Thread: owner. */
 WEFT_API uint64_t weft_random_below(struct weft_random *random, uint64_t bound);
+/* Uniform in [0, 1). Thread: owner. */
+WEFT_API double weft_random_unit(struct weft_random *random);
 
 /* 64 bits of the system's entropy (getrandom). 0 or -WEFT_EIO. Thread: any. */
 WEFT_API int weft_random_system(uint64_t *out);
