@@ -206,6 +206,7 @@ static void fail(struct shm_path *path, int error)
 
 void shm_control_shun(struct shm_device *device, int64_t who)
 {
+	char text[SHM_WHO_TEXT];
 	unsigned int count = 0;
 
 	if (!who || !shm_foreign_is_shunned(who)) /* of those that cannot be told apart most are innocent */
@@ -220,9 +221,9 @@ void shm_control_shun(struct shm_device *device, int64_t who)
 	}
 	if (count)
 		weft_log(WEFT_LOG_WARN, "shm",
-			 "pid %lld sends what cannot be closed paths %u action closed, and none is made until "
+			 "%s sends what cannot be closed paths %u action closed, and none is made until "
 			 "it can be: end it",
-			 (long long)who, count);
+			 shm_who_text(who, text), count);
 }
 
 static void linger_over(struct shm_path *path)
@@ -328,10 +329,10 @@ void shm_control_bye(struct shm_path *path)
 	(void)shm_wire_send(path->control_fd, &wire, NULL, 0); /* a peer that does not read sees the end of file */
 }
 
-void shm_control_stop(struct shm_path *path)
+int shm_control_undo(struct shm_path *path)
 {
-	shm_control_bye(path);
-	shm_watch_leave(path);
+	int fd = path->control_fd;
+
 	stop_listening(path);
 	cancel_timers(path);
 	if (path->pid_fd >= 0) {
@@ -339,9 +340,19 @@ void shm_control_stop(struct shm_path *path)
 		close(path->pid_fd);
 		path->pid_fd = -1;
 	}
-	if (path->control_fd >= 0)
-		shm_foreign_hang_up(path->control_fd, path->who);
 	path->control_fd = -1;
+	return fd;
+}
+
+void shm_control_stop(struct shm_path *path)
+{
+	int fd;
+
+	shm_control_bye(path);
+	shm_watch_leave(path);
+	fd = shm_control_undo(path);
+	if (fd >= 0)
+		shm_foreign_hang_up(fd, path->who);
 }
 
 /* ---- after the port: only the rings' memory is left, which the peer may still be reading ---- */

@@ -54,6 +54,7 @@ static int device_open(const struct weft_device_opts *opts, struct weft_device *
 	device->listen_fd = -1;
 	device->enough_said_to = -1;
 	weft_list_init(&device->attaches);
+	weft_list_init(&device->put_offs);
 	weft_list_init(&device->ports);
 	weft_list_init(&device->paths);
 	shm_mail_init(device);

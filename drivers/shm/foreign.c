@@ -8,6 +8,7 @@
  * for each GiB in small pages. Only some of them ever wait for one process: what others have sent is closed meanwhile.
  */
 #include "shm/foreign.h"
+#include "shm/who.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -201,10 +202,12 @@ static bool put_aside(const struct foreign *one)
 
 static void close_aside(int fd, int64_t who, bool odd)
 {
+	char text[SHM_WHO_TEXT];
+
 	if (!put_aside(&(struct foreign){.fd = fd, .odd = odd, .who = who}))
 		weft_log(WEFT_LOG_WARN, "shm",
-			 "descriptor %d from pid %lld is left open: closing %u from peers does not get on", fd,
-			 (long long)who, WAITING_MAX);
+			 "descriptor %d from %s is left open: closing %u from peers does not get on", fd,
+			 shm_who_text(who, text), WAITING_MAX);
 }
 
 void shm_foreign_close(int fd, int64_t who)
@@ -278,6 +281,7 @@ void shm_foreign_unmap(struct weft_mapping *mappings, unsigned int count, int64_
 
 bool shm_foreign_is_full(void)
 {
+	char text[SHM_WHO_TEXT];
 	bool is_full, say;
 	int64_t who;
 
@@ -289,9 +293,9 @@ bool shm_foreign_is_full(void)
 	pthread_mutex_unlock(&lock);
 	if (say)
 		weft_log(WEFT_LOG_WARN, "shm",
-			 "closing what peers sent does not get on: %u wait, the first of pid %lld action no peer "
+			 "closing what peers sent does not get on: %u wait, the first of %s action no peer "
 			 "is accepted until it does: end that process",
-			 FULL, (long long)who);
+			 FULL, shm_who_text(who, text));
 	return is_full;
 }
 

@@ -9,10 +9,7 @@
 #include <stdint.h>
 #include <weft/segment.h>
 
-/*
- * `who` is a process: its number; below 0, for one whose number is not visible from here, that of its file where pidfds have
- * such; 0 where nobody can say, and of users who are not let in. All those are taken for one.
- */
+/* `who` is of who.h: a process of our user, or another user. */
 
 /* Closes a descriptor that this process sent and nobody uses. Takes. Thread: any but workers. */
 void shm_foreign_close(int fd, int64_t who);

@@ -4,10 +4,11 @@
  * two wait for each other: lines go back and forth, and few of them can be on their way. So a producer whose ring has been full
  * often moves to a larger one: the runner makes it, the peer maps its segment as it does for loans, and a message in the old
  * ring, the last one there, says where the next ones stand. Positions go on as if nothing had happened. It stays until the
- * path is closed, for being idle at the latest; a device has a limited number of them.
+ * path is closed, for being idle at the latest; a device has a limited number of them, and nobody gets more than are left.
  */
 #include "shm/shm.h"
 
+#include <unistd.h>
 #include <weft/errors.h>
 
 /* ---- the producer ---- */
@@ -25,6 +26,19 @@ void shm_hot_full(struct shm_path *path)
 	shm_tell_runner(path, SHM_TELL_HEAT);
 }
 
+/* Whether the path's process has fewer than are left: one may have half, and the next ones still get some. Ours may have all. */
+static bool has_share(const struct shm_path *path)
+{
+	unsigned int of_one = 0;
+
+	WEFT_LIST_FOR_EACH(at, &path->device->paths) {
+		const struct shm_path *other = WEFT_CONTAINER_OF(at, struct shm_path, in_device);
+
+		of_one += other->who == path->who && other->hot.carving.base;
+	}
+	return path->who == getpid() || of_one < SHM_HOT_RINGS_MAX - path->device->hot_rings;
+}
+
 void shm_hot_make_on_runner(struct weft_worker *runner, const struct weft_message *message)
 {
 	struct shm_path *path = message->with.pointers[0];
@@ -33,6 +47,7 @@ void shm_hot_make_on_runner(struct weft_worker *runner, const struct weft_messag
 
 	(void)runner;
 	if (len_bytes <= (size_t)path->port->slots * SHM_SLOT_BYTES || device->hot_rings >= SHM_HOT_RINGS_MAX ||
+	    !has_share(path) ||
 	    weft_arena_carve(device->opts.arena, len_bytes + SHM_SLOT_BYTES, &path->hot.carving) < 0) {
 		path->hot.carving.base = NULL;
 	} else if (path->hot.carving.segment_id >= SHM_SEGMENTS) {

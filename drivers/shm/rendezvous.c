@@ -18,7 +18,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 #include <weft/errors.h>
@@ -26,9 +25,6 @@
 
 #define LOCK_PAUSE_NS 1000000
 #define LOCK_TRIES 3000
-
-#define PID_FS \
-	UINT32_C(0x50494446) /* since Linux 6.9: each process has a file of its own there, never another's again */
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
@@ -301,22 +297,4 @@ int shm_rendezvous_pidfd(int fd, const struct weft_peer_identity *peer)
 		return -1;
 	}
 	return pid_fd;
-}
-
-int64_t shm_rendezvous_who(int fd, const struct weft_peer_identity *peer)
-{
-	struct statfs system;
-	struct stat info;
-	int64_t who = 0;
-	int pid_fd;
-
-	if (peer->pid > 0)
-		return peer->pid;
-	pid_fd = shm_rendezvous_pidfd(fd, peer);
-	if (pid_fd >= 0 && fstatfs(pid_fd, &system) == 0 && (uint32_t)system.f_type == PID_FS &&
-	    fstat(pid_fd, &info) == 0)
-		who = -(int64_t)(info.st_ino & INT64_MAX);
-	if (pid_fd >= 0)
-		close(pid_fd);
-	return who;
 }

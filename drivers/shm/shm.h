@@ -7,6 +7,7 @@
 
 #include "shm/foreign.h"
 #include "shm/ring.h"
+#include "shm/who.h"
 #include "shm/wire.h"
 
 #include <sched.h>
@@ -20,8 +21,8 @@
 #define SHM_SEGMENTS 1024u            /* ids of segments are below this */
 #define SHM_PATHS_OF_ONE_MAX 224u     /* that one process may have with a worker, of the 256 that it has for all */
 #define SHM_PATHS_OF_UNSEEN_MAX 1024u /* those of all that cannot be told apart */
-#define SHM_PATH_BYTES (UINT64_C(64) << 30) /* of the peer's segments that one path maps for loans */
-#define SHM_MAPPED_MAX 16384u               /* segments of peers that a process maps: a quarter of what Linux allows */
+#define SHM_PATH_BYTES WEFT_PATH_MEMORY_MAX_BYTES /* of the peer's segments that one path maps for loans */
+#define SHM_MAPPED_MAX 16384u /* segments of peers that a process maps: a quarter of what Linux allows */
 #define SHM_MAPPED_MAX_BYTES (UINT64_C(4) << 40) /* and address space for them: 1/32 of 47 bits */
 #define SHM_HOME_MAX 8192u                       /* cookies of loans that came home and were not reaped yet */
 #define SHM_BURST 32u                            /* frames that one rx returns at the most */
@@ -138,7 +139,7 @@ struct shm_path {
 
 	/* the runner's */
 	struct shm_device *device;
-	int64_t who; /* of foreign.h: never changes, so the worker looks at it too */
+	int64_t who; /* of who.h: never changes, so the worker looks at it too */
 	int control_fd, pid_fd;
 	int ring_fd; /* by which the peer is woken */
 	struct shm_bell bell;
@@ -223,11 +224,13 @@ struct shm_device {
 	unsigned int accepted_count; /* those that peers began */
 	int64_t enough_said_to;      /* who had too many paths when that was logged last; -1: nobody */
 	bool listen_said;            /* that descriptors lack */
+	bool accept_said;            /* that something lacked for a path */
 	struct shm_pause listen_pause;
 	struct weft_list ports, paths;
 	unsigned int hot_rings;    /* made */
 	struct weft_list mail;     /* paths with something to tell their workers */
 	struct weft_list failures; /* connects whose failure is to be told */
+	struct weft_list put_offs; /* peers that say "not now" */
 	struct weft_timer mail_timer;
 	struct weft_list watches; /* threads that tell of deaths */
 	int watch_fd;             /* by which they tell the runner; -1 until the first path */
@@ -330,9 +333,15 @@ void shm_mail_init(struct shm_device *device);
 /* Forgets what is to be told to a port, or to all (NULL). */
 void shm_mail_drop(struct shm_device *device, const struct shm_port *port);
 
-/* ---- mappings.c: what the process maps of its peers ---- */
-/* As weft_mapping_open, for a path; also -WEFT_ENOMEM when we map as much as a process may, -WEFT_EQUOTA when the peer's
- * process has its share of it. Thread: runner. */
+/* ---- ledger.c: what the process maps of its peers ---- */
+/* One segment more: 0, -WEFT_ENOMEM when we map as much as a process may, -WEFT_EQUOTA when the peer's process has its share of
+ * it. Thread: any. */
+int shm_ledger_add(int64_t who, uint64_t len_bytes);
+/* One that was added is not mapped any more. Thread: any. */
+void shm_ledger_take(int64_t who, uint64_t len_bytes);
+
+/* ---- mappings.c: what a path maps of its peer ---- */
+/* As weft_mapping_open, for a path; or what shm_ledger_add says. Thread: runner. */
 int shm_mapping_open(struct shm_path *path, int fd, uint64_t incarnation, uint32_t segment_id, uint64_t max_len_bytes,
 		     struct weft_mapping *out);
 void shm_mapping_close(struct shm_path *path, struct weft_mapping *mapping);
@@ -354,6 +363,8 @@ void shm_pause_remove(struct shm_pause *pause, struct weft_worker *runner, struc
 
 /* ---- control.c: what goes over a path's control socket once it stands; on the runner ---- */
 int shm_control_start(struct shm_path *path);
+/* As if it had not been started. Gives the socket, or -1. */
+int shm_control_undo(struct shm_path *path);
 void shm_control_stop(struct shm_path *path);
 void shm_control_share(struct shm_path *path, uint32_t segment_id);
 void shm_control_bye(struct shm_path *path);
@@ -394,7 +405,7 @@ bool shm_half_is(const struct shm_wire *wire, enum shm_message_type type, const 
 /* Maps the peer's rings and joins them to ours. Takes the last descriptor, its bell. -WEFT_EPROTO, or what mapping gave. */
 int shm_half_join(struct shm_path *path, const struct shm_wire *wire, const int *fds, unsigned int *fd_count);
 
-/* ---- attach.c: how a path is made; on the runner ---- */
+/* ---- connect.c, accept.c, attach.c: how a path is made; on the runner ---- */
 int shm_attach_connect(struct weft_port *port, const char *to, const struct weft_hello *mine, void *request);
 void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user);
 /* Ends all handshakes of a port, or of the device (NULL), without events. */
@@ -410,8 +421,6 @@ void shm_rendezvous_pause(struct shm_device *device, int error);
 int shm_rendezvous_connect(struct shm_device *device, const char *to, int *fd);
 /* Who is at the other end; -WEFT_EACCES when we do not talk with that user. */
 int shm_rendezvous_peer(struct shm_device *device, int fd, struct weft_peer_identity *out);
-/* The process at the other end, as foreign.h counts it. */
-int64_t shm_rendezvous_who(int fd, const struct weft_peer_identity *peer);
 /* A descriptor that tells when the process at the other end ends; -1 when it cannot be had. */
 int shm_rendezvous_pidfd(int fd, const struct weft_peer_identity *peer);
 

@@ -3,12 +3,14 @@
  * Channels of a node: opened once for all its workers, each of which learns of it on its own thread.
  */
 #include "channel/channel_private.h"
+#include "link/promise.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_MESSAGE_LIMIT ((size_t)1 << 30)
+#define WINDOW_MESSAGES_LIMIT (1u << 20)
 
 void weft_channel_opts_init(struct weft_channel_opts *opts, size_t size)
 {
@@ -41,9 +43,15 @@ static int check_opts(const struct weft_channel_opts *opts, const char *name)
 	if (opts->max_message_bytes < 1 || opts->max_message_bytes > MAX_MESSAGE_LIMIT)
 		return weft_set_error(WEFT_EINVAL, "channel \"%s\": max_message_bytes is %zu, allowed is 1 to %zu",
 				      name, opts->max_message_bytes, MAX_MESSAGE_LIMIT);
-	if (opts->window_messages < 1 || opts->window_messages > 1u << 20 || opts->window_bytes < 1)
-		return weft_set_error(WEFT_EINVAL, "channel \"%s\": window_messages is %u (1 to %u), window_bytes %zu",
-				      name, opts->window_messages, 1u << 20, opts->window_bytes);
+	if (opts->window_messages < 1 || opts->window_messages > WINDOW_MESSAGES_LIMIT)
+		return weft_set_error(WEFT_EINVAL, "channel \"%s\": window_messages is %u, allowed is 1 to %u", name,
+				      opts->window_messages, WINDOW_MESSAGES_LIMIT);
+	if (opts->window_bytes < 1 || opts->window_bytes > WEFT_PATH_MEMORY_MAX_BYTES)
+		return weft_set_error(
+			WEFT_EINVAL,
+			"channel \"%s\": window_bytes is %zu, allowed is 1 to %zu, which is all that a peer "
+			"may lend",
+			name, opts->window_bytes, (size_t)WEFT_PATH_MEMORY_MAX_BYTES);
 	if (!opts->request_window || opts->request_window > 1u << 16 ||
 	    (opts->request_window & (opts->request_window - 1)))
 		return weft_set_error(WEFT_EINVAL,
@@ -232,6 +240,8 @@ static void apply(struct weft__view *view, const struct setting *set)
 	case SET_HANDLER:
 		view->handler = set->handler;
 		view->handler_user = set->user;
+		WEFT_LIST_FOR_EACH(at, &view->lanes)
+			weft__promise_review(WEFT_CONTAINER_OF(at, struct weft__rx_lane, in_view));
 		break;
 	case SET_PLACE:
 		view->place = set->place;

@@ -175,7 +175,7 @@ void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct 
 /* A message as a loan that waits in its lane, inside its sender's window; NULL without memory. */
 struct weft_loan *weft__message_hold(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame);
 /* ---- waiting.c: messages that nothing takes yet ---- */
-/* Keeps the message until something is posted for it; ends the link of a peer that has more waiting than its share. */
+/* Keeps the message until something is posted for it. */
 void weft__wait_for_taker(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame);
 /* It does not wait any more. */
 void weft__waiting_taken(struct weft_loan *loan);
@@ -219,6 +219,11 @@ unsigned int weft__senders_run_events(struct weft__station *station, unsigned in
 /* A place for each loan where a small message fits, once there is a port. -WEFT_ENOMEM. */
 int weft__loan_places_make(struct weft__station *station);
 struct weft_loan *weft__loan_alloc(struct weft__station *station);
+/* Whether there are more free ones than were promised to messages that may have to wait. */
+static inline bool weft__loans_spare(const struct weft__station *station)
+{
+	return station->free_loan_count > station->promised;
+}
 /* Lets go of what it holds (buffer, borrowed memory, window) and frees it, whoever holds it. */
 void weft__loan_free(struct weft_loan *loan);
 /* A received message as a loan: borrowed if the frame lent it and its sender can do without, else copied. lane: whose window

@@ -4,6 +4,7 @@
  * takes waits in the order of its arrival, inside its sender's window.
  */
 #include "channel/channel_private.h"
+#include "link/promise.h"
 
 #include <string.h>
 
@@ -42,7 +43,8 @@ static void copy_to(struct weft__station *station, const struct weft_rx *rx, voi
 	struct weft_received received = received_of(rx, buffer);
 	size_t copied = rx->len_bytes < len_bytes ? rx->len_bytes : len_bytes;
 
-	memcpy(buffer, rx->data, copied);
+	if (copied) /* else there may be no buffer */
+		memcpy(buffer, rx->data, copied);
 	station->stats.copied_messages++;
 	station->stats.copied_bytes += copied;
 	if (done)
@@ -55,7 +57,8 @@ static bool place_later(struct weft_op *op, struct weft__rx_lane *lane, struct w
 {
 	struct weft_loan *loan;
 
-	if (!frame->loan_data || !weft__is_large(rx->len_bytes) || !(loan = weft__message_hold(lane, rx, frame)))
+	if (!frame->loan_data || !weft__is_large(rx->len_bytes) || !weft__loans_spare(op->station) ||
+	    !(loan = weft__message_hold(lane, rx, frame)))
 		return false;
 	weft__placing_begin(op, loan);
 	return true;
@@ -148,6 +151,8 @@ void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct 
 	struct weft__view *view = lane->view;
 	struct weft_op *op;
 
+	if (!view->handler)
+		weft__promise_used(lane);
 	if (view->place && place(lane, rx, frame))
 		return;
 	if (!weft_list_empty(&view->posted) && (op = find_posted(view, rx->tag))) {

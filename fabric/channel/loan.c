@@ -77,7 +77,7 @@ void weft__loans_forget_lane(struct weft__station *station, const struct weft__r
 int weft_loan_get(struct weft_worker *worker, size_t len_bytes, struct weft_loan **out)
 {
 	struct weft__station *station = weft__station_of(worker);
-	struct weft_loan *loan = weft__loan_alloc(station);
+	struct weft_loan *loan = weft__loans_spare(station) ? weft__loan_alloc(station) : NULL;
 	int rc;
 
 	if (!loan)
@@ -214,6 +214,8 @@ int weft_rx_keep(struct weft_rx *rx, struct weft_loan **out)
 	if (held) {
 		weft_loan_share(held);
 		*out = held;
+	} else if (!weft__loans_spare(link->station)) {
+		return -WEFT_EAGAIN;
 	} else {
 		rc = weft__loan_of_frame(link, lane, rx, frame, out);
 		if (rc < 0)

@@ -192,6 +192,7 @@ void weft__replies_drop(struct weft__link *link)
 		if (call->to == link)
 			call->to = NULL;
 	}
+	link->calls = 0;
 }
 
 /* ---- the application's side ---- */
@@ -255,22 +256,27 @@ int weft_reply_loan(struct weft_rx *rx, struct weft_loan *loan)
 	return answered(rx, rc);
 }
 
+/* So that one requester alone may have half of them, as many as its window holds by default, and others find some too. */
+static bool may_defer(const struct weft__link *link)
+{
+	return !link || link->calls < link->station->free_call_count;
+}
+
 int weft_rx_defer(struct weft_rx *rx, struct weft_call **out)
 {
 	struct weft__station *station = weft__station_of(rx->worker);
-	struct weft_list *free_call = weft_list_pop_front(&station->free_calls);
-	struct weft_call *call;
 	struct reply_to to = {0};
+	struct weft_call *call;
 	int rc;
 
-	if (!free_call)
+	if (!may_defer((struct weft__link *)(uintptr_t)rx->reserved[WEFT__RX_LINK]))
 		return -WEFT_EAGAIN;
 	rc = answering(rx, &to);
-	if (rc < 0) {
-		weft_list_push_front(&station->free_calls, free_call);
+	if (rc < 0)
 		return rc;
-	}
-	call = WEFT_CONTAINER_OF(free_call, struct weft_call, link);
+	call = WEFT_CONTAINER_OF(weft_list_pop_front(&station->free_calls), struct weft_call, link);
+	station->free_call_count--;
+	to.link->calls++;
 	call->to = to.link;
 	call->request_id = to.request_id;
 	call->lane = to.lane;
@@ -287,7 +293,9 @@ int weft_call_reply(struct weft_call *call, int status, const void *data, size_t
 
 	weft_list_remove(&call->link);
 	weft_list_push_front(&call->station->free_calls, &call->link);
+	call->station->free_call_count++;
 	if (!to.link)
 		return -WEFT_EPEERRESET;
+	to.link->calls--;
 	return status < 0 ? send_copy(&to, true, &code, sizeof code) : send_copy(&to, false, data, len_bytes);
 }

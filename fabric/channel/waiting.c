@@ -1,33 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages that nothing takes yet: each waits as a loan. A lane's window says how many of it can wait, but lanes are many,
- * and can be closed and opened anew; so a peer also has a share of the worker's loans, and what senders that are gone
- * have left behind has a limit too.
+ * Messages that nothing takes yet: each waits as a loan, which was promised to it when its sender got credit for it. What
+ * senders that are gone have left behind has a limit too.
  */
 #include "channel/channel_private.h"
+#include "link/promise.h"
 
 #include <weft/log.h>
 
 #define LEFT_MAX (WEFT__LOANS / 2)
 
-/* Twice as many as are free: one peer alone gets two thirds, many get less each, and some are left for the next one. */
-static bool has_share(const struct weft__link *link)
-{
-	return link->waiting < 2 * link->station->free_loan_count;
-}
-
 void weft__wait_for_taker(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame)
 {
-	struct weft_loan *loan;
+	struct weft_loan *loan = weft__promise_is_kept(lane) ? weft__message_hold(lane, rx, frame) : NULL;
 
 	/* It was within its credit, and cannot be lost without ending the link. */
-	if (!has_share(lane->link)) {
-		weft__link_violation(lane->link, "more messages wait for a receive than its share");
-		return;
-	}
-	loan = weft__message_hold(lane, rx, frame);
 	if (!loan) {
-		weft__link_violation(lane->link, "more unexpected messages than memory");
+		weft_log(WEFT_LOG_WARN, "link",
+			 "peer %s messages wait and no loan is free for one more, since channel %s lost its handler "
+			 "action closed",
+			 lane->link->peer, lane->view->channel->name);
+		weft__link_end(lane->link, -WEFT_ENOSPC);
 		return;
 	}
 	loan->waits = true;
@@ -38,10 +31,12 @@ void weft__wait_for_taker(struct weft__rx_lane *lane, struct weft_rx *rx, const 
 
 void weft__waiting_taken(struct weft_loan *loan)
 {
-	if (loan->waits_of)
+	if (loan->waits_of) {
 		loan->waits_of->waiting--;
-	else
+		loan->waits_of->waiting_closed -= !loan->lane;
+	} else {
 		loan->station->left_count--;
+	}
 	loan->waits = false;
 	if (!loan->lane) { /* no orphan any more */
 		weft_list_remove(&loan->in_lane);

@@ -6,6 +6,7 @@
  */
 #include "channel/channel_private.h"
 #include "link/link.h"
+#include "link/promise.h"
 #include "wire/meta.h"
 
 #include <string.h>
@@ -91,9 +92,11 @@ static void note_told(struct weft__rx_lane *lane, const struct weft__credit *cre
 static bool send_credit(struct weft__rx_lane *lane)
 {
 	const struct weft_channel_opts *opts = &lane->view->channel->opts;
+	bool handled = lane->view->handler;
+	uint32_t more = handled ? opts->window_messages - lane->held_messages : weft__promise_credit(lane);
 	struct weft__credit credit = {
 		.delivered_sequence = weft__rx_lane_delivered(lane),
-		.limit_sequence = lane->next_sequence + opts->window_messages - lane->held_messages,
+		.limit_sequence = lane->next_sequence + more,
 		.limit_bytes = lane->received_bytes + opts->window_bytes - lane->held_bytes,
 		.max_message_bytes = opts->max_message_bytes,
 	};
@@ -108,33 +111,42 @@ static bool send_credit(struct weft__rx_lane *lane)
 	note_told(lane, &credit);
 	lane->any_size = any_size;
 	lane->any_sequence = lane->next_sequence;
-	/* So with messages: a quarter of the window is told in one go. */
-	lane->credit_sequence = credit.limit_sequence - opts->window_messages + (opts->window_messages + 3) / 4;
+	/* So with messages: a quarter of the window is told in one go. Without a handler, see credit_due() of rx.c. */
+	lane->credit_sequence = lane->next_sequence - lane->held_messages;
+	if (handled)
+		lane->credit_sequence += (opts->window_messages + 3) / 4;
 	lane->credit_bytes = credit.limit_bytes - opts->window_bytes + untold_bytes_max(lane);
+	return true;
+}
+
+static bool send_of_lane(struct weft__rx_lane *lane, enum weft__kind kind)
+{
+	return weft__link_control(lane->link, WEFT_CLASS_EXPRESS, weft__meta(kind, 0, lane->id, lane->generation), NULL,
+				  0);
+}
+
+/* Tells what is to be told of a lane, as far as there is room. */
+static bool flush_lane(struct weft__rx_lane *lane)
+{
+	if (lane->reset_due && !send_of_lane(lane, WEFT__LANE_RESET))
+		return false;
+	lane->reset_due = false;
+	/* Who does not take its answers may not ask more: the link stays busy with them. */
+	if (lane->link->lane_replies[lane->id] && lane->to_tell == WEFT__CREDIT)
+		return true;
+	if (lane->to_tell == WEFT__CREDIT ? !send_credit(lane)
+					  : lane->to_tell && !send_of_lane(lane, (enum weft__kind)lane->to_tell))
+		return false;
+	lane->to_tell = 0;
+	weft_list_remove(&lane->dirty);
 	return true;
 }
 
 static bool flush_credits(struct weft__link *link)
 {
-	WEFT_LIST_FOR_EACH(at, &link->rx_dirty) {
-		struct weft__rx_lane *lane = WEFT_CONTAINER_OF(at, struct weft__rx_lane, dirty);
-		bool sent;
-
-		/* Who does not take its answers may not ask more. */
-		if (link->lane_replies[lane->id] && lane->to_tell == WEFT__CREDIT)
-			continue; /* the link stays busy with them */
-		if (lane->to_tell == WEFT__CREDIT)
-			sent = send_credit(lane);
-		else
-			sent = weft__link_control(link, WEFT_CLASS_EXPRESS,
-						  weft__meta((enum weft__kind)lane->to_tell, 0, lane->id,
-							     lane->generation),
-						  NULL, 0);
-		if (!sent)
+	WEFT_LIST_FOR_EACH(at, &link->rx_dirty)
+		if (!flush_lane(WEFT_CONTAINER_OF(at, struct weft__rx_lane, dirty)))
 			return false;
-		lane->to_tell = 0;
-		weft_list_remove(at);
-	}
 	return true;
 }
 

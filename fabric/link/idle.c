@@ -46,17 +46,9 @@ static bool lanes_quiet(const struct weft__link *link)
 
 		if (tx && (!tx->opened || tx->staged_count || tx->latest.buf || !weft_list_empty(&tx->unacked)))
 			return false;
-		if (rx && (rx->held_messages || rx->to_tell || (rx->view && rx->view->on_peer)))
+		if (rx && (rx->held_messages || rx->to_tell || rx->reset_due || (rx->view && rx->view->on_peer)))
 			return false;
 	}
-	return true;
-}
-
-static bool calls_quiet(const struct weft__link *link)
-{
-	WEFT_LIST_FOR_EACH(at, &link->station->open_calls)
-		if (WEFT_CONTAINER_OF(at, struct weft_call, link)->to == link)
-			return false;
 	return true;
 }
 
@@ -78,7 +70,7 @@ static bool is_quiet(const struct weft__link *link)
 	return link->state == WEFT__LINK_UP && !link->closing && !link->kept && !link->connect_out &&
 	       !link->close_lanes[0] && !link->close_lanes[1] && weft_list_empty(&link->replies) &&
 	       weft_list_empty(&link->tx_dirty) && weft_list_empty(&link->rx_dirty) && lanes_quiet(link) &&
-	       calls_quiet(link) && senders_quiet(link);
+	       !link->calls && senders_quiet(link);
 }
 
 /* ---- asking ---- */
@@ -304,7 +296,7 @@ static bool outcomes_due(const struct weft__link *link)
 
 bool weft__idle_may_rest(const struct weft__link *link)
 {
-	return !link->kept && weft_list_empty(&link->replies) && calls_quiet(link) && !outcomes_due(link);
+	return !link->kept && weft_list_empty(&link->replies) && !link->calls && !outcomes_due(link);
 }
 
 bool weft__idle_is_wanted(const struct weft__link *link)

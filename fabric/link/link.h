@@ -85,13 +85,18 @@ struct weft__rx_lane {
 	uint64_t held_bytes;
 	uint32_t generation;
 	uint16_t id;
-	uint8_t to_tell; /* WEFT__CREDIT, WEFT__LANE_WAITING, WEFT__LANE_RESET or 0 */
+	bool reset_due;  /* WEFT__LANE_RESET is to be told, before to_tell */
+	uint8_t to_tell; /* WEFT__CREDIT, WEFT__LANE_WAITING or 0 */
 	struct weft__link *link;
 	struct weft__view *view; /* NULL: there is no such channel (yet) */
 	struct weft__rx_origin origin;
 	struct weft_list unexpected; /* loans of this lane that wait for a taker, oldest first */
 	struct weft_list in_view;
 	struct weft_list dirty;
+	/* See promise.h: what its sender was told of and may have to wait; how much it is told of at a time; and its station's
+	 * list of those that could be told of nothing. */
+	uint32_t promised, step;
+	struct weft_list starved;
 	struct weft__lane_terms terms;
 	struct weft__note *last_note; /* made beforehand: the peer's end must not go untold */
 };
@@ -151,9 +156,12 @@ struct weft__link {
 	struct weft_list tx_dirty, rx_dirty;          /* lanes with something to tell */
 	struct weft_list staged[WEFT_PRIORITY_COUNT]; /* lanes with staged operations, in turns */
 	struct weft_list replies;                     /* replies that found the ring full */
-	/* its messages that wait for a taker, also of lanes that have been closed */
-	unsigned int waiting;
-	uint16_t replies_count; /* of them, altogether and to requests of each lane */
+	unsigned int waiting;        /* its messages that wait for a taker, also of lanes that have been closed */
+	unsigned int waiting_closed; /* of those: of lanes that have been closed */
+	unsigned int promised;       /* and those that may have to */
+	unsigned int starved_count;  /* lanes of it in the list of those that could be told of nothing */
+	uint16_t calls;              /* requests of it that will be answered later */
+	uint16_t replies_count;      /* of them, altogether and to requests of each lane */
 	uint16_t lane_replies[WEFT__LINK_LANES];
 	struct weft__tx_lane *tx_lanes[WEFT__LINK_LANES];
 	struct weft__rx_lane *rx_lanes[WEFT__LINK_LANES];

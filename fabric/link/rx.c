@@ -4,6 +4,7 @@
  */
 #include "channel/channel_private.h"
 #include "link/link.h"
+#include "link/promise.h"
 #include "wire/meta.h"
 
 #include <stdlib.h>
@@ -18,12 +19,20 @@ uint32_t weft__rx_lane_delivered(const struct weft__rx_lane *lane)
 	return WEFT_CONTAINER_OF(lane->unexpected.next, struct weft_loan, in_lane)->sequence;
 }
 
+/* What was to be told before is of no interest any more, but for a reset. */
 static void tell(struct weft__rx_lane *lane, uint8_t what)
 {
 	lane->to_tell = what;
 	if (weft_list_empty(&lane->dirty))
 		weft_list_push_back(&lane->link->rx_dirty, &lane->dirty);
 	weft__link_busy(lane->link);
+}
+
+/* Without a handler it depends on what can be promised: so it is looked at each time, but for bytes. */
+static __attribute__((noinline)) void credit_due(struct weft__rx_lane *lane, bool in_any_case)
+{
+	if (in_any_case || lane->view->handler || weft__promise_is_due(lane))
+		tell(lane, WEFT__CREDIT);
 }
 
 void weft__rx_lane_credit(struct weft__rx_lane *lane, bool now)
@@ -36,7 +45,7 @@ void weft__rx_lane_credit(struct weft__rx_lane *lane, bool now)
 				     (int64_t)(bytes - lane->credit_bytes) >= 0,
 			     0) &&
 	    lane->view)
-		tell(lane, WEFT__CREDIT);
+		credit_due(lane, now || (int64_t)(bytes - lane->credit_bytes) >= 0);
 }
 
 void weft__rx_lane_attach(struct weft__rx_lane *lane, struct weft__view *view)
@@ -50,6 +59,7 @@ void weft__rx_lane_attach(struct weft__rx_lane *lane, struct weft__view *view)
 	lane->origin = (struct weft__rx_origin){lane->link->peer_node, lane->link->peer_incarnation, view->channel,
 						lane->link->station->worker};
 	weft_list_push_back(&view->lanes, &lane->in_view);
+	weft__promise_review(lane);
 	if (weft__view_receives(view))
 		tell(lane, WEFT__CREDIT);
 	else
@@ -63,7 +73,9 @@ void weft__rx_lane_detach(struct weft__rx_lane *lane)
 		weft__loan_free(WEFT_CONTAINER_OF(lane->unexpected.next, struct weft_loan, in_lane));
 	weft_list_remove(&lane->in_view);
 	lane->view = NULL;
-	tell(lane, WEFT__LANE_RESET);
+	weft__promise_review(lane);
+	lane->reset_due = true;
+	tell(lane, 0);
 }
 
 void weft__rx_lane_free(struct weft__rx_lane *lane, int cause)
@@ -76,11 +88,14 @@ void weft__rx_lane_free(struct weft__rx_lane *lane, int cause)
 							   in_lane);
 
 		loan->lane = NULL;
+		link->waiting_closed += loan->waits;
 		weft_list_push_back(loan->waits ? &link->station->orphans : &link->station->kept, &loan->in_lane);
 	}
 	weft__loans_forget_lane(link->station, lane);
 	weft_list_remove(&lane->in_view);
 	weft__peer_gone(lane, cause);
+	lane->view = NULL;
+	weft__promise_review(lane);
 	weft_list_remove(&lane->dirty);
 	link->rx_lanes[lane->id] = NULL;
 	free(lane);
@@ -112,6 +127,7 @@ static void lane_open(struct weft__link *link, const struct weft_rx_frame *frame
 	lane->generation = weft__meta_sequence(frame->meta);
 	lane->link = link;
 	weft_list_init(&lane->unexpected);
+	weft_list_init(&lane->starved);
 	weft_list_init(&lane->in_view);
 	weft_list_init(&lane->dirty);
 	link->rx_lanes[id] = lane;

@@ -19,7 +19,7 @@
 #define WEFT__STATIONS_MAX 64
 #define WEFT__OPS 4096
 #define WEFT__LOANS 2048
-#define WEFT__CALLS 1024
+#define WEFT__CALLS 2048
 
 struct weft__station {
 	struct weft_node *node;
@@ -61,7 +61,9 @@ struct weft__station {
 	struct weft_timer idle_look; /* links without traffic */
 
 	struct weft_list free_ops, free_loans, free_calls;
-	unsigned int free_op_count, free_loan_count;
+	unsigned int free_op_count, free_loan_count, free_call_count;
+	unsigned int promised;    /* of the free loans: to messages that may have to wait, see link/promise.h */
+	struct weft_list starved; /* lanes that could not be promised anything */
 	struct weft_list orphans; /* messages that wait for a taker, whose lanes have been closed */
 	unsigned int left_count;  /* of those: whose links have ended */
 	struct weft_op *ops;

@@ -49,6 +49,11 @@ static int check(const struct weft_node_opts *opts)
 	if (opts->memory_max_bytes < MEMORY_MIN_BYTES)
 		return weft_set_error(WEFT_EINVAL, "memory_max_bytes %zu: a node needs at least %zu",
 				      opts->memory_max_bytes, MEMORY_MIN_BYTES);
+	if (opts->memory_max_bytes > WEFT_PATH_MEMORY_MAX_BYTES)
+		return weft_set_error(WEFT_EINVAL,
+				      "memory_max_bytes %zu: a node has at most %zu, for its peers map no more of it; "
+				      "open several nodes",
+				      opts->memory_max_bytes, (size_t)WEFT_PATH_MEMORY_MAX_BYTES);
 	if (!opts->links_max || !opts->channels_max)
 		return weft_set_error(WEFT_EINVAL, "links_max %u, channels_max %u: a node needs at least one of each",
 				      opts->links_max, opts->channels_max);

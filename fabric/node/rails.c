@@ -306,3 +306,16 @@ bool weft__way_to(const struct weft_node *node, const char *peer, unsigned int n
 	}
 	return false;
 }
+
+int weft_node_address(const struct weft_node *node, unsigned int index, char *text, size_t size_bytes)
+{
+	char address[WEFT_DEVICE_ADDRESS_MAX];
+	const struct weft__rail *rail = index + 1 < node->rail_count ? &node->rails[index + 1] : NULL;
+	int len;
+
+	if (!rail)
+		return -WEFT_ENOENT;
+	weft_device_address(rail->driver, rail->device, address);
+	len = snprintf(text, size_bytes, "%s:%s", rail->driver->name, address);
+	return len >= 0 && (size_t)len < size_bytes ? 0 : -WEFT_ERANGE;
+}

@@ -57,6 +57,7 @@ static void give_signals_back(void)
 	pthread_mutex_unlock(&signals_lock);
 }
 
+/* Its place, or an error. */
 static int enter(struct weft_node *node)
 {
 	for (int i = 0; i < RUNNING_MAX; i++) {
@@ -67,7 +68,10 @@ static int enter(struct weft_node *node)
 							    memory_order_relaxed))
 			return i;
 	}
-	return -1;
+	return weft_set_error(WEFT_ENOSPC,
+			      "%d nodes run in this process already, and signals would not stop one more: turn its "
+			      "worker, or wait, without weft_node_run",
+			      RUNNING_MAX);
 }
 
 void weft_node_stop(struct weft_node *node)
@@ -98,13 +102,14 @@ int weft_node_run(struct weft_node *node)
 	if (rc < 0)
 		return rc;
 	slot = enter(node);
+	if (slot < 0)
+		return slot;
 	take_signals();
 	if (node->own_count)
 		wait_for_stop(node);
 	else if (!atomic_load_explicit(&node->stopped, memory_order_relaxed))
 		weft_worker_run(node->stations[0]->worker);
 	give_signals_back();
-	if (slot >= 0)
-		atomic_store_explicit(&running[slot], NULL, memory_order_relaxed);
+	atomic_store_explicit(&running[slot], NULL, memory_order_relaxed);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "node/node_private.h"
 
 #include "channel/channel_private.h"
+#include "link/promise.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #define LIVELY_BUDGET_BYTES ((size_t)8 * 1024)
 #define CALM_TURNS 256
 #define FIRST_MEMORY_BYTES ((size_t)1 << 20)
+#define FIRST_NETWORK_MEMORY_BYTES ((size_t)6 << 20)
 #define SEGMENT_HEAD_BYTES ((size_t)1 << 20) /* before its payload */
 
 struct weft__station *weft__station_of(struct weft_worker *worker)
@@ -100,6 +102,8 @@ static __attribute__((noinline)) unsigned int poll_seldom(struct weft__station *
 		count += run_views(station);
 	if (station->reap_due)
 		reap_links(station);
+	if (!weft_list_empty(&station->starved))
+		count += weft__promises_feed(station);
 	return count;
 }
 
@@ -176,7 +180,7 @@ static unsigned int station_poll(void *user)
 		count += receive_from_networks(station);
 	if (__builtin_expect(station->cookies_out | station->reap_due | station->views_due |
 				     weft__errands_wait(&station->errands) | !weft_list_empty(&station->finished) |
-				     !weft_list_empty(&station->events),
+				     !weft_list_empty(&station->events) | !weft_list_empty(&station->starved),
 			     0))
 		count += poll_seldom(station);
 	if (__builtin_expect(!weft_list_empty(&station->busy_links) || !weft_list_empty(&station->placing), 0)) {
@@ -336,6 +340,7 @@ static int make_tables(struct weft__station *station)
 	}
 	station->free_op_count = WEFT__OPS;
 	station->free_loan_count = WEFT__LOANS;
+	station->free_call_count = WEFT__CALLS;
 	for (unsigned int i = 0; i < WEFT__LOANS; i++) {
 		station->loans[i].station = station;
 		weft_list_init(&station->loans[i].in_lane);
@@ -354,7 +359,7 @@ static void init_lists(struct weft__station *station)
 				     &station->orphans,    &station->finished,   &station->placing,
 				     &station->busy_links, &station->requesters, &station->kept,
 				     &station->open_calls, &station->free_ops,   &station->free_loans,
-				     &station->free_calls};
+				     &station->free_calls, &station->starved};
 
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		weft_list_init(lists[i]);
@@ -364,6 +369,8 @@ static void init_lists(struct weft__station *station)
 
 static int open_pool(struct weft__station *station)
 {
+	/* What comes over a network is put together in our own memory. */
+	size_t first_bytes = station->node->rail_count > 1 ? FIRST_NETWORK_MEMORY_BYTES : FIRST_MEMORY_BYTES;
 	const struct weft_segment *segment;
 	struct weft_pool_opts opts;
 	int rc;
@@ -371,10 +378,10 @@ static int open_pool(struct weft__station *station)
 	weft_pool_opts_init(&opts, sizeof opts);
 	rc = weft_pool_open(&opts, &station->pool);
 	if (rc == 0)
-		rc = weft__station_memory(station, FIRST_MEMORY_BYTES, &segment);
+		rc = weft__station_memory(station, first_bytes, &segment);
 	if (rc == 0)
 		rc = adopt(station, segment);
-	station->next_grow_bytes = FIRST_MEMORY_BYTES * 4;
+	station->next_grow_bytes = first_bytes * 4;
 	return rc;
 }
 

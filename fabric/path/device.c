@@ -248,8 +248,6 @@ static int make_tables(struct weft__path_port *port)
 		weft_list_push_back(&port->free_incoming, &port->incoming[i].link);
 	for (unsigned int i = 0; i < WEFT__PORT_WINDOWS; i++)
 		weft_list_push_back(&port->free_windows, &port->windows[i].link);
-	for (unsigned int i = 0; i < WEFT__PORT_HELD; i++)
-		weft_list_push_back(&port->free_held, &port->held[i].link);
 	for (unsigned int i = 0; i < WEFT__HELD_BUCKETS; i++)
 		weft_list_init(&port->buckets[i]);
 	return 0;
@@ -401,6 +399,8 @@ static void port_close(struct weft_port **out)
 	part_all(port);
 	while (!weft_list_empty(&port->spent))
 		weft__held_free(port, WEFT_CONTAINER_OF(port->spent.next, struct weft__held, link));
+	if (port->packet_copy)
+		weft_buf_put(port->packet_copy);
 	device->driver->port_close(&port->net);
 	pthread_mutex_lock(&device->lock);
 	device->ports[port->index] = NULL;

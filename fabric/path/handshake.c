@@ -57,6 +57,7 @@ static struct weft__path *path_new(struct weft__path_device *device, struct weft
 	weft__ranges_init(&path->came);
 	for (unsigned int class_ = 0; class_ < WEFT_CLASS_COUNT; class_++) {
 		weft_list_init(&path->waiting[class_]);
+		weft_list_init(&path->again[class_]);
 		weft_list_init(&path->large[class_]);
 	}
 	weft_list_init(&path->in_port);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Small messages that came before their turn: copied, and found by path, stream and number in one table of the port, so
- * that a path on which nothing is lost has no memory for it.
+ * Small messages that came before their turn: their packet is copied, and they are found by path, stream and number in
+ * one table of the port, so that a path on which nothing is lost has no memory for it.
  */
 #include "path/path_private.h"
 
@@ -33,22 +33,49 @@ bool weft__held_has(struct weft__path *path, uint8_t stream, uint32_t sequence)
 	return path->held_count && find(path, stream, sequence);
 }
 
+/* The packet that is being read, once for all of its messages. */
+static bool copy_packet(struct weft__path_port *port)
+{
+	const struct weft_net_rx *packet = &port->packets[port->packet_at];
+
+	if (port->packet_copy)
+		return true;
+	if (weft_pool_get(port->pool, packet->len_bytes, &port->packet_copy) < 0) {
+		port->packet_copy = NULL;
+		weft__path_wants_memory(port, packet->len_bytes);
+		return false;
+	}
+	memcpy(port->packet_copy->data, packet->data, packet->len_bytes);
+	return true;
+}
+
+static struct weft__held *held_new(struct weft__path_port *port)
+{
+	struct weft_list *first = weft_list_pop_front(&port->free_held);
+
+	if (first)
+		return WEFT_CONTAINER_OF(first, struct weft__held, link);
+	return port->held_made < WEFT__PORT_HELD ? &port->held[port->held_made++] : NULL;
+}
+
 bool weft__held_keep(struct weft__path *path, const struct weft__frame *frame)
 {
 	struct weft__path_port *port = weft__path_port(path);
+	const struct weft_net_rx *packet = &port->packets[port->packet_at];
 	struct weft__held *held;
 	struct weft_buf *buf;
 
-	if (path->held_count >= WEFT__PATH_HELD || weft_list_empty(&port->free_held))
+	if (path->held_count >= WEFT__PATH_HELD || !copy_packet(port))
 		return false;
-	if (weft_pool_get(port->pool, frame->len_bytes ? frame->len_bytes : 1, &buf) < 0) {
-		weft__path_wants_memory(port, frame->len_bytes);
+	held = held_new(port);
+	if (!held)
 		return false;
-	}
-	memcpy(buf->data, frame->data, frame->len_bytes);
-	held = WEFT_CONTAINER_OF(weft_list_pop_front(&port->free_held), struct weft__held, link);
+	buf = port->packet_copy;
+	weft_buf_ref(buf);
 	*held = (struct weft__held){.path = path,
 				    .buf = buf,
+				    .data = (unsigned char *)buf->data +
+					    (frame->data - (const unsigned char *)packet->data),
 				    .meta = frame->meta,
 				    .sequence = frame->sequence,
 				    .len_bytes = frame->len_bytes,

@@ -85,6 +85,8 @@ static void parcel_free(struct weft__parcel *parcel)
 		weft_buf_put(parcel->buf);
 	if (parcel->owes && !parcel->arrived)
 		parcel->path->owing_count--;
+	if (parcel->was_sent && !parcel->arrived)
+		parcel->path->message_count -= parcel->messages;
 	weft_list_remove(&parcel->link);
 	parcel->path->parcel_count--;
 	parcel->path = NULL;
@@ -111,6 +113,7 @@ static void arrived(struct weft__parcel *parcel)
 		return;
 	parcel->arrived = true;
 	parcel->path->owing_count -= parcel->owes;
+	parcel->path->message_count -= parcel->messages;
 	if (parcel->state == WEFT__PARCEL_WAITING) {
 		weft_list_remove(&parcel->link);
 		parcel->state = WEFT__PARCEL_FLYING;
@@ -152,7 +155,7 @@ static void on_lost(void *user, void *name)
 	}
 	if (parcel->state == WEFT__PARCEL_FLYING) {
 		parcel->state = WEFT__PARCEL_WAITING;
-		weft_list_push_front(&path->waiting[parcel->class_], &parcel->link);
+		weft_list_push_back(&path->again[parcel->class_], &parcel->link);
 		port->path_stats.resent++;
 		weft__path_dirty(path);
 	}

@@ -32,9 +32,10 @@
 #define WEFT__PORT_WINDOWS 128u  /* large messages of which some is missing */
 #define WEFT__PATH_WINDOWS 32u
 #define WEFT__PORT_SLOTS 65536u
-#define WEFT__PORT_HELD 8192u
-#define WEFT__PATH_HELD 2048u
-#define WEFT__INLINE_MAX 1200u /* fits into any packet that IPv6 must carry, with all heads */
+#define WEFT__PORT_HELD 65536u
+#define WEFT__PATH_HELD 16384u        /* and so many small messages may be under way on one */
+#define WEFT__FLIGHT_BYTES (2u << 20) /* under way on one path, whatever congestion control says */
+#define WEFT__INLINE_MAX 1200u        /* fits into any packet that IPv6 must carry, with all heads */
 #define WEFT__HEAD_BESIDE_MAX 32u
 #define WEFT__NET_BURST 32u
 #define WEFT__UNSCHEDULED_BYTES 65536u
@@ -61,6 +62,8 @@ struct weft__parcel {
 	uint16_t packets;   /* under way with it */
 	uint16_t generation;
 	uint8_t state, class_;
+	uint16_t messages; /* small ones in it */
+	bool was_sent;
 	bool owes;    /* something of the layer above is in it, not only of ours */
 	bool tells;   /* it has the WEFT__FRAME_LARGE of outgoing */
 	bool arrived; /* and other packets with it are still under way */
@@ -116,6 +119,7 @@ struct weft__held {
 	struct weft_list in_path; /* of its path */
 	struct weft__path *path;
 	struct weft_buf *buf;
+	const unsigned char *data; /* in buf, which it shares with others of its packet */
 	uint64_t meta;
 	uint32_t sequence, len_bytes;
 	uint8_t stream;
@@ -138,9 +142,9 @@ struct weft__path {
 	uint8_t state;
 	uint8_t down_reason;
 	bool ack_at_once;
-	bool large_next; /* small and large take turns */
+	bool large_next;              /* small and large take turns */
 	bool roomy[WEFT_CLASS_COUNT]; /* the last parcel was filled: the next has a large buffer */
-	unsigned int ack_count; /* packets that want an acknowledgement and have none yet */
+	unsigned int ack_count;       /* packets that want an acknowledgement and have none yet */
 	uint64_t ack_since_ns;
 	uint64_t heard_ns, said_ns;
 	uint64_t asked_ns; /* since when the peer owes an acknowledgement; or since when it parts */
@@ -153,9 +157,11 @@ struct weft__path {
 	struct weft_timer timer;
 	struct weft_list in_port, in_dirty;
 	struct weft_list waiting[WEFT_CLASS_COUNT];  /* parcels that are to be sent */
+	struct weft_list again[WEFT_CLASS_COUNT];    /* and before them these: lost ones, in the order of their loss */
 	struct weft_list large[WEFT_CLASS_COUNT];    /* outgoing with something to send, in turns */
 	struct weft__parcel *open[WEFT_CLASS_COUNT]; /* being filled; NULL: none */
 	struct weft_list outgoing, incoming, held;   /* all of its */
+	unsigned int message_count;                  /* in parcels that were sent and have not arrived */
 	unsigned int owing_count;                    /* parcels that owe, and have not arrived */
 	unsigned int parcel_count, outgoing_count, incoming_count, window_count, held_count;
 	uint32_t unscheduled_left_bytes;
@@ -187,6 +193,7 @@ struct weft__path_port {
 	struct weft_list dirty; /* paths with something to send, in turns */
 	struct weft_list ended; /* paths whose end is to be told: by in_dirty */
 	struct weft_list free_parcels, free_outgoing, free_incoming, free_windows, free_held;
+	unsigned int held_made; /* of the table: the others were never used */
 	struct weft_list spent; /* held ones whose data the layer above may look at until the next rx */
 	struct weft_list wants; /* incoming that want grants */
 	bool grants_due;
@@ -206,6 +213,7 @@ struct weft__path_port {
 	unsigned int packet_count, packet_at;
 	uint32_t frame_at;              /* in the packet at packet_at; 0: it was not begun */
 	struct weft__path *packet_path; /* whose packet is being read; NULL: none is */
+	struct weft_buf *packet_copy;   /* of it, for messages that came before their turn; NULL: none yet */
 	uint64_t packet_number;
 	bool packet_refused; /* some of it could not be taken: it must come again */
 	bool packet_eliciting;

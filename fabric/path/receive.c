@@ -48,13 +48,13 @@ static bool take_ready(struct weft__path_port *port, struct weft_rx_frame *frame
 	if (incoming)
 		weft__incoming_lend(incoming, frame);
 	else if (held)
-		hand_up(path, held->meta, held->buf->data, held->len_bytes, frame);
+		hand_up(path, held->meta, held->data, held->len_bytes, frame);
 	if (incoming || held) {
 		path->rx_next[stream]++;
 		return true;
 	}
 	port->ready_path = NULL;
-	if (!path->held_count && !path->window_count)
+	if (!path->held_count && !path->incoming_count)
 		path->held_streams[stream / 64] &= ~(UINT64_C(1) << stream % 64);
 	return false;
 }
@@ -278,6 +278,9 @@ static bool next_frame(struct weft__path_port *port, struct weft_rx_frame *up)
 		if (rc == 1)
 			return true;
 		if (rc == 0) {
+			if (port->packet_copy)
+				weft_buf_put(port->packet_copy);
+			port->packet_copy = NULL;
 			port->packet_path = NULL;
 			port->packet_at++;
 		}

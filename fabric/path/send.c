@@ -68,6 +68,7 @@ static int put_message(struct weft__path *path, enum weft_class class_, uint64_t
 		return -WEFT_EAGAIN;
 	}
 	weft__parcel_owes(path->open[class_]);
+	path->open[class_]->messages++;
 	weft__message_write(to, class_, stream, path->tx_next[stream]++, meta, head_len + data_len);
 	if (head_len)
 		memcpy(to + WEFT__MESSAGE_HEAD, head, head_len);

@@ -32,7 +32,10 @@ static struct weft__parcel *take_waiting(struct weft__path *path, enum weft_clas
 static struct weft__parcel *take_of_class(struct weft__path *path, enum weft_class class_)
 {
 	struct weft__parcel *parcel;
+	struct weft_list *first = weft_list_pop_front(&path->again[class_]);
 
+	if (first)
+		return WEFT_CONTAINER_OF(first, struct weft__parcel, link);
 	if (path->large_next && weft__outgoing_ready(path, class_) && (parcel = weft__outgoing_next(path, class_))) {
 		path->large_next = false;
 		return parcel;
@@ -54,14 +57,14 @@ static struct weft__parcel *take_next(struct weft__path *path)
 static void put_back(struct weft__parcel *parcel)
 {
 	parcel->state = WEFT__PARCEL_WAITING;
-	weft_list_push_front(&parcel->path->waiting[parcel->class_], &parcel->link);
+	weft_list_push_front(&parcel->path->again[parcel->class_], &parcel->link);
 }
 
 static bool has_next(const struct weft__path *path)
 {
 	for (unsigned int class_ = 0; class_ < WEFT_CLASS_COUNT; class_++)
-		if (!weft_list_empty(&path->waiting[class_]) || path->open[class_] ||
-		    weft__outgoing_ready(path, class_))
+		if (!weft_list_empty(&path->again[class_]) || !weft_list_empty(&path->waiting[class_]) ||
+		    path->open[class_] || weft__outgoing_ready(path, class_))
 			return true;
 	return false;
 }
@@ -144,6 +147,8 @@ static void sent(struct weft__path *path, struct weft__parcel *parcel, uint32_t 
 	if (parcel) {
 		parcel->packets++;
 		parcel->state = WEFT__PARCEL_FLYING;
+		path->message_count += parcel->was_sent ? 0 : parcel->messages;
+		parcel->was_sent = true;
 		path->said_ns = now_ns;
 		if (!path->recovery.flying_count)
 			path->asked_ns = now_ns;
@@ -171,21 +176,32 @@ static void pace(struct weft__path *path, uint64_t now_ns, uint32_t len_bytes)
 	path->pace_at_ns += (uint64_t)len_bytes * 1000000000u / rate;
 }
 
+/* What the network may take, and what the receiver is ready to keep should something before it be lost. */
+static uint32_t flight_room(struct weft__path *path)
+{
+	uint32_t room = weft__recovery_room(&path->recovery), flying = path->recovery.flying_bytes;
+
+	if (flying >= WEFT__FLIGHT_BYTES)
+		return 0;
+	return room < WEFT__FLIGHT_BYTES - flying ? room : WEFT__FLIGHT_BYTES - flying;
+}
+
 /* Fills a burst as far as there is room; returns how many packets. */
 static unsigned int fill(struct weft__path *path, struct weft_net_tx *burst, struct weft__parcel **parcels,
 			 uint32_t *lens)
 {
 	struct weft__path_port *port = weft__path_port(path);
 	uint64_t now_ns = weft_worker_now(port->worker);
-	uint32_t room = weft__recovery_room(&path->recovery);
-	unsigned int count = 0;
+	uint32_t room = flight_room(path);
+	unsigned int count = 0, messages = path->message_count;
 
 	while (count < WEFT__NET_BURST && !is_paced(path, now_ns)) {
 		struct weft__parcel *parcel = take_next(path);
 
 		if (!parcel)
 			break;
-		if (parcel_bytes(parcel) > room) {
+		messages += parcel->was_sent ? 0 : parcel->messages;
+		if (parcel_bytes(parcel) > room || messages > WEFT__PATH_HELD) {
 			put_back(parcel);
 			break;
 		}

@@ -193,18 +193,6 @@ int weft_arena_grow_near(struct weft_arena *arena, size_t len_bytes, int numa_no
 	return rc;
 }
 
-void weft_arena_drop(struct weft_arena *arena, const struct weft_segment *segment)
-{
-	struct arena_segment *entry;
-
-	pthread_mutex_lock(&arena->lock);
-	entry = weft__mem_arena_find(arena, segment->segment_id);
-	WEFT_ASSERT(entry && &entry->segment == segment);
-	WEFT_ASSERT(!entry->carved_bytes);
-	discard(arena, entry);
-	pthread_mutex_unlock(&arena->lock);
-}
-
 const struct weft_segment *weft_arena_segment(struct weft_arena *arena, uint32_t segment_id)
 {
 	struct arena_segment *entry;

@@ -6,6 +6,7 @@
 
 #include <CUnit/Basic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,12 +23,46 @@ static struct weft_node *open_node(const struct weft_node_opts *base, const char
 	return node;
 }
 
+/* Over a network, as if they were on two machines: each has a directory of its own, so that they do not meet here. */
+static void open_apart(struct pair *pair, const char *net, const struct weft_node_opts *near_base,
+		       const struct weft_node_opts *far_base)
+{
+	static char near_dir[] = "/tmp/weft-test-XXXXXX", far_dir[] = "/tmp/weft-test-XXXXXX";
+	struct weft_node_opts near_opts = *near_base, far_opts = *far_base;
+	char listen[64], address[128], peers[256];
+	static bool made;
+
+	if (!made)
+		CU_ASSERT_TRUE_FATAL(mkdtemp(near_dir) && mkdtemp(far_dir));
+	made = true;
+	snprintf(listen, sizeof listen, "%s:127.0.0.1:0", net);
+	far_opts.listen = listen;
+	far_opts.runtime_dir = far_dir;
+	near_opts.runtime_dir = near_dir;
+	pair->far = open_node(&far_opts, "far");
+	CU_ASSERT_EQUAL_FATAL(weft_node_address(pair->far, 0, address, sizeof address), 0);
+	snprintf(peers, sizeof peers, "%s=%s", weft_node_name(pair->far), address);
+	near_opts.peers = peers;
+	pair->near = open_node(&near_opts, "near");
+}
+
+bool pair_is_apart(void)
+{
+	return getenv("PAIR_NET") != NULL;
+}
+
 static void open_both(struct pair *pair, const struct weft_channel_opts *opts, const struct weft_node_opts *near_opts,
 		      const struct weft_node_opts *far_opts)
 {
+	const char *net = getenv("PAIR_NET");
+
 	memset(pair, 0, sizeof *pair);
-	pair->near = open_node(near_opts, "near");
-	pair->far = open_node(far_opts, "far");
+	if (net) {
+		open_apart(pair, net, near_opts, far_opts);
+	} else {
+		pair->near = open_node(near_opts, "near");
+		pair->far = open_node(far_opts, "far");
+	}
 	pair->near_worker = weft_node_worker(pair->near, 0);
 	pair->far_worker = weft_node_worker(pair->far, 0);
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair->near, "test", opts, &pair->near_channel), 0);

@@ -30,6 +30,8 @@ void pair_open_memory(struct pair *pair, const struct weft_channel_opts *opts, s
 /* Opens the sender and waits until it is ready; far must have somewhere to deliver to. */
 void pair_connect(struct pair *pair);
 void pair_close(struct pair *pair);
+/* Whether they are joined over a network (environment PAIR_NET): then what is lent is free again when it has arrived. */
+bool pair_is_apart(void);
 /* One turn of each worker that is open. */
 void pair_turn(struct pair *pair);
 

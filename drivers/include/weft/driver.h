@@ -156,7 +156,11 @@ struct weft_device_events {
 	 * until disconnect. Thread: the port's worker.
 	 */
 	void (*path_up)(void *port_user, struct weft_path *path, const struct weft_hello *theirs, void *request);
-	/* connect failed, for good; -WEFT_EAGAIN says that another one may succeed soon. Thread: the port's worker. */
+	/*
+	 * connect failed, for good; -WEFT_EAGAIN and -WEFT_EBUSY (the peer connects to us as well) say that another one
+	 * may succeed soon. A peer for which they have been said for 10 s, without a pause of 2 s, is said to have
+	 * failed with -WEFT_ETIMEDOUT from then on. Thread: the port's worker.
+	 */
 	void (*connect_failed)(void *port_user, void *request, int error, const char *why);
 	/*
 	 * Nothing more will come or go. What we lent comes home (reap gives the cookies) as soon as it is certain that the
@@ -190,6 +194,9 @@ struct weft_device_opts {
 	const char *faults;
 	const struct weft_driver *driver; /* set by weft_device_open */
 };
+
+/* So much memory of one node a peer maps over a path, and no more: whoever lends from more is ended. */
+#define WEFT_PATH_MEMORY_MAX_BYTES (UINT64_C(64) << 30)
 
 struct weft_port_opts {
 	size_t size;

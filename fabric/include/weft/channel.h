@@ -41,13 +41,16 @@ struct weft_channel_opts {
 	enum weft_priority priority;
 	/* 1 to 8; a message goes to lane (partition key modulo lanes). Default 1: all in order */
 	unsigned int lanes;
-	size_t max_message_bytes;     /* default 1 MiB; longer ones are refused by -WEFT_EMSGSIZE, and so are those that
+	size_t max_message_bytes; /* default 1 MiB; longer ones are refused by -WEFT_EMSGSIZE, and so are those that
 				    * are longer than the peer's channel says. Up to 1 GiB; a message is
 				    * one buffer of the sender's memory, so that memory_max_bytes of its node must allow
 				    * for it, or it is refused by -WEFT_ENOMEM */
-	unsigned int window_messages; /* what a lane may have unconsumed at the receiver; default 1024 */
-	size_t window_bytes;          /* default 4 MiB; a single message may exceed it when the lane is empty */
-	unsigned int request_window;  /* requests in flight on one sender; default 1024, a power of two */
+	/* What a lane may have unconsumed at the receiver; default 1024, up to 2^20. Without a handler there it may be less:
+	 * all messages of a peer that wait for a receive have a share of the worker's 2048 loans. */
+	unsigned int window_messages;
+	/* The same in bytes; default 4 MiB, up to 64 GiB. A single message may exceed it when the lane is empty. */
+	size_t window_bytes;
+	unsigned int request_window; /* requests in flight on one sender; default 1024, a power of two */
 	void *user;
 };
 

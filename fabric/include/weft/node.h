@@ -61,7 +61,7 @@ struct weft_node_opts {
 				  * else (also if "") an abstract socket, which leaves nothing behind and reaches as
 				  * far as the network namespace */
 	enum weft_pages pages;
-	size_t memory_max_bytes; /* shareable memory altogether; default 1 GiB, at least 8 MiB. A peer may hold a quarter of
+	size_t memory_max_bytes; /* shareable memory altogether; default 1 GiB, 8 MiB to 64 GiB. A peer may hold a quarter of
 				   * it on loan, or one message of any size */
 	uint64_t link_idle_ns; /* a link without traffic for this long, and without anything pending on it, is closed;
 				   * the next send opens it again. 0: never. Default 5 minutes */
@@ -108,7 +108,8 @@ WEFT_API void weft_node_close(struct weft_node **node);
 
 /*
  * Runs until weft_node_stop, SIGINT or SIGTERM (which end all that run; their dispositions are put back when the last
- * one returns): polls the application's worker, or waits for the own ones. Returns 0, so that main can return it. Thread: the opener, or the polling thread.
+ * one returns): polls the application's worker, or waits for the own ones. Returns 0, so that main can return it;
+ * -WEFT_ENOSPC when 16 nodes of the process run already. Thread: the opener, or the polling thread.
  */
 WEFT_API int weft_node_run(struct weft_node *node);
 /* Makes weft_node_run return. Async-signal-safe. Thread: any. */
@@ -130,6 +131,13 @@ WEFT_API const char *weft_node_name(const struct weft_node *node);
 WEFT_API void *weft_node_user(const struct weft_node *node);
 /* 64 random bits drawn at open: a peer that comes back with others is a new peer. Thread: any. */
 WEFT_API uint64_t weft_node_incarnation(const struct weft_node *node);
+
+/*
+ * The index-th address on a network at which peers reach the node, as "NET:ADDRESS" with what the system chose where
+ * "listen" left it open; copies at most size_bytes with the end. -WEFT_ENOENT past the last, -WEFT_ERANGE for too little
+ * room. Thread: any.
+ */
+WEFT_API int weft_node_address(const struct weft_node *node, unsigned int index, char *text, size_t size_bytes);
 
 /* What could not be had and why, as the index-th sentence; NULL past the end. Borrowed until close. Thread: any. */
 WEFT_API const char *weft_node_degraded(const struct weft_node *node, unsigned int index);

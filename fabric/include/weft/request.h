@@ -46,8 +46,9 @@ WEFT_API int weft_reply_loan(struct weft_rx *rx, struct weft_loan *loan);
 /* Answers with an error code (negative) instead of data. Errors as weft_reply. Thread: owner, inside the callback. */
 WEFT_API int weft_reply_error(struct weft_rx *rx, int status);
 
-/* Answers later: gives a call that weft_call_reply ends. -WEFT_EINVAL if rx is no request or was answered, -WEFT_EAGAIN
- * when too many are deferred already. Thread: owner. */
+/* Answers later: gives a call that weft_call_reply ends. -WEFT_EINVAL if rx is no request or was answered; -WEFT_EPEERRESET
+ * when the requester is gone; -WEFT_EAGAIN when as many requests of this peer are deferred as the worker has free calls
+ * (half of 2048, if no other defers any): answer it now, if only by an error. Thread: owner. */
 WEFT_API int weft_rx_defer(struct weft_rx *rx, struct weft_call **out);
 /* Answers a deferred request; takes the call whatever it returns. status 0 with data, or a negative code.
  * -WEFT_EPEERRESET when the requester is gone, -WEFT_EAGAIN when no memory is free. Thread: owner. */

@@ -35,7 +35,7 @@ WEFT_API void weft_arena_close(struct weft_arena **arena);
 
 /*
  * Adds a segment of at least len_bytes of payload (0: the default data size), which begins 1 MiB into it, after the
- * block with the header. Gives nothing away: *out is borrowed, until close or weft_arena_drop. -WEFT_EQUOTA beyond
+ * block with the header. Gives nothing away: *out is borrowed, until close. -WEFT_EQUOTA beyond
  * max_bytes; errors of weft_segment_open. Slow, but others may use the arena meanwhile.
  * Thread: any but a data-path worker.
  */
@@ -43,8 +43,6 @@ WEFT_API int weft_arena_grow(struct weft_arena *arena, size_t len_bytes, const s
 /* The same, on a NUMA node that may be another than the arena's (-1: wherever the first touch falls). */
 WEFT_API int weft_arena_grow_near(struct weft_arena *arena, size_t len_bytes, int numa_node,
 				  const struct weft_segment **out);
-/* Drops one segment whole; nothing in it may be in use. Thread: any but a data-path worker. */
-WEFT_API void weft_arena_drop(struct weft_arena *arena, const struct weft_segment *segment);
 
 /* A small piece of a control segment: zeroed, 64-byte aligned. */
 struct weft_carving {
@@ -59,7 +57,7 @@ WEFT_API int weft_arena_carve(struct weft_arena *arena, size_t len_bytes, struct
 /* Gives a piece back for later carvings. Thread: any but a data-path worker. */
 WEFT_API void weft_arena_uncarve(struct weft_arena *arena, const struct weft_carving *carving);
 
-/* The segment with that id, or NULL. Borrowed until dropped. Takes the lock. Thread: any but a data-path worker. */
+/* The segment with that id, or NULL. Borrowed until close. Takes the lock. Thread: any but a data-path worker. */
 WEFT_API const struct weft_segment *weft_arena_segment(struct weft_arena *arena, uint32_t segment_id);
 
 struct weft_arena_stats {

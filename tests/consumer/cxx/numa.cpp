@@ -261,9 +261,8 @@ void call_memory()
 	call_pool(segment);
 	REQUIRE(weft_arena_carve(arena, 100, &carving) == 0 && carving.len_bytes == 128);
 	weft_arena_uncarve(arena, &carving);
-	weft_arena_drop(arena, near);
 	weft_arena_describe(arena, &stats);
-	REQUIRE(stats.segment_count == 2);
+	REQUIRE(stats.segment_count == 3);
 	weft_arena_close(&arena);
 }
 

@@ -171,7 +171,7 @@ static void a_full_path_takes_fewer_and_goes_on_when_there_is_room(void)
 
 			number = send_until_full(&random, number, class_, &why);
 			CU_ASSERT_EQUAL(why, -WEFT_EAGAIN);
-			if (round == 0)
+			if (round == 0 && side_driver->caps & WEFT_DRIVER_SHARES) /* else memory may have come */
 				CU_ASSERT_EQUAL(send_number(here, class_, number, small_max(), 0), -WEFT_EAGAIN);
 			for (unsigned int i = 0; i < 1 + weft_random_below(&random, 5); i++) {
 				unsigned int max = 1 + (unsigned int)weft_random_below(&random, 32);

@@ -399,7 +399,7 @@ const struct conformance_case conformance_loans[] = {
 	CONFORMANCE_CASE(releases_may_come_in_any_order, WEFT_DRIVER_LOANS),
 	CONFORMANCE_CASE(lending_ends_at_the_quota_and_goes_on_below_it, WEFT_DRIVER_SHARES),
 	CONFORMANCE_CASE(memory_that_was_not_shared_yet_is_said_and_lent_later, WEFT_DRIVER_SHARES),
-	CONFORMANCE_CASE(loans_of_a_reader_that_leaves_come_home, WEFT_DRIVER_LOANS),
+	CONFORMANCE_CASE(loans_of_a_reader_that_leaves_come_home, WEFT_DRIVER_SHARES),
 	CONFORMANCE_CASE(what_was_received_stays_readable_until_the_path_is_let_go, WEFT_DRIVER_LOANS),
 	CONFORMANCE_CASE(copies_are_as_declared, WEFT_DRIVER_SHARES),
 	CONFORMANCE_END,

@@ -14,6 +14,7 @@
 const struct weft_driver *side_driver;
 const char *side_faults;
 uint32_t side_allowed_uid = UINT32_MAX;
+struct weft_clock *side_clock;
 
 static struct side *open_sides[OPEN_MAX];
 
@@ -155,6 +156,7 @@ static void end_open(struct side *side, struct side_end *end, uint64_t loan_quot
 
 	end->side = side;
 	weft_worker_opts_init(&worker_opts, sizeof worker_opts);
+	worker_opts.clock = side_clock;
 	weft_pool_opts_init(&pool_opts, sizeof pool_opts);
 	CU_ASSERT_EQUAL_FATAL(weft_worker_open(&worker_opts, &end->worker), 0);
 	CU_ASSERT_EQUAL_FATAL(weft_pool_open(&pool_opts, &end->pool), 0);
@@ -196,6 +198,7 @@ void side_open(struct side *side, const char *which, unsigned int end_count, uin
 	CU_ASSERT_EQUAL_FATAL(weft_arena_open(&arena_opts, &side->arena), 0);
 	weft_worker_opts_init(&runner_opts, sizeof runner_opts);
 	runner_opts.idle = WEFT_IDLE_BLOCK;
+	runner_opts.clock = side_clock;
 	CU_ASSERT_EQUAL_FATAL(weft_worker_open(&runner_opts, &side->runner), 0);
 	weft_device_opts_init(&opts, sizeof opts);
 	opts.name = side->name;

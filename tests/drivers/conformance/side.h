@@ -62,6 +62,9 @@ extern const char *side_faults;
 /* A user besides our own who is allowed in devices that are opened from now on; UINT32_MAX: none. */
 extern uint32_t side_allowed_uid;
 
+/* The clock of sides that are opened from now on; NULL: the real one. */
+extern struct weft_clock *side_clock;
+
 /* A name that no other process uses at the same time, except those that know the first one's pid. */
 void side_name(char out[48], const char *which, int pid);
 /* Opens everything; fails the test if it cannot. Paths go to the end that the hello's first byte names. */

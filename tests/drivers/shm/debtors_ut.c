@@ -4,7 +4,7 @@
  * whose loans it keeps; and that another process gets its own all the same.
  */
 #include "shm/shm.h"
-#include "suite.h"
+#include "with_runner.h"
 
 #include <CUnit/Basic.h>
 #include <stdlib.h>
@@ -122,14 +122,6 @@ int main(int argc, char **argv)
 		SUITE_CASE(who_breaks_paths_and_comes_again_borrows_no_more_by_that),
 		SUITE_CASE(one_loan_may_always_be_out),
 	};
-	struct weft_worker_opts opts;
-	int rc;
 
-	weft_worker_opts_init(&opts, sizeof opts);
-	opts.idle = WEFT_IDLE_BLOCK;
-	if (weft_worker_open(&opts, &device.opts.runner) < 0)
-		return 1;
-	rc = suite_main("shm debtors", cases, SUITE_COUNT(cases), argc, argv);
-	weft_worker_close(&device.opts.runner);
-	return rc;
+	return with_runner_main("shm debtors", cases, SUITE_COUNT(cases), argc, argv, &device.opts.runner);
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Proves that a producer whose reader falls behind moves to a larger ring, once, that nothing is lost, repeated or out of
- * order by that, and that a path with little traffic stays as small as it was made.
+ * order by that, that a path with little traffic stays as small as it was made, and that no process takes all larger rings.
  */
 #include "conformance/side.h"
 #include "shm/shm.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
-#include <weft/random.h>
+#include <unistd.h>
+
+#define STRANGER (INT64_C(1) << 40) /* no process has this number, nor those around it */
 
 static struct side near, far;
 static struct side_end *const here = &near.ends[0], *const there = &far.ends[0];
@@ -119,12 +121,55 @@ static void a_path_that_ends_meanwhile_leaves_nothing(void)
 	}
 }
 
+static void ask_for_a_ring(struct shm_path *path)
+{
+	struct weft_message message = {.with.pointers = {path}};
+
+	shm_hot_make_on_runner(near.runner, &message);
+	while (path->to_worker || path->hot.state == SHM_COLD)
+		sides_turn();
+}
+
+/* How many a process gets, by as many paths as there are rings. */
+static unsigned int rings_of(int64_t who)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < SHM_HOT_RINGS_MAX; i++) {
+		struct shm_path *path = shm_path_new(WEFT_CONTAINER_OF(here->port, struct shm_port, base), who);
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(path);
+		ask_for_a_ring(path);
+		count += path->hot.state == SHM_HOT_MADE;
+	}
+	return count;
+}
+
+static void a_process_gets_no_more_larger_rings_than_are_left(void)
+{
+	struct shm_device *device;
+
+	side_driver = weft_driver_find("shm");
+	side_open(&near, "near", 1, 0);
+	device = (struct shm_device *)(void *)near.device;
+	for (unsigned int left = SHM_HOT_RINGS_MAX, i = 0; left > 1; left /= 2, i++)
+		CU_ASSERT_EQUAL(rings_of(STRANGER + i), left / 2);
+	CU_ASSERT_EQUAL(rings_of(STRANGER - 1), 1);
+	CU_ASSERT_EQUAL(rings_of(STRANGER - 2), 0);
+	WEFT_LIST_FOR_EACH(at, &device->paths)
+		shm_path_free(WEFT_CONTAINER_OF(at, struct shm_path, in_device));
+	CU_ASSERT_EQUAL(device->hot_rings, 0);
+	CU_ASSERT_EQUAL(rings_of(getpid()), SHM_HOT_RINGS_MAX);
+	side_close(&near);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(a_reader_that_falls_behind_gets_a_larger_ring_once),
 		SUITE_CASE(a_path_with_little_traffic_stays_small),
 		SUITE_CASE(a_path_that_ends_meanwhile_leaves_nothing),
+		SUITE_CASE(a_process_gets_no_more_larger_rings_than_are_left),
 	};
 
 	return suite_main("shm hot", cases, SUITE_COUNT(cases), argc, argv);

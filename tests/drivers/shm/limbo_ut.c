@@ -5,7 +5,7 @@
  * leave gets nothing more, for that would never come home.
  */
 #include "shm/shm.h"
-#include "suite.h"
+#include "with_runner.h"
 
 #include <CUnit/Basic.h>
 #include <stdlib.h>
@@ -88,14 +88,6 @@ int main(int argc, char **argv)
 		SUITE_CASE(loans_keep_it_until_the_proof),
 		SUITE_CASE(nothing_is_lent_to_who_has_taken_leave),
 	};
-	struct weft_worker_opts opts;
-	int rc;
 
-	weft_worker_opts_init(&opts, sizeof opts);
-	opts.idle = WEFT_IDLE_BLOCK;
-	if (weft_worker_open(&opts, &device.opts.runner) < 0)
-		return 1;
-	rc = suite_main("shm limbo", cases, SUITE_COUNT(cases), argc, argv);
-	weft_worker_close(&device.opts.runner);
-	return rc;
+	return with_runner_main("shm limbo", cases, SUITE_COUNT(cases), argc, argv, &device.opts.runner);
 }

@@ -52,19 +52,24 @@ static void begin(uint64_t shared_bytes)
 	weft_list_init(&device.paths);
 }
 
-/* A path to a process. */
-static struct shm_path *add_path(int64_t pid)
+static struct shm_path *add_path_of(struct shm_device *to, int64_t pid)
 {
 	struct shm_path *path = aligned_alloc(64, (sizeof *path + 63) & ~(size_t)63);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(path);
 	CU_ASSERT_FATAL(path_count < PATHS_MAX);
 	memset(path, 0, sizeof *path);
-	path->device = &device;
+	path->device = to;
 	path->who = pid;
-	weft_list_push_back(&device.paths, &path->in_device);
+	weft_list_push_back(&to->paths, &path->in_device);
 	paths[path_count++] = path;
 	return path;
+}
+
+/* A path to a process. */
+static struct shm_path *add_path(int64_t pid)
+{
+	return add_path_of(&device, pid);
 }
 
 static void free_path(struct shm_path *path)
@@ -159,6 +164,24 @@ static void one_process_leaves_room_for_others(void)
 	end();
 }
 
+/* What it maps by one counts for the other, and what it does not map any more does not. */
+static void one_process_has_its_share_of_all_devices_together(void)
+{
+	static struct shm_device another;
+	struct shm_path *path;
+
+	begin(4096);
+	weft_list_init(&another.paths);
+	CU_ASSERT_EQUAL(share_all(STRANGER, SHM_SEGMENTS), -WEFT_EQUOTA);
+	path = add_path_of(&another, STRANGER);
+	CU_ASSERT_EQUAL(share(path, 0), -WEFT_EQUOTA);
+	CU_ASSERT_EQUAL(share(add_path_of(&another, STRANGER + 1), 0), 0);
+	free_path(paths[0]);
+	paths[0] = paths[--path_count];
+	CU_ASSERT_EQUAL(share(path, 0), 0);
+	end();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -166,6 +189,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(all_together_map_so_many_bytes_and_no_more),
 		SUITE_CASE(all_together_map_so_many_segments_and_no_more),
 		SUITE_CASE(one_process_leaves_room_for_others),
+		SUITE_CASE(one_process_has_its_share_of_all_devices_together),
 	};
 
 	return suite_main("shm shares", cases, SUITE_COUNT(cases), argc, argv);

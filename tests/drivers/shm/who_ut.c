@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Proves that processes are told apart also where their numbers cannot be seen, as from a container: what one of them does
- * is not held against the others. A process in a namespace of its own looks at the sockets of some outside.
+ * is not held against the others. A process in a namespace of its own looks at the sockets of some outside. Another user is
+ * one, whatever its processes are.
  */
 #include "shm/shm.h"
 #include "suite.h"
@@ -48,7 +49,8 @@ static int64_t who(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return -1;
 	peer.pid = cred.pid;
-	return shm_rendezvous_who(fd, &peer);
+	peer.uid = geteuid();
+	return shm_who_is(fd, &peer);
 }
 
 static enum verdict look(const int one[2], const int other[2])
@@ -106,9 +108,32 @@ static void processes_are_told_apart_also_where_they_cannot_be_seen(void)
 	close(listener);
 }
 
+static void another_user_is_one_however_many_processes_it_has(void)
+{
+	const struct weft_peer_identity peers[] = {
+		{.pid = 100, .uid = geteuid() + 1},
+		{.pid = 101, .uid = geteuid() + 1},
+		{.uid = geteuid() + 1}, /* not visible */
+		{.pid = 100, .uid = geteuid() + 2},
+	};
+	char text[SHM_WHO_TEXT], wanted[SHM_WHO_TEXT];
+
+	snprintf(wanted, sizeof wanted, "uid %u", peers[0].uid);
+	for (unsigned int i = 0; i < 3; i++)
+		CU_ASSERT_STRING_EQUAL(shm_who_text(shm_who_is(-1, &peers[i]), text), wanted);
+	CU_ASSERT_EQUAL(shm_who_is(-1, &peers[0]), shm_who_is(-1, &peers[1]));
+	CU_ASSERT_EQUAL(shm_who_is(-1, &peers[0]), shm_who_is(-1, &peers[2]));
+	CU_ASSERT_NOT_EQUAL(shm_who_is(-1, &peers[0]), shm_who_is(-1, &peers[3]));
+	CU_ASSERT_STRING_EQUAL(shm_who_text(getpid(), text) + 4,
+			       (snprintf(wanted, sizeof wanted, "%d", getpid()), wanted));
+}
+
 int main(int argc, char **argv)
 {
-	static const struct suite_case cases[] = {SUITE_CASE(processes_are_told_apart_also_where_they_cannot_be_seen)};
+	static const struct suite_case cases[] = {
+		SUITE_CASE(processes_are_told_apart_also_where_they_cannot_be_seen),
+		SUITE_CASE(another_user_is_one_however_many_processes_it_has),
+	};
 
 	return suite_main("shm who", cases, SUITE_COUNT(cases), argc, argv);
 }

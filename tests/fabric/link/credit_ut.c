@@ -211,6 +211,36 @@ static void what_was_taken_before_the_limit_was_known_ends_too_long(void)
 	pair_close(&pair);
 }
 
+/* ---- windows that cannot be ---- */
+
+static int try_window(struct pair *pair, unsigned int window_messages, size_t window_bytes)
+{
+	struct weft_channel_opts opts = limits(window_messages, window_bytes, 100);
+	struct weft_channel *tried = NULL;
+	int rc = weft_channel_open(pair->near, "tried", &opts, &tried);
+
+	weft_channel_close(&tried);
+	return rc;
+}
+
+static void a_window_beyond_its_limit_is_refused_with_the_limit(void)
+{
+	const size_t most = (size_t)64 << 30;
+	struct pair pair;
+
+	pair_open(&pair, NULL);
+	CU_ASSERT_EQUAL(try_window(&pair, 1, 1), 0);
+	CU_ASSERT_EQUAL(try_window(&pair, 1u << 20, most), 0);
+	CU_ASSERT_EQUAL(try_window(&pair, 16, most + 1), -WEFT_EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(weft_last_error(), "window_bytes is 68719476737, allowed is 1 to 68719476736"));
+	CU_ASSERT_EQUAL(try_window(&pair, 16, SIZE_MAX), -WEFT_EINVAL);
+	CU_ASSERT_EQUAL(try_window(&pair, 16, 0), -WEFT_EINVAL);
+	CU_ASSERT_EQUAL(try_window(&pair, (1u << 20) + 1, 1), -WEFT_EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(weft_last_error(), "window_messages is 1048577, allowed is 1 to 1048576"));
+	CU_ASSERT_EQUAL(try_window(&pair, 0, 1), -WEFT_EINVAL);
+	pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -221,6 +251,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_sender_on_its_way_survives_a_smaller_window),
 		SUITE_CASE(a_message_that_only_the_peer_finds_too_long_is_refused),
 		SUITE_CASE(what_was_taken_before_the_limit_was_known_ends_too_long),
+		SUITE_CASE(a_window_beyond_its_limit_is_refused_with_the_limit),
 	};
 
 	return suite_main("credit", cases, SUITE_COUNT(cases), argc, argv);

@@ -133,6 +133,101 @@ static void the_lane_of_unread_answers_gets_no_credit_and_others_do(void)
 	stranger_close(&stranger);
 }
 
+/* ---- requests that are answered later ---- */
+
+#define CALLS 2048
+
+static struct weft_call *calls[CALLS];
+static unsigned int call_count;
+
+static void answer_later(struct weft_rx *rx, void *user)
+{
+	int rc = call_count < CALLS ? weft_rx_defer(rx, &calls[call_count]) : -WEFT_EAGAIN;
+
+	(void)user;
+	asked++;
+	if (rc == 0) {
+		call_count++;
+		return;
+	}
+	CU_ASSERT_EQUAL(rc, -WEFT_EAGAIN);
+	CU_ASSERT_EQUAL(weft_reply_error(rx, -WEFT_EAGAIN), 0);
+	refused++;
+}
+
+static void answer_all(void)
+{
+	while (call_count)
+		CU_ASSERT_EQUAL(weft_call_reply(calls[--call_count], 0, "late", 4), 0);
+}
+
+/* Asks so often on lane 0 from sequence number first on, and listens. */
+static void ask(struct stranger *from, uint32_t first, uint32_t count)
+{
+	uint64_t id = 7;
+
+	for (uint32_t i = 0; i < count; i++)
+		CU_ASSERT_TRUE(STRANGER_UNTIL(from, from->limits[0] > first + i &&
+							    stranger_say(from, WEFT_CLASS_NORMAL,
+									 weft__meta(WEFT__REQUEST, 0, 0, first + i),
+									 &id, sizeof id)));
+	for (unsigned int i = 0; i < 10; i++)
+		stranger_turn(from);
+}
+
+static void who_has_many_requests_answered_later_leaves_calls_for_others(void)
+{
+	struct stranger modest;
+
+	call_count = 0;
+	set_up(answer_later);
+	stranger_open_lane(&stranger, 0, "test");
+	/* A window of them is taken as it may be, and not much more. */
+	ask(&stranger, 0, WINDOW);
+	CU_ASSERT_EQUAL(call_count, WINDOW);
+	CU_ASSERT_EQUAL(refused, 0);
+	ask(&stranger, WINDOW, 3 * WINDOW);
+	CU_ASSERT_EQUAL(call_count, WINDOW);
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger.heard[WEFT__REPLY] == 3 * WINDOW));
+	CU_ASSERT_TRUE(weft__meta_flags(stranger.last[WEFT__REPLY]) & WEFT__IS_ERROR);
+	stranger_join(&modest, &stranger, "modest");
+	stranger_open_lane(&modest, 0, "test");
+	ask(&modest, 0, 100);
+	CU_ASSERT_EQUAL(call_count, WINDOW + 100);
+	answer_all();
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&modest, modest.heard[WEFT__REPLY] == 100));
+	CU_ASSERT_FALSE(weft__meta_flags(modest.last[WEFT__REPLY]) & WEFT__IS_ERROR);
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger.heard[WEFT__REPLY] == 4 * WINDOW));
+	/* And has its share again. */
+	refused = 0;
+	ask(&stranger, 4 * WINDOW, WINDOW);
+	CU_ASSERT_EQUAL(refused, 0);
+	answer_all();
+	CU_ASSERT_EQUAL(violations(), 0);
+	stranger_part(&modest);
+	stranger_close(&stranger);
+}
+
+static void calls_of_a_peer_that_has_gone_are_nobodys(void)
+{
+	call_count = 0;
+	set_up(answer_later);
+	for (unsigned int round = 0; round < 3; round++) {
+		stranger_open_lane(&stranger, 0, "test");
+		ask(&stranger, 0, 100);
+		CU_ASSERT_EQUAL(call_count, 100);
+		stranger_leave(&stranger);
+		CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&stranger, node_stats().links == 0));
+		while (call_count)
+			CU_ASSERT_EQUAL(weft_call_reply(calls[--call_count], 0, "late", 4), -WEFT_EPEERRESET);
+		stranger_connect(&stranger);
+	}
+	stranger_open_lane(&stranger, 0, "test");
+	ask(&stranger, 0, WINDOW);
+	CU_ASSERT_EQUAL(call_count, WINDOW);
+	stranger_close(&stranger);
+}
+
 /* ---- messages that nobody receives ---- */
 
 static unsigned int received;
@@ -152,20 +247,33 @@ static void receive(uint64_t tag)
 			0);
 }
 
-/* Opens lane 0 and fills its window, or less, until the link ends. */
-static void fill_a_lane(struct stranger *from, uint32_t count)
+/* Message number sequence on lane 0, with a tag. */
+static void say(struct stranger *from, uint32_t sequence, uint64_t tag)
 {
-	uint64_t header[2] = {1, 0};
+	uint64_t header[2] = {tag, 0};
+
+	CU_ASSERT_TRUE(STRANGER_UNTIL(from, stranger_say(from, WEFT_CLASS_NORMAL,
+							 weft__meta(WEFT__DATA, WEFT__HAS_HEADER, 0, sequence), header,
+							 sizeof header)));
+}
+
+/* Opens lane 0 and sends so many, as far as there is credit. Returns how many. */
+static uint32_t fill_a_lane(struct stranger *from, uint32_t count, uint64_t tag)
+{
+	unsigned int vain = 0;
+	uint32_t sent = 0;
 
 	stranger_open_lane(from, 0, "test");
-	for (uint32_t i = 0; i < count && from->end->path; i++) {
-		CU_ASSERT_TRUE(STRANGER_UNTIL(from, !from->end->path ||
-							    stranger_say(from, WEFT_CLASS_NORMAL,
-									 weft__meta(WEFT__DATA, WEFT__HAS_HEADER, 0, i),
-									 header, sizeof header)));
+	while (sent < count && vain++ < 1000) {
+		while (sent < count && sent < from->limits[0]) {
+			say(from, sent++, tag);
+			vain = 0;
+		}
+		stranger_turn(from);
 	}
 	for (unsigned int i = 0; i < 10; i++)
 		stranger_turn(from);
+	return sent;
 }
 
 static void close_lane(struct stranger *from)
@@ -177,18 +285,12 @@ static void close_lane(struct stranger *from)
 /* Another peer's messages find room, and are received. */
 static void check_innocent(unsigned int count)
 {
-	uint64_t header[2] = {5, 0}, before = violations();
+	uint64_t before = violations();
 	struct stranger innocent;
 
 	received = 0;
 	stranger_join(&innocent, &stranger, "innocent");
-	stranger_open_lane(&innocent, 0, "test");
-	for (uint32_t i = 0; i < count; i++)
-		CU_ASSERT_TRUE(STRANGER_UNTIL(&innocent, stranger_say(&innocent, WEFT_CLASS_NORMAL,
-								      weft__meta(WEFT__DATA, WEFT__HAS_HEADER, 0, i),
-								      header, sizeof header)));
-	for (unsigned int i = 0; i < 100; i++)
-		stranger_turn(&innocent);
+	CU_ASSERT_EQUAL(fill_a_lane(&innocent, count, 5), count);
 	for (unsigned int i = 0; i < count; i++)
 		receive(5);
 	CU_ASSERT_TRUE(STRANGER_UNTIL(&innocent, received == count));
@@ -201,7 +303,7 @@ static void a_window_that_nobody_receives_waits_as_it_may(void)
 {
 	set_up(NULL);
 	receive(999);
-	fill_a_lane(&stranger, WINDOW);
+	CU_ASSERT_EQUAL(fill_a_lane(&stranger, WINDOW, 1), WINDOW);
 	CU_ASSERT_EQUAL(violations(), 0);
 	check_innocent(100);
 	received = 0;
@@ -215,11 +317,17 @@ static void a_lane_opened_anew_brings_no_new_share(void)
 {
 	set_up(NULL);
 	receive(999);
-	fill_a_lane(&stranger, WINDOW);
-	close_lane(&stranger);
-	fill_a_lane(&stranger, WINDOW);
-	CU_ASSERT_EQUAL(violations(), 1);
+	CU_ASSERT_EQUAL(fill_a_lane(&stranger, WINDOW, 1), WINDOW);
+	for (unsigned int i = 0; i < 10; i++) {
+		close_lane(&stranger);
+		CU_ASSERT_EQUAL(fill_a_lane(&stranger, WINDOW, 1), 0);
+	}
+	CU_ASSERT_EQUAL(violations(), 0);
+	check_innocent(100);
+	/* And if it sends all the same it is ended. */
+	say(&stranger, 0, 1);
 	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger.end->downs == 1));
+	CU_ASSERT_EQUAL(violations(), 1);
 	check_innocent(100);
 	stranger_close(&stranger);
 }
@@ -229,7 +337,9 @@ static void a_peer_that_comes_again_and_again_leaves_room_for_others(void)
 	set_up(NULL);
 	receive(999);
 	for (unsigned int i = 0; i < 6; i++) {
-		fill_a_lane(&stranger, 600);
+		uint32_t sent = fill_a_lane(&stranger, 600, 1);
+
+		CU_ASSERT_TRUE(i < 2 ? sent == 600 : sent > 100);
 		CU_ASSERT_EQUAL(violations(), 0);
 		stranger_leave(&stranger);
 		CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&stranger, node_stats().links == 0));
@@ -253,6 +363,8 @@ int main(int argc, char **argv)
 	static const struct suite_case cases[] = {
 		SUITE_CASE(who_asks_and_does_not_read_gets_half_of_the_operations),
 		SUITE_CASE(the_lane_of_unread_answers_gets_no_credit_and_others_do),
+		SUITE_CASE(who_has_many_requests_answered_later_leaves_calls_for_others),
+		SUITE_CASE(calls_of_a_peer_that_has_gone_are_nobodys),
 		SUITE_CASE(a_window_that_nobody_receives_waits_as_it_may),
 		SUITE_CASE(a_lane_opened_anew_brings_no_new_share),
 		SUITE_CASE(a_peer_that_comes_again_and_again_leaves_room_for_others),

@@ -15,9 +15,12 @@ static void on_frame(struct side_end *end, const struct weft_rx_frame *frame)
 {
 	struct stranger *stranger = end->user;
 	unsigned int kind = weft__meta_kind(frame->meta) % STRANGER_KINDS;
+	struct weft__credit credit;
 
 	stranger->heard[kind]++;
 	stranger->last[kind] = frame->meta;
+	if (kind == WEFT__CREDIT && weft__credit_decode(frame->data, frame->len_bytes, &credit) == 0)
+		stranger->limits[weft__meta_lane(frame->meta) % STRANGER_LANES] = credit.limit_sequence;
 	if (frame->loan_data)
 		frame->path->port->release(frame->path, frame->loan_id);
 }
@@ -130,6 +133,7 @@ void stranger_open_lane(struct stranger *stranger, uint16_t id, const char *chan
 	unsigned int credits = stranger->heard[WEFT__CREDIT];
 
 	strcpy(terms.channel, channel);
+	stranger->limits[id % STRANGER_LANES] = 0;
 	CU_ASSERT_TRUE(stranger_say(stranger, WEFT_CLASS_NORMAL, weft__meta(WEFT__LANE_OPEN, 0, id, 1), bytes,
 				    weft__lane_terms_encode(&terms, bytes)));
 	CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(stranger, stranger->heard[WEFT__CREDIT] > credits));

@@ -12,6 +12,7 @@
 #include <weft/weft.h>
 
 #define STRANGER_KINDS 32
+#define STRANGER_LANES 64
 
 struct stranger {
 	struct side side;
@@ -21,6 +22,7 @@ struct stranger {
 	char name[48];
 	unsigned int heard[STRANGER_KINDS]; /* frames by weft__kind */
 	uint64_t last[STRANGER_KINDS];      /* the meta of the last such frame */
+	uint32_t limits[STRANGER_LANES];    /* of each lane: how many messages it has credit for */
 };
 
 /* Opens a node with such options (its name and workers are the fixture's), and the stranger, and connects to it. */

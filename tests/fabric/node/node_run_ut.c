@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include <weft/weft.h>
 
@@ -196,6 +197,39 @@ static void several_that_run_share_signals_until_the_last_has_ended(void)
 	}
 }
 
+#define MANY 16
+
+static void one_too_many_is_told_so_and_a_signal_ends_all_others(void)
+{
+	struct sigaction own = {.sa_handler = on_own_signal}, before;
+	struct weft_node *nodes[MANY + 1];
+	pthread_t threads[MANY];
+	char name[8];
+
+	own_signals = 0;
+	atomic_store(&running, 0);
+	sigaction(SIGTERM, &own, &before);
+	for (unsigned int i = 0; i <= MANY; i++) {
+		snprintf(name, sizeof name, "%u", i);
+		nodes[i] = open_node(name, 0);
+	}
+	for (unsigned int i = 0; i < MANY; i++)
+		threads[i] = run_beside(nodes[i]);
+	await_running(MANY);
+	CU_ASSERT_EQUAL(weft_node_run(nodes[MANY]), -WEFT_ENOSPC);
+	CU_ASSERT_PTR_NOT_NULL(strstr(weft_last_error(), "16 nodes"));
+	kill(getpid(), SIGTERM);
+	CU_ASSERT_EQUAL(own_signals, 0);
+	for (unsigned int i = 0; i < MANY; i++)
+		pthread_join(threads[i], NULL);
+	/* There is room again. */
+	weft_node_stop(nodes[MANY]);
+	CU_ASSERT_EQUAL(weft_node_run(nodes[MANY]), 0);
+	sigaction(SIGTERM, &before, NULL);
+	for (unsigned int i = 0; i <= MANY; i++)
+		weft_node_close(&nodes[i]);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -203,6 +237,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_stop_that_came_before_is_not_lost),
 		SUITE_CASE(signals_end_it_and_are_the_applications_before_and_after),
 		SUITE_CASE(several_that_run_share_signals_until_the_last_has_ended),
+		SUITE_CASE(one_too_many_is_told_so_and_a_signal_ends_all_others),
 	};
 
 	return suite_main("run", cases, SUITE_COUNT(cases), argc, argv);

@@ -3,34 +3,12 @@
  * Proves that a worker has one owner: the first thread that polls it, until another takes it, and never a forked child.
  */
 #include "suite.h"
+#include "worker_fixture.h"
 
 #include <CUnit/Basic.h>
 #include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <weft/worker.h>
-
-#define MINUTE_NS 60000000000u
-
-static struct weft_worker *worker;
-
-static void set_up(enum weft_idle idle)
-{
-	struct weft_worker_opts opts;
-
-	weft_worker_opts_init(&opts, sizeof opts);
-	opts.idle = idle;
-	opts.backstop_ns = MINUTE_NS;
-	opts.name = "a name that is far too long";
-	opts.user = &worker;
-	CU_ASSERT_EQUAL_FATAL(weft_worker_open(&opts, &worker), 0);
-}
-
-static void tear_down(void)
-{
-	weft_worker_close(&worker);
-	CU_ASSERT_PTR_NULL(worker);
-}
 
 static void *ask_owner(void *answer)
 {
@@ -43,7 +21,7 @@ static void only_the_first_to_poll_is_owner(void)
 	pthread_t thread;
 	bool other = false;
 
-	set_up(WEFT_IDLE_SPIN);
+	worker_set_up(WEFT_IDLE_SPIN);
 	CU_ASSERT_TRUE(weft_worker_is_owner(worker));
 	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, ask_owner, &other), 0);
 	pthread_join(thread, NULL);
@@ -54,7 +32,7 @@ static void only_the_first_to_poll_is_owner(void)
 	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, ask_owner, &other), 0);
 	pthread_join(thread, NULL);
 	CU_ASSERT_FALSE(other);
-	tear_down();
+	worker_tear_down();
 }
 
 static void a_forked_child_owns_nothing_of_its_parent(void)
@@ -62,7 +40,7 @@ static void a_forked_child_owns_nothing_of_its_parent(void)
 	int status = -1;
 	pid_t pid;
 
-	set_up(WEFT_IDLE_SPIN);
+	worker_set_up(WEFT_IDLE_SPIN);
 	weft_worker_poll(worker);
 	pid = fork();
 	if (pid == 0)
@@ -71,7 +49,7 @@ static void a_forked_child_owns_nothing_of_its_parent(void)
 	CU_ASSERT_EQUAL(status, 0);
 	CU_ASSERT_FALSE(weft_worker_forked(worker));
 	CU_ASSERT_TRUE(weft_worker_is_owner(worker));
-	tear_down();
+	worker_tear_down();
 }
 
 static void *take(void *unused)
@@ -85,14 +63,14 @@ static void a_thread_that_takes_a_worker_owns_it(void)
 {
 	pthread_t thread;
 
-	set_up(WEFT_IDLE_SPIN);
+	worker_set_up(WEFT_IDLE_SPIN);
 	weft_worker_poll(worker);
 	CU_ASSERT_EQUAL(pthread_create(&thread, NULL, take, worker), 0);
 	pthread_join(thread, NULL);
 	CU_ASSERT_FALSE(weft_worker_is_owner(worker));
 	weft_worker_take(worker);
 	CU_ASSERT_TRUE(weft_worker_is_owner(worker));
-	tear_down();
+	worker_tear_down();
 }
 
 static void *claim(void *unused)
@@ -109,7 +87,7 @@ static void a_thread_is_not_taken_for_one_that_has_ended(void)
 	pthread_t thread;
 	bool other = true;
 
-	set_up(WEFT_IDLE_SPIN);
+	worker_set_up(WEFT_IDLE_SPIN);
 	CU_ASSERT_EQUAL(pthread_attr_init(&attr), 0);
 	CU_ASSERT_EQUAL_FATAL(pthread_attr_setstack(&attr, stack, sizeof stack), 0);
 	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, &attr, claim, NULL), 0);
@@ -119,7 +97,7 @@ static void a_thread_is_not_taken_for_one_that_has_ended(void)
 	CU_ASSERT_FALSE(other);
 	pthread_attr_destroy(&attr);
 	weft_worker_take(worker);
-	tear_down();
+	worker_tear_down();
 }
 
 int main(int argc, char **argv)

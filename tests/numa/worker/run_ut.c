@@ -4,6 +4,7 @@
  * so a lost wake-up is a time-out.
  */
 #include "suite.h"
+#include "worker_fixture.h"
 
 #include <CUnit/Basic.h>
 #include <poll.h>
@@ -13,27 +14,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <weft/worker.h>
-
-#define MINUTE_NS 60000000000u
-
-static struct weft_worker *worker;
-
-static void set_up(enum weft_idle idle)
-{
-	struct weft_worker_opts opts;
-
-	weft_worker_opts_init(&opts, sizeof opts);
-	opts.idle = idle;
-	opts.backstop_ns = MINUTE_NS;
-	CU_ASSERT_EQUAL_FATAL(weft_worker_open(&opts, &worker), 0);
-}
-
-static void tear_down(void)
-{
-	weft_worker_close(&worker);
-	CU_ASSERT_PTR_NULL(worker);
-}
 
 /* ---- running and stopping ---- */
 
@@ -56,7 +36,7 @@ static void a_sleeping_worker_is_stopped_from_a_signal_handler(void)
 	struct weft_worker_stats stats;
 	pthread_t thread;
 
-	set_up(WEFT_IDLE_BLOCK);
+	worker_set_up(WEFT_IDLE_BLOCK);
 	sigaction(SIGUSR1, &act, &before);
 	for (unsigned int i = 0; i < 100; i++) {
 		CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, run, NULL), 0);
@@ -68,7 +48,7 @@ static void a_sleeping_worker_is_stopped_from_a_signal_handler(void)
 	sigaction(SIGUSR1, &before, NULL);
 	weft_worker_describe(worker, &stats);
 	CU_ASSERT_EQUAL(stats.wakes_by_backstop, 0);
-	tear_down();
+	worker_tear_down();
 }
 
 static unsigned int count_polls(void *user)
@@ -88,7 +68,7 @@ static void a_stop_before_a_run_ends_it_after_a_turn_and_does_not_keep_others_aw
 	struct weft_poller poller = {.poll = count_polls, .arm = nothing, .disarm = nothing, .user = &polls};
 	struct pollfd wait;
 
-	set_up(WEFT_IDLE_BLOCK);
+	worker_set_up(WEFT_IDLE_BLOCK);
 	weft_worker_add_poller(worker, &poller);
 	wait = (struct pollfd){.fd = weft_worker_fd(worker), .events = POLLIN};
 	CU_ASSERT_TRUE(weft_worker_arm(worker));
@@ -109,7 +89,7 @@ static void a_stop_before_a_run_ends_it_after_a_turn_and_does_not_keep_others_aw
 	CU_ASSERT_TRUE(weft_worker_arm(worker));
 	weft_worker_disarm(worker);
 	weft_worker_remove_poller(worker, &poller);
-	tear_down();
+	worker_tear_down();
 }
 
 static void stop_here(struct weft_timer *timer, void *user)
@@ -124,13 +104,13 @@ static void a_timer_ends_the_sleep_of_each_strategy(void)
 		uint64_t deadline_ns = weft_clock_now(weft_clock_real()) + 3000000;
 		struct weft_timer timer;
 
-		set_up(idle);
+		worker_set_up(idle);
 		weft_timer_init(&timer, stop_here, NULL);
 		weft_timer_set(worker, &timer, deadline_ns);
 		weft_worker_run(worker);
 		CU_ASSERT_TRUE(weft_clock_now(weft_clock_real()) >= deadline_ns);
 		CU_ASSERT_TRUE(weft_worker_now(worker) >= deadline_ns);
-		tear_down();
+		worker_tear_down();
 	}
 }
 
@@ -138,10 +118,10 @@ static void a_turn_sleeps_until_its_deadline_at_most(void)
 {
 	uint64_t deadline_ns = weft_clock_now(weft_clock_real()) + 3000000;
 
-	set_up(WEFT_IDLE_ADAPTIVE);
+	worker_set_up(WEFT_IDLE_ADAPTIVE);
 	while (weft_clock_now(weft_clock_real()) < deadline_ns)
 		weft_worker_turn(worker, deadline_ns);
-	tear_down();
+	worker_tear_down();
 }
 
 static void a_worker_on_a_virtual_clock_never_sleeps(void)
@@ -160,7 +140,7 @@ static void a_worker_on_a_virtual_clock_never_sleeps(void)
 	weft_worker_describe(worker, &stats);
 	CU_ASSERT_EQUAL(stats.sleeps, 0);
 	CU_ASSERT_EQUAL(stats.turns, 100);
-	tear_down();
+	worker_tear_down();
 	weft_clock_virtual_close(&clock);
 }
 
@@ -185,7 +165,7 @@ static int close_with_timer(uint64_t span_ns)
 		/* What it says is as it should be, and nobody needs to see it. */
 		if (!freopen("/dev/null", "w", stderr))
 			_exit(2);
-		set_up(WEFT_IDLE_BLOCK);
+		worker_set_up(WEFT_IDLE_BLOCK);
 		weft_timer_init(&timer, never, NULL);
 		weft_timer_set(worker, &timer, weft_worker_now(worker) + span_ns);
 		if (span_ns == 1)

@@ -4,6 +4,7 @@
  * Sleeps have a back-stop of a minute, so a lost wake-up is a time-out.
  */
 #include "suite.h"
+#include "worker_fixture.h"
 
 #include <CUnit/Basic.h>
 #include <poll.h>
@@ -12,29 +13,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <weft/errors.h>
-#include <weft/worker.h>
-
-#define MINUTE_NS 60000000000u
-
-static struct weft_worker *worker;
-
-static void set_up(enum weft_idle idle)
-{
-	struct weft_worker_opts opts;
-
-	weft_worker_opts_init(&opts, sizeof opts);
-	opts.idle = idle;
-	opts.backstop_ns = MINUTE_NS;
-	opts.name = "a name that is far too long";
-	opts.user = &worker;
-	CU_ASSERT_EQUAL_FATAL(weft_worker_open(&opts, &worker), 0);
-}
-
-static void tear_down(void)
-{
-	weft_worker_close(&worker);
-	CU_ASSERT_PTR_NULL(worker);
-}
 
 /* ---- opening ---- */
 
@@ -55,12 +33,12 @@ static void open_refuses_bad_options_and_keeps_the_others(void)
 	opts.size = 0;
 	CU_ASSERT_EQUAL(weft_worker_open(&opts, &worker), -WEFT_EINVAL);
 	CU_ASSERT_PTR_NULL(worker);
-	set_up(WEFT_IDLE_ADAPTIVE);
+	worker_set_up(WEFT_IDLE_ADAPTIVE);
 	CU_ASSERT_STRING_EQUAL(weft_worker_name(worker), "a name that is ");
 	CU_ASSERT_PTR_EQUAL(weft_worker_user(worker), &worker);
 	CU_ASSERT_PTR_EQUAL(weft_worker_clock(worker), weft_clock_real());
 	CU_ASSERT_EQUAL(weft_worker_poll(worker), 0);
-	tear_down();
+	worker_tear_down();
 	weft_worker_close(&worker);
 }
 
@@ -108,7 +86,7 @@ static void pollers_are_polled_each_turn(void)
 {
 	struct probe probe;
 
-	set_up(WEFT_IDLE_SPIN);
+	worker_set_up(WEFT_IDLE_SPIN);
 	probe_init(&probe);
 	weft_worker_add_poller(worker, &probe.poller);
 	for (unsigned int turn = 1; turn <= 100; turn++) {
@@ -120,7 +98,7 @@ static void pollers_are_polled_each_turn(void)
 	weft_worker_remove_poller(worker, &probe.poller);
 	CU_ASSERT_EQUAL(weft_worker_poll(worker), 0);
 	CU_ASSERT_EQUAL(probe.polls, 100);
-	tear_down();
+	worker_tear_down();
 }
 
 static void pollers_may_remove_themselves_and_each_other(void)
@@ -129,7 +107,7 @@ static void pollers_may_remove_themselves_and_each_other(void)
 
 	for (unsigned int by = 0; by < 3; by++) {
 		for (unsigned int whom = 0; whom < 3; whom++) {
-			set_up(WEFT_IDLE_SPIN);
+			worker_set_up(WEFT_IDLE_SPIN);
 			for (unsigned int i = 0; i < 3; i++) {
 				probe_init(&probes[i]);
 				weft_worker_add_poller(worker, &probes[i].poller);
@@ -141,7 +119,7 @@ static void pollers_may_remove_themselves_and_each_other(void)
 				CU_ASSERT_EQUAL(probes[i].polls, i != whom ? 2 : whom <= by ? 1 : 0);
 				weft_worker_remove_poller(worker, &probes[i].poller);
 			}
-			tear_down();
+			worker_tear_down();
 		}
 	}
 }
@@ -150,7 +128,7 @@ static void a_poller_added_by_another_joins_in(void)
 {
 	struct probe first, second;
 
-	set_up(WEFT_IDLE_SPIN);
+	worker_set_up(WEFT_IDLE_SPIN);
 	probe_init(&first);
 	probe_init(&second);
 	first.extra = &second;
@@ -161,7 +139,7 @@ static void a_poller_added_by_another_joins_in(void)
 	CU_ASSERT_TRUE(second.polls >= 1);
 	weft_worker_remove_poller(worker, &first.poller);
 	weft_worker_remove_poller(worker, &second.poller);
-	tear_down();
+	worker_tear_down();
 }
 
 static unsigned int turn_once_more(void *user)
@@ -181,7 +159,7 @@ static void callbacks_may_turn_the_worker(void)
 	struct weft_poller poller = {.poll = turn_once_more, .user = &depth};
 	struct probe probe;
 
-	set_up(WEFT_IDLE_BLOCK);
+	worker_set_up(WEFT_IDLE_BLOCK);
 	probe_init(&probe);
 	weft_worker_add_poller(worker, &poller);
 	weft_worker_add_poller(worker, &probe.poller);
@@ -189,7 +167,7 @@ static void callbacks_may_turn_the_worker(void)
 	CU_ASSERT_TRUE(probe.polls >= 3);
 	weft_worker_remove_poller(worker, &poller);
 	weft_worker_remove_poller(worker, &probe.poller);
-	tear_down();
+	worker_tear_down();
 }
 
 /* ---- arming ---- */
@@ -198,7 +176,7 @@ static void arming_says_no_when_there_is_work(void)
 {
 	struct probe probe;
 
-	set_up(WEFT_IDLE_BLOCK);
+	worker_set_up(WEFT_IDLE_BLOCK);
 	probe_init(&probe);
 	weft_worker_add_poller(worker, &probe.poller);
 	probe.work = 1;
@@ -213,14 +191,14 @@ static void arming_says_no_when_there_is_work(void)
 	weft_worker_disarm(worker);
 	CU_ASSERT_EQUAL(probe.disarms, 2);
 	weft_worker_remove_poller(worker, &probe.poller);
-	tear_down();
+	worker_tear_down();
 }
 
 static void a_poller_that_cannot_wake_is_polled_all_the_same(void)
 {
 	struct probe probe;
 
-	set_up(WEFT_IDLE_BLOCK);
+	worker_set_up(WEFT_IDLE_BLOCK);
 	probe_init(&probe);
 	probe.poller.arm = NULL;
 	weft_worker_add_poller(worker, &probe.poller);
@@ -228,7 +206,7 @@ static void a_poller_that_cannot_wake_is_polled_all_the_same(void)
 	while (probe.polls < 20)
 		weft_worker_turn(worker, WEFT_NEVER);
 	weft_worker_remove_poller(worker, &probe.poller);
-	tear_down();
+	worker_tear_down();
 }
 
 static void nothing(struct weft_worker *at, const struct weft_message *message)
@@ -241,7 +219,7 @@ static void a_foreign_event_loop_is_woken_by_a_post(void)
 	struct weft_message message = {.run = nothing};
 	struct pollfd wait;
 
-	set_up(WEFT_IDLE_ADAPTIVE);
+	worker_set_up(WEFT_IDLE_ADAPTIVE);
 	wait = (struct pollfd){.fd = weft_worker_fd(worker), .events = POLLIN};
 	for (unsigned int i = 0; i < 100; i++) {
 		CU_ASSERT_TRUE(weft_worker_arm(worker));
@@ -254,7 +232,7 @@ static void a_foreign_event_loop_is_woken_by_a_post(void)
 		CU_ASSERT_EQUAL(weft_worker_post(worker, &message), 0);
 		CU_ASSERT_FALSE(weft_worker_arm(worker));
 	}
-	tear_down();
+	worker_tear_down();
 }
 
 /* ---- descriptors ---- */
@@ -293,7 +271,7 @@ static void descriptors_are_seen_by_a_busy_and_by_a_sleeping_worker(void)
 {
 	struct seen seen;
 
-	set_up(WEFT_IDLE_BLOCK);
+	worker_set_up(WEFT_IDLE_BLOCK);
 	seen_open(&seen, EPOLLIN);
 	for (unsigned int i = 1; i <= 10; i++) {
 		ring(&seen);
@@ -312,14 +290,14 @@ static void descriptors_are_seen_by_a_busy_and_by_a_sleeping_worker(void)
 	CU_ASSERT_EQUAL(seen.calls, 20);
 	weft_worker_remove_fd(worker, &seen.watch);
 	close(seen.watch.fd);
-	tear_down();
+	worker_tear_down();
 }
 
 static void a_watch_removed_by_a_callback_is_not_called(void)
 {
 	struct seen both[2];
 
-	set_up(WEFT_IDLE_SPIN);
+	worker_set_up(WEFT_IDLE_SPIN);
 	seen_open(&both[0], EPOLLIN);
 	seen_open(&both[1], EPOLLIN);
 	both[0].victim = &both[1];
@@ -335,7 +313,7 @@ static void a_watch_removed_by_a_callback_is_not_called(void)
 	CU_ASSERT_TRUE(both[0].calls == 0 || both[1].calls == 0);
 	for (unsigned int i = 0; i < 2; i++)
 		close(both[i].watch.fd);
-	tear_down();
+	worker_tear_down();
 }
 
 static void a_watch_without_a_callback_only_wakes(void)
@@ -343,7 +321,7 @@ static void a_watch_without_a_callback_only_wakes(void)
 	struct pollfd wait;
 	struct seen seen;
 
-	set_up(WEFT_IDLE_BLOCK);
+	worker_set_up(WEFT_IDLE_BLOCK);
 	seen = (struct seen){.watch = {.fd = eventfd(0, EFD_CLOEXEC), .events = EPOLLIN | EPOLLET}};
 	CU_ASSERT_EQUAL(weft_worker_add_fd(worker, &seen.watch), 0);
 	wait = (struct pollfd){.fd = weft_worker_fd(worker), .events = POLLIN};
@@ -357,16 +335,16 @@ static void a_watch_without_a_callback_only_wakes(void)
 	}
 	weft_worker_remove_fd(worker, &seen.watch);
 	close(seen.watch.fd);
-	tear_down();
+	worker_tear_down();
 }
 
 static void what_epoll_cannot_watch_is_refused(void)
 {
 	struct weft_fd_watch watch = {.fd = -1, .events = EPOLLIN};
 
-	set_up(WEFT_IDLE_BLOCK);
+	worker_set_up(WEFT_IDLE_BLOCK);
 	CU_ASSERT_EQUAL(weft_worker_add_fd(worker, &watch), -WEFT_EBADF);
-	tear_down();
+	worker_tear_down();
 }
 
 int main(int argc, char **argv)

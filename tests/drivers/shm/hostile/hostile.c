@@ -22,6 +22,7 @@
 #define INCARNATION UINT64_C(0xbad)
 #define RINGS_OFFSET 4096u
 #define WAIT_MS 20000
+#define LINGER_S 3600
 
 void hostile_expect(bool holds, const char *what)
 {
@@ -101,7 +102,7 @@ int hostile_try_to_connect(const struct hostile *h, const struct timeval *patien
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	int len = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "weft/%u/%s", geteuid(), h->victim);
+	int len = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "weft/%u/%s", getuid(), h->victim);
 
 	HOSTILE_EXPECT(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, patience, sizeof *patience) == 0);
 	if (connect(fd, (struct sockaddr *)&address,
@@ -155,7 +156,7 @@ void hostile_let_victim_go(struct hostile *h)
 int hostile_lingering(int *reader)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct linger linger = {.l_onoff = 1, .l_linger = 12};
+	struct linger linger = {.l_onoff = 1, .l_linger = LINGER_S};
 	socklen_t len = sizeof address;
 	static char bytes[65536];
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

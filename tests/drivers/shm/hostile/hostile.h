@@ -85,7 +85,7 @@ bool hostile_send(int fd, const void *bytes, size_t len_bytes, const int *fds, u
 /* From now on the victim's process looks at nothing; until it is told to. */
 void hostile_hold_victim(struct hostile *h);
 void hostile_let_victim_go(struct hostile *h);
-/* A socket whose last closing takes twelve seconds, or until the reader is closed, which reads nothing. Gives both. */
+/* A socket whose last closing takes until the reader is closed, which reads nothing. Gives both. */
 int hostile_lingering(int *reader);
 /* Sends one message of len_bytes with that many of these, and lets go of them. False when the other end is gone. */
 bool hostile_send_lingering(int fd, const void *bytes, size_t len_bytes, unsigned int count);

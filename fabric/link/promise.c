@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Promises: what a lane is told grows with what it uses, as far as its link's share allows; a little is left for lanes
+ * that have nothing yet, so that one whose messages nobody receives holds up no other; and a part of the loans is the
+ * application's.
+ */
+#include "link/promise.h"
+
+#include "channel/channel_private.h"
+
+#define STEP_FIRST 16u /* messages, at open; doubled each time that half of it has been used */
+#define STEP_MAX 256u  /* which is enough for a stream, and what lanes without traffic keep from others */
+#define LEAST 4u       /* that a lane may have, held or promised, whatever others have taken */
+#define APART ((long)WEFT__LOANS / 4)
+#define LEFT_MAX (LEAST * WEFT__LINK_LANES) /* whoever leaves more behind in lanes that it closes gets no least */
+#define FED_A_TURN 32
+
+static void set_promised(struct weft__rx_lane *lane, uint32_t count)
+{
+	lane->link->promised += count - lane->promised;
+	lane->link->station->promised += count - lane->promised;
+	lane->promised = count;
+}
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Of the window. */
+static uint32_t unused(const struct weft__rx_lane *lane)
+{
+	uint32_t window = lane->view->channel->opts.window_messages;
+
+	return window > lane->held_messages ? window - lane->held_messages : 0;
+}
+
+/*
+ * How many more the link may have, waiting or promised, so that it has no more than twice as many as are left then
+ * (Choudhury and Hahne 1998): one alone gets two thirds of what is not set apart, many get less each.
+ */
+static uint32_t share_left(const struct weft__link *link)
+{
+	const struct weft__station *station = link->station;
+	long left = (long)station->free_loan_count - station->promised - APART;
+	long more = (2 * left - (long)(link->waiting + link->promised)) / 3;
+
+	return more > 0 ? (uint32_t)more : 0;
+}
+
+/* What the lane may have at the least, out of what is set apart. */
+static uint32_t least(const struct weft__rx_lane *lane)
+{
+	const struct weft__link *link = lane->link;
+	uint32_t has = lane->promised + lane->held_messages;
+
+	if (has >= LEAST || link->waiting_closed >= LEFT_MAX ||
+	    (long)link->station->free_loan_count - link->station->promised <= APART / 2)
+		return 0;
+	return LEAST - has;
+}
+
+/* What could be promised to it altogether, up to a step; while others of its link have nothing, no more than they will get. */
+static uint32_t could_have(const struct weft__rx_lane *lane, uint32_t step)
+{
+	uint32_t wanted = smaller(unused(lane), lane->link->starved_count ? LEAST : step), more, floor;
+
+	if (wanted <= lane->promised)
+		return lane->promised;
+	more = share_left(lane->link);
+	floor = least(lane);
+	return lane->promised + smaller(wanted - lane->promised, more > floor ? more : floor);
+}
+
+/* Its sender can do nothing, and there is nothing to tell: it is looked at again. */
+static void starve(struct weft__rx_lane *lane)
+{
+	if (lane->promised || !unused(lane) || !weft_list_empty(&lane->starved))
+		return;
+	lane->link->starved_count++;
+	weft_list_push_back(&lane->link->station->starved, &lane->starved);
+}
+
+static void starve_no_more(struct weft__rx_lane *lane)
+{
+	if (weft_list_empty(&lane->starved))
+		return;
+	lane->link->starved_count--;
+	weft_list_remove(&lane->starved);
+}
+
+uint32_t weft__promise_credit(struct weft__rx_lane *lane)
+{
+	if (!lane->step)
+		lane->step = STEP_FIRST;
+	set_promised(lane, could_have(lane, lane->step));
+	starve(lane);
+	return lane->promised;
+}
+
+bool weft__promise_is_due(struct weft__rx_lane *lane)
+{
+	uint32_t step = smaller(lane->step * 2, smaller(STEP_MAX, lane->view->channel->opts.window_messages)), more;
+
+	if (lane->promised > lane->step / 2 || !weft__view_receives(lane->view))
+		return false;
+	more = could_have(lane, step) - lane->promised;
+	if (more && (!lane->promised || more >= step / 4)) {
+		lane->step = step;
+		return true;
+	}
+	starve(lane);
+	return false;
+}
+
+void weft__promise_used(struct weft__rx_lane *lane)
+{
+	if (lane->promised)
+		set_promised(lane, lane->promised - 1);
+}
+
+void weft__promise_review(struct weft__rx_lane *lane)
+{
+	int32_t told = (int32_t)(lane->limit_sequence - lane->next_sequence);
+	bool may_wait = lane->view && !lane->view->handler;
+
+	set_promised(lane, may_wait && told > 0 ? (uint32_t)told : 0);
+	if (!may_wait)
+		starve_no_more(lane);
+}
+
+bool weft__promise_is_kept(const struct weft__rx_lane *lane)
+{
+	const struct weft__station *station = lane->link->station;
+
+	return station->free_loan_count > station->promised || lane->link->waiting < 2 * station->free_loan_count;
+}
+
+unsigned int weft__promises_feed(struct weft__station *station)
+{
+	struct weft_list *last = station->starved.prev;
+	unsigned int fed = 0;
+
+	for (unsigned int i = 0; i < FED_A_TURN && !weft_list_empty(&station->starved); i++) {
+		struct weft_list *first = station->starved.next;
+		struct weft__rx_lane *lane = WEFT_CONTAINER_OF(first, struct weft__rx_lane, starved);
+
+		starve_no_more(lane);
+		if (weft__promise_is_due(lane)) { /* else it is at the end again, if it is still so */
+			weft__rx_lane_credit(lane, true);
+			fed++;
+		}
+		if (first == last)
+			break;
+	}
+	return fed;
+}

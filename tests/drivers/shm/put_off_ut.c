@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Proves that a peer which says "not now" is asked again, and cannot have that go on for ever: after ten seconds of nothing else
+ * the connector is told that it failed, and the log says so once. Time is the test's own.
+ */
+#include "conformance/side.h"
+#include "shm/attach.h"
+#include "suite.h"
+
+#include <CUnit/Basic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <weft/log.h>
+
+#define STEP_NS UINT64_C(500000000)
+#define STEPS (SHM_PUT_OFF_NS / STEP_NS)
+
+static struct side near, far;
+static struct side_end *const here = &near.ends[0], *const there = &far.ends[0];
+static unsigned int lines;
+
+static void count_line(enum weft_log_level level, const char *component, const char *line, void *user)
+{
+	(void)level, (void)component, (void)user;
+	lines += strstr(line, "puts us off") != NULL;
+}
+
+static void pass_ns(uint64_t span_ns)
+{
+	weft_clock_virtual_set(side_clock, weft_clock_now(side_clock) + span_ns);
+}
+
+static void open_both(void)
+{
+	CU_ASSERT_EQUAL_FATAL(weft_clock_virtual_open(1, &side_clock), 0);
+	side_driver = weft_driver_find("shm");
+	side_open(&near, "near", 1, 0);
+	side_open(&far, "far", 1, 0);
+	weft_log_set_sink(count_line, WEFT_LOG_WARN, NULL);
+	lines = 0;
+}
+
+static void close_both(void)
+{
+	weft_log_set_sink(NULL, WEFT_LOG_ERROR, NULL);
+	side_close(&near);
+	side_close(&far);
+	weft_clock_virtual_close(&side_clock);
+}
+
+/* What comes of a connection, by return or by event. */
+static int ask(const char *to)
+{
+	unsigned int failures = here->failures;
+	int rc = side_connect(here, to, 0, NULL);
+
+	if (rc < 0)
+		return rc;
+	CU_ASSERT_TRUE(SIDES_UNTIL(here->failures > failures));
+	return here->error;
+}
+
+/* It is asked for as long as it may say so, and once more. */
+static void is_put_off_for_so_long_and_no_longer(const char *to, int said)
+{
+	for (unsigned int i = 0; i < STEPS; i++) {
+		CU_ASSERT_EQUAL(ask(to), said);
+		pass_ns(STEP_NS);
+	}
+	CU_ASSERT_EQUAL(lines, 0);
+	CU_ASSERT_EQUAL(ask(to), -WEFT_ETIMEDOUT);
+	pass_ns(STEP_NS);
+	CU_ASSERT_EQUAL(ask(to), -WEFT_ETIMEDOUT);
+	CU_ASSERT_EQUAL(lines, 1);
+}
+
+static void who_says_nothing_but_not_now_is_given_up_after_a_time(void)
+{
+	open_both();
+	far.refuse_with = -WEFT_EBUSY;
+	is_put_off_for_so_long_and_no_longer(far.name, -WEFT_EBUSY);
+	close_both();
+	open_both();
+	far.refuse_with = -WEFT_EAGAIN;
+	is_put_off_for_so_long_and_no_longer(far.name, -WEFT_EAGAIN);
+	close_both();
+}
+
+static void who_lets_us_in_meanwhile_may_say_it_as_long_again(void)
+{
+	open_both();
+	far.refuse_with = -WEFT_EBUSY;
+	for (unsigned int i = 0; i < STEPS; i++) {
+		CU_ASSERT_EQUAL(ask(far.name), -WEFT_EBUSY);
+		pass_ns(STEP_NS);
+	}
+	far.refuse_with = 0;
+	side_join(here, there);
+	far.refuse_with = -WEFT_EBUSY;
+	is_put_off_for_so_long_and_no_longer(far.name, -WEFT_EBUSY);
+	close_both();
+}
+
+static void who_was_not_asked_for_long_may_say_it_as_long_again(void)
+{
+	open_both();
+	far.refuse_with = -WEFT_EBUSY;
+	CU_ASSERT_EQUAL(ask(far.name), -WEFT_EBUSY);
+	pass_ns(SHM_PUT_OFF_GAP_NS + STEP_NS);
+	is_put_off_for_so_long_and_no_longer(far.name, -WEFT_EBUSY);
+	close_both();
+}
+
+/* A process that is stopped accepts nobody, and soon nobody gets as far as to ask it. */
+static void who_does_not_even_listen_is_given_up_as_well(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	char name[48];
+	socklen_t len;
+
+	side_name(name, "deaf", (int)getpid());
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1);
+	len += (socklen_t)snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "weft/%u/%s", geteuid(), name);
+	CU_ASSERT_EQUAL_FATAL(bind(listener, (struct sockaddr *)&address, len), 0);
+	CU_ASSERT_EQUAL_FATAL(listen(listener, 0), 0);
+	open_both();
+	while (side_connect(here, name, 0, NULL) == 0)
+		;
+	is_put_off_for_so_long_and_no_longer(name, -WEFT_EBUSY);
+	close(listener);
+	close_both();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct suite_case cases[] = {
+		SUITE_CASE(who_says_nothing_but_not_now_is_given_up_after_a_time),
+		SUITE_CASE(who_lets_us_in_meanwhile_may_say_it_as_long_again),
+		SUITE_CASE(who_was_not_asked_for_long_may_say_it_as_long_again),
+		SUITE_CASE(who_does_not_even_listen_is_given_up_as_well),
+	};
+
+	return suite_main("shm put off", cases, SUITE_COUNT(cases), argc, argv);
+}
