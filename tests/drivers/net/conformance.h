@@ -22,6 +22,6 @@ struct net_case {
 		0     \
 	}
 
-extern const struct net_case net_sending[], net_steering[], net_addresses[], net_life[], net_waking[];
+extern const struct net_case net_sending[], net_steering[], net_addresses[], net_life[], net_waking[], net_threads[];
 
 #endif

@@ -14,7 +14,8 @@
 
 int main(int argc, char **argv)
 {
-	static const struct net_case *const tables[] = {net_sending, net_steering, net_addresses, net_life, net_waking};
+	static const struct net_case *const tables[] = {net_sending, net_steering, net_addresses,
+							net_life,    net_waking,   net_threads};
 	struct suite_case cases[CASES_MAX];
 	unsigned int count = 0;
 	int status;

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BURST 50u
+#define BURST 10u
 
 static bool change_loopback(unsigned long request, struct ifreq *change)
 {
