@@ -31,6 +31,9 @@ static uint16_t steering_of(const struct weft_net_tx *packet)
 
 /* ---- one message ---- */
 
+_Static_assert(CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)) <= sizeof((struct udp_tx *)0)->controls[0],
+	       "room for the mark of congestion and the length of each packet");
+
 static void *add_control(struct msghdr *message, int level, int type, const void *data, size_t len)
 {
 	struct cmsghdr *control = (void *)((unsigned char *)message->msg_control + message->msg_controllen);
