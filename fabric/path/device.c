@@ -371,7 +371,8 @@ static void part_all(struct weft__path_port *port)
 
 	WEFT_LIST_FOR_EACH(at, &port->paths)
 		weft__path_disconnect(&WEFT_CONTAINER_OF(at, struct weft__path, in_port)->base);
-	while (!weft_list_empty(&port->parting) && weft_clock_now(clock) < until_ns) {
+	/* Where time stands still, there is nothing to wait for. */
+	while (!weft_list_empty(&port->parting) && !weft_clock_is_virtual(clock) && weft_clock_now(clock) < until_ns) {
 		(void)weft_worker_poll(port->worker);
 		(void)weft__path_rx(&port->base, &frame, 1);
 		flush(&port->base);
@@ -451,26 +452,20 @@ static void address(const struct weft_device *base, char *text)
 	device->driver->address_write(&own, text);
 }
 
-#define OVERS_MAX 16
+#define OVERS_MAX 64
 static struct over overs[OVERS_MAX];
 static unsigned int over_count;
 static pthread_mutex_t overs_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static const struct weft_driver *over_new(const struct weft_net_driver *net)
+static void over_fill(struct over *over, const struct weft_net_driver *net)
 {
-	struct over *over;
-
-	if (over_count == OVERS_MAX) {
-		weft_set_error(WEFT_ENOSPC, "more than %d kinds of network", OVERS_MAX);
-		return NULL;
-	}
-	over = &overs[over_count++];
 	over->net = net;
 	over->driver = (struct weft_driver){
 		.size = sizeof over->driver,
 		.name = net->name,
 		.caps = WEFT_DRIVER_RELIABLE | WEFT_DRIVER_LOANS |
-			(net->caps & WEFT_NET_WAKES ? WEFT_DRIVER_WAKES : 0) | WEFT_DRIVER_FAULTS,
+			(net->caps & WEFT_NET_WAKES ? WEFT_DRIVER_WAKES : 0) |
+			(net->caps & WEFT_NET_FAULTS ? WEFT_DRIVER_FAULTS : 0),
 		.device_open = device_open,
 		.device_close = device_close,
 		.port_open = port_open,
@@ -483,19 +478,24 @@ static const struct weft_driver *over_new(const struct weft_net_driver *net)
 		.address = address,
 		.copies = net->copies,
 	};
-	return &over->driver;
 }
 
 const struct weft_driver *weft__path_driver_over(const struct weft_net_driver *net)
 {
-	const struct weft_driver *driver = NULL;
+	struct over *over = NULL;
 
 	pthread_mutex_lock(&overs_lock);
-	for (unsigned int i = 0; i < over_count && !driver; i++)
+	for (unsigned int i = 0; i < over_count && !over; i++)
 		if (overs[i].net == net)
-			driver = &overs[i].driver;
-	if (!driver)
-		driver = over_new(net);
+			over = &overs[i];
+	if (!over && over_count < OVERS_MAX) {
+		over = &overs[over_count++];
+		over_fill(over, net);
+	}
 	pthread_mutex_unlock(&overs_lock);
-	return driver;
+	if (!over) {
+		weft_set_error(WEFT_ENOSPC, "more than %d kinds of network", OVERS_MAX);
+		return NULL;
+	}
+	return &over->driver;
 }
