@@ -8,6 +8,7 @@
 static void print(struct weft_rx *rx, void *out)
 {
 	fprintf(out, "%s says: %.*s\n", rx->peer, (int)rx->len_bytes, (const char *)rx->data);
+	fflush(out);
 }
 
 int main(void)
@@ -21,5 +22,7 @@ int main(void)
 	if (weft_node_open(&opts, &node) < 0 || weft_channel_open(node, "greetings", NULL, &greetings) < 0)
 		return weft_fail(NULL);
 	weft_channel_handle(greetings, print, stdout);
-	return weft_node_run(node);
+	weft_node_run(node);
+	weft_node_close(&node);
+	return 0;
 }

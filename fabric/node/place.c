@@ -175,8 +175,7 @@ static void look_for_lacks(struct weft_node *node)
 				   clock.reason);
 	for (unsigned int i = 0; i < node->rail_count; i++)
 		if (!(node->rails[i].driver->caps & WEFT_DRIVER_SHARES))
-			weft__node_degrade(node, WEFT_REQUIRE_ZERO_COPY,
-					   "driver %s copies every message",
+			weft__node_degrade(node, WEFT_REQUIRE_ZERO_COPY, "driver %s copies every message",
 					   node->rails[i].driver->name);
 }
 

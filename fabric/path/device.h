@@ -24,6 +24,7 @@
 #define WEFT__KNOCK_BYTES \
 	576u /* each is so long, and no answer is longer: nothing is gained by lying about the sender */
 #define WEFT__COOKIE_BYTES 16u
+#define WEFT__SLOT_WORDS (WEFT__PORT_SLOTS / 64)
 #define WEFT__EMBRYOS_MAX 256u /* accepted of late: a repeated knock gets the same answer */
 
 /* Something that the runner has a worker do; embedded in what it is about. */
@@ -92,12 +93,24 @@ struct weft__path_device {
 	struct weft__path_port *ports[WEFT_NET_PORTS_MAX];
 };
 
+/* The table's functions, see weft/driver.h. */
+int weft__path_device_open(const struct weft_device_opts *opts, struct weft_device **out);
+void weft__path_device_close(struct weft_device **out);
+int weft__path_port_open(struct weft_device *base, const struct weft_port_opts *opts, struct weft_port **out);
+void weft__path_port_close(struct weft_port **out);
+void weft__path_flush(struct weft_port *base);
+/* The net driver below one of ours. */
+const struct weft_net_driver *weft__path_net_of(const struct weft_driver *driver);
+
 /* Of a port's slots of paths, by bits; the runner takes, the worker gives back. */
 int weft__device_slot_take(struct weft__path_device *device, struct weft__path_port *port, uint32_t *id);
 void weft__device_slot_free(struct weft__path_port *port, uint32_t id);
 
 /* Does an errand, now or when the worker's mailbox has room. Thread: runner. */
 void weft__errand_run(struct weft__path_device *device, struct weft__errand *errand);
+
+/* Drops the errands to a port that closes. */
+void weft__errands_drop(struct weft__path_device *device, struct weft__path_port *port);
 
 /* ---- handshake.c. Thread: runner ---- */
 

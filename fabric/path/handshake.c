@@ -59,6 +59,7 @@ static struct weft__path *path_new(struct weft__path_device *device, struct weft
 		weft_list_init(&path->waiting[class_]);
 		weft_list_init(&path->again[class_]);
 		weft_list_init(&path->large[class_]);
+		weft_list_init(&path->untold[class_]);
 	}
 	weft_list_init(&path->in_port);
 	weft_list_init(&path->in_dirty);

@@ -16,6 +16,16 @@ static bool has_work(const struct weft__outgoing *outgoing)
 	return !outgoing->told || outgoing->sent_bytes < outgoing->granted_bytes;
 }
 
+/* What goes without being granted, as far as the path's allowance reaches. */
+static void take_allowance(struct weft__outgoing *outgoing)
+{
+	uint32_t left_bytes = outgoing->path->unscheduled_left_bytes & ~(WEFT__GRAIN_BYTES - 1);
+
+	outgoing->unscheduled_bytes = outgoing->total_bytes < left_bytes ? (uint32_t)outgoing->total_bytes : left_bytes;
+	outgoing->granted_bytes = outgoing->unscheduled_bytes;
+	outgoing->path->unscheduled_left_bytes -= outgoing->unscheduled_bytes;
+}
+
 static void join_turns(struct weft__outgoing *outgoing)
 {
 	if (weft_list_empty(&outgoing->link) && has_work(outgoing)) {
@@ -25,12 +35,26 @@ static void join_turns(struct weft__outgoing *outgoing)
 	}
 }
 
+/* The receiver puts so many together at a time: the others wait here for their turn. */
+static void begin_next(struct weft__path *path)
+{
+	for (unsigned int class_ = 0; class_ < WEFT_CLASS_COUNT; class_++)
+		while (path->told_count < WEFT__PATH_WINDOWS && !weft_list_empty(&path->untold[class_])) {
+			struct weft__outgoing *outgoing = WEFT_CONTAINER_OF(weft_list_pop_front(&path->untold[class_]),
+									    struct weft__outgoing, link);
+
+			path->told_count++;
+			outgoing->begun = true;
+			take_allowance(outgoing);
+			join_turns(outgoing);
+		}
+}
+
 int weft__outgoing_start(struct weft__path *path, enum weft_class class_, const struct weft_tx_frame *frame)
 {
 	struct weft__path_port *port = weft__path_port(path);
 	uint8_t stream = weft__path_stream_of(frame->meta, class_);
 	uint64_t total_bytes = frame->loan_len_bytes;
-	uint32_t allowance_bytes = path->unscheduled_left_bytes & ~(WEFT__GRAIN_BYTES - 1);
 	struct weft__outgoing *outgoing;
 
 	if (frame->head_len_bytes > WEFT__HEAD_BESIDE_MAX)
@@ -57,18 +81,15 @@ int weft__outgoing_start(struct weft__path *path, enum weft_class class_, const 
 	};
 	if (frame->head_len_bytes)
 		memcpy(outgoing->head, frame->head, frame->head_len_bytes);
-	outgoing->unscheduled_bytes = total_bytes < allowance_bytes ? (uint32_t)total_bytes : allowance_bytes;
-	outgoing->granted_bytes = outgoing->unscheduled_bytes;
-	path->unscheduled_left_bytes -= outgoing->unscheduled_bytes;
 	weft_buf_ref(outgoing->buf);
-	weft_list_init(&outgoing->link);
+	weft_list_push_back(&path->untold[class_], &outgoing->link);
 	weft_list_push_back(&path->outgoing, &outgoing->in_path);
 	path->outgoing_count++;
 	port->stats.tx_frames++;
 	port->stats.tx_loans++;
 	port->stats.loan_bytes += total_bytes;
 	port->stats.loans_out++;
-	join_turns(outgoing);
+	begin_next(path);
 	return 0;
 }
 
@@ -82,6 +103,7 @@ static void outgoing_free(struct weft__outgoing *outgoing)
 		port->homes[(port->home_first + port->home_count++) % (2 * WEFT__PORT_OUTGOING)] = outgoing->cookie;
 	path->unscheduled_left_bytes += outgoing->unscheduled_bytes;
 	path->outgoing_count--;
+	path->told_count -= outgoing->begun;
 	port->stats.loans_out--;
 	weft_list_remove(&outgoing->link);
 	weft_list_remove(&outgoing->in_path);
@@ -90,10 +112,14 @@ static void outgoing_free(struct weft__outgoing *outgoing)
 
 void weft__outgoing_arrived(struct weft__outgoing *outgoing, uint32_t len_bytes, bool head)
 {
+	struct weft__path *path = outgoing->path;
+
 	outgoing->arrived_bytes += len_bytes;
 	outgoing->head_arrived |= head;
-	if (outgoing->head_arrived && outgoing->arrived_bytes == outgoing->total_bytes)
-		outgoing_free(outgoing);
+	if (!outgoing->head_arrived || outgoing->arrived_bytes != outgoing->total_bytes)
+		return;
+	outgoing_free(outgoing);
+	begin_next(path);
 }
 
 void weft__outgoing_granted(struct weft__path *path, const struct weft__frame *frame)

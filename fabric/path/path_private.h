@@ -81,7 +81,8 @@ struct weft__outgoing {
 	uint32_t deficit_bytes;
 	uint32_t unscheduled_bytes; /* of the path's allowance, until it has arrived */
 	uint8_t stream, class_;
-	bool told; /* WEFT__FRAME_LARGE is in a parcel */
+	bool begun; /* the receiver has a place for it */
+	bool told;  /* WEFT__FRAME_LARGE is in a parcel */
 	bool head_arrived;
 	uint64_t meta;
 	uint32_t head_len_bytes;
@@ -159,10 +160,12 @@ struct weft__path {
 	struct weft_list waiting[WEFT_CLASS_COUNT];  /* parcels that are to be sent */
 	struct weft_list again[WEFT_CLASS_COUNT];    /* and before them these: lost ones, in the order of their loss */
 	struct weft_list large[WEFT_CLASS_COUNT];    /* outgoing with something to send, in turns */
+	struct weft_list untold[WEFT_CLASS_COUNT];   /* outgoing that the receiver has no place for yet */
 	struct weft__parcel *open[WEFT_CLASS_COUNT]; /* being filled; NULL: none */
 	struct weft_list outgoing, incoming, held;   /* all of its */
 	unsigned int message_count;                  /* in parcels that were sent and have not arrived */
 	unsigned int owing_count;                    /* parcels that owe, and have not arrived */
+	unsigned int told_count;                     /* outgoing that the receiver knows of, or is about to */
 	unsigned int parcel_count, outgoing_count, incoming_count, window_count, held_count;
 	uint32_t unscheduled_left_bytes;
 	uint64_t incoming_bytes; /* memory of messages that are being put together, or lent to the layer above */
