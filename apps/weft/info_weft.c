@@ -12,22 +12,30 @@
 #include <unistd.h>
 #include <weft/driver.h>
 #include <weft/errors.h>
+#include <weft/net.h>
 
 /* ---- drivers ---- */
+
+static void put_driver(json_t *list, const char *name, uint32_t caps, bool wakes, const char *copies)
+{
+	json_array_append_new(list,
+			      json_pack("{s:s,s:b,s:b,s:b,s:b,s:s}", "name", name, "reliable",
+					(caps & WEFT_DRIVER_RELIABLE) != 0, "lends", (caps & WEFT_DRIVER_LOANS) != 0,
+					"wakes", wakes, "local", (caps & WEFT_DRIVER_LOCAL) != 0, "copies",
+					copies ? copies : "not known"));
+}
 
 static void find_drivers(const struct machine *machine, json_t *all)
 {
 	const struct weft_driver *driver;
+	const struct weft_net_driver *net;
 	json_t *list = json_array();
 
 	(void)machine;
 	for (unsigned int i = 0; (driver = weft_driver_at(i)); i++)
-		json_array_append_new(list, json_pack("{s:s,s:b,s:b,s:b,s:b,s:s}", "name", driver->name, "reliable",
-						      (driver->caps & WEFT_DRIVER_RELIABLE) != 0, "lends",
-						      (driver->caps & WEFT_DRIVER_LOANS) != 0, "wakes",
-						      (driver->caps & WEFT_DRIVER_WAKES) != 0, "local",
-						      (driver->caps & WEFT_DRIVER_LOCAL) != 0, "copies",
-						      driver->copies ? driver->copies : "not known"));
+		put_driver(list, driver->name, driver->caps, (driver->caps & WEFT_DRIVER_WAKES) != 0, driver->copies);
+	for (unsigned int i = 0; (net = weft_net_driver_at(i)); i++)
+		put_driver(list, net->name, 0, (net->caps & WEFT_NET_WAKES) != 0, net->copies);
 	json_object_set_new(all, "drivers", list);
 }
 

@@ -204,7 +204,5 @@ const struct weft_net_driver weft__udp_driver = {
 	.arm = port_arm,
 	.describe = port_describe,
 	.degraded = net_degraded,
-	.copies =
-		"the kernel's: each packet once out of the sender's memory and once into the receiver's; packets that came "
-		"together and do not lie on whole words once more",
+	.copies = "each packet into the kernel and out of it; once more where odd lengths came together",
 };
