@@ -16,6 +16,7 @@ struct weft_sim *node_sim;
 struct weft_clock *node_clock;
 
 static struct node *open_nodes[OPEN_MAX];
+static unsigned int open_count;
 
 /* ---- kinds ---- */
 
@@ -30,6 +31,9 @@ static const struct kind {
 };
 static const struct kind *kind;
 
+/* A new network whenever there are no nodes, so that no test sees packets of another one. */
+static bool sim_anew;
+
 static const struct kind *find_kind(const char *name)
 {
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -43,6 +47,7 @@ void node_sim_open(uint64_t seed, const struct weft_sim_link *link)
 	struct weft_sim_opts opts;
 
 	kind = find_kind("sim");
+	sim_anew = false;
 	node_sim_close();
 	weft_sim_opts_init(&opts, sizeof opts);
 	opts.seed = seed;
@@ -64,13 +69,19 @@ void node_sim_close(void)
 	node_driver = NULL;
 }
 
+static void open_sim_anew(void)
+{
+	node_sim_open(1, NULL);
+	sim_anew = true;
+}
+
 bool node_use(const char *name)
 {
 	kind = find_kind(name);
 	if (kind && kind->driver)
 		node_driver = weft_net_driver_find(kind->driver);
-	else if (kind && !node_sim)
-		node_sim_open(1, NULL);
+	else if (kind)
+		open_sim_anew();
 	else if (!kind)
 		weft_set_error(WEFT_EINVAL, "no kind of nets is called %s", name);
 	return kind && node_driver;
@@ -111,6 +122,9 @@ void node_open(struct node *node, unsigned int port_count, const unsigned int in
 	struct weft_net_opts opts;
 	unsigned int at = 0;
 
+	if (sim_anew && !open_count)
+		open_sim_anew();
+	open_count++;
 	memset(node, 0, sizeof *node);
 	weft_worker_opts_init(&worker_opts, sizeof worker_opts);
 	if (node_sim)
@@ -136,6 +150,7 @@ void node_close(struct node *node)
 			open_nodes[i] = NULL;
 	if (!node->net)
 		return;
+	open_count--;
 	weft_worker_take(node->worker);
 	for (unsigned int i = 0; i < node->port_count; i++)
 		node_port_close(&node->ports[i]);

@@ -196,6 +196,28 @@ static void a_burst_arrives_whole(void)
 	close_both();
 }
 
+/* Nobody receives: the port fills up, or what is between them drops, and in the end it goes on. */
+static void what_is_not_taken_is_counted_and_goes_later(void)
+{
+	uint64_t taken = 0, fulls = 0;
+
+	open_both();
+	lay_out_burst(all_long);
+	there->deaf = true;
+	for (unsigned int i = 0; i < 50; i++) {
+		unsigned int count = here->port->tx(here->port, burst, BURST);
+
+		taken += count;
+		fulls += count < BURST;
+	}
+	CU_ASSERT_EQUAL(node_stats(here).tx_packets, taken);
+	CU_ASSERT_EQUAL(node_stats(here).tx_full, fulls);
+	CU_ASSERT_EQUAL(node_stats(here).tx_dropped, 0);
+	there->deaf = false;
+	CU_ASSERT_TRUE(NODES_UNTIL(node_send(way, 2, 4242, 100) && there->last == 4242));
+	close_both();
+}
+
 /* What is handed up stays readable until the next rx, also if rx was not asked for all of it. */
 static void packets_can_be_taken_one_by_one(void)
 {
@@ -257,6 +279,7 @@ const struct net_case net_sending[] = {
 	NET_CASE(every_length_passes_up_to_payload_max, 0),
 	NET_CASE(what_is_too_long_is_taken_and_lost_and_counted, 0),
 	NET_CASE(a_burst_arrives_whole, 0),
+	NET_CASE(what_is_not_taken_is_counted_and_goes_later, 0),
 	NET_CASE(packets_can_be_taken_one_by_one, 0),
 	NET_CASE(marks_of_congestion_arrive, WEFT_NET_ECN),
 	NET_CASE(marks_stay_with_their_packets_in_a_burst, WEFT_NET_ECN),
