@@ -215,12 +215,14 @@ void receive_in_each_way()
 
 void look_at_the_node()
 {
+	char text[80];
 	struct weft_worker *attached = nullptr;
 	struct weft_node_stats stats;
 
 	weft_node_describe(near.node, &stats);
 	REQUIRE(stats.sent_messages > 0 && stats.links == 1);
 	REQUIRE(!weft_node_degraded(near.node, 1000) && !weft_node_degraded_require(near.node, 1000));
+	REQUIRE(weft_node_address(near.node, 1000, text, sizeof text) == -WEFT_ENOENT);
 	REQUIRE(weft_require_name(WEFT_REQUIRE_SLEEP) == std::string("sleep") && weft_version()[0]);
 	REQUIRE(weft_attach(near.node, "thread", &attached) == 0);
 	weft_detach(near.node, &attached);

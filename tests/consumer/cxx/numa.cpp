@@ -14,6 +14,7 @@
 
 #include <weft/arena.h>
 #include <weft/assert.h>
+#include <weft/crc32c.h>
 #include <weft/driver.h>
 #include <weft/errors.h>
 #include <weft/hash.h>
@@ -106,6 +107,7 @@ static void call_clocks()
 
 void call_base()
 {
+	const uint64_t key[2] = {1, 2};
 	static const char *const words[] = {"one", "two"};
 	struct weft_random random;
 	uint64_t entropy = 0;
@@ -115,6 +117,8 @@ void call_base()
 	REQUIRE(weft_set_error(WEFT_EINVAL, "a sentence with %d", 3) == -WEFT_EINVAL);
 	REQUIRE(std::strcmp(weft_last_error(), "a sentence with 3") == 0 && weft_fail("expected") == 1);
 	REQUIRE(weft_hash_bytes("weft", 4) == weft_hash_string("weft") && weft_hash_u64(1) != weft_hash_u64(2));
+	REQUIRE(weft_siphash(key, "weft", 4) != weft_siphash(key, "left", 4));
+	REQUIRE(weft_crc32c(0, "123456789", 9) == 0xe3069283u);
 	REQUIRE(std::strcmp(weft_nearest("onee", words, 2), "one") == 0);
 	weft_random_seed(&random, 1);
 	REQUIRE(weft_random_next(&random) != weft_random_next(&random));
@@ -382,7 +386,7 @@ void call_workers()
 /* ---- drivers ---- */
 
 static const struct weft_driver nothing = {sizeof nothing, "nothing",	    0,	     nullptr, nullptr, nullptr, nullptr,
-					   nullptr,	   nullptr, nullptr, nullptr, nullptr, nullptr};
+					   nullptr,	   nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
 WEFT_DRIVER_MODULE(nothing);
 
 void call_drivers()
@@ -398,6 +402,7 @@ void call_drivers()
 	struct weft_worker_opts worker_opts;
 	struct weft_pool_opts pool_opts;
 	struct weft_device_events events = {};
+	char address[WEFT_DEVICE_ADDRESS_MAX];
 
 	REQUIRE(shm && weft_driver_at(0) && weft_driver_module.driver == &nothing);
 	weft_worker_opts_init(&worker_opts, sizeof worker_opts);
@@ -409,6 +414,8 @@ void call_drivers()
 	device_opts.incarnation = 7;
 	device_opts.events = &events;
 	REQUIRE(weft_device_open(shm, &device_opts, &device) == 0);
+	weft_device_address(shm, device, address);
+	REQUIRE(!*address);
 	weft_port_opts_init(&port_opts, sizeof port_opts);
 	port_opts.worker = worker;
 	port_opts.pool = pool;
