@@ -60,7 +60,7 @@ static int rail_open(struct weft__rail *rail, struct weft_node *node, const stru
 	opts.allowed_uid_count = node->opts.allowed_uid_count;
 	opts.events = &weft__rail_events;
 	opts.user = rail;
-	if (rail->driver->caps & WEFT_DRIVER_FAULTS)
+	if (!rail->net || rail->driver->caps & WEFT_DRIVER_FAULTS)
 		opts.faults = weft__option_or_environment(node_opts ? node_opts->faults : NULL, "WEFT_FAULT");
 	rail->node = node;
 	return weft_device_open(rail->driver, &opts, &rail->device);

@@ -11,7 +11,6 @@
 
 #define ERRAND_AGAIN_NS UINT64_C(1000000)
 
-
 /* ---- slots ---- */
 
 int weft__device_slot_take(struct weft__path_device *device, struct weft__path_port *port, uint32_t *id)

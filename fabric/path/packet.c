@@ -199,8 +199,8 @@ static int ack_read(const unsigned char *from, uint32_t room_bytes, uint32_t cou
 		ack->ranges[i].first = last - length;
 		if (i + 1 == count)
 			return 0;
-		gap = get32(from + WEFT__ACK_MIN + 8 * i);
-		length = get32(from + WEFT__ACK_MIN + 8 * i + 4);
+		gap = get32(from + WEFT__ACK_MIN + (size_t)8 * i);
+		length = get32(from + WEFT__ACK_MIN + (size_t)8 * i + 4);
 		if (gap < 2 || gap > ack->ranges[i].first)
 			return -WEFT_EPROTO;
 		last = ack->ranges[i].first - gap;

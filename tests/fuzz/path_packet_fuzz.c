@@ -37,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 	uint32_t at = 0;
 
 	WEFT_ASSERT(packet != NULL);
-	memcpy(packet, data, len_bytes);
+	if (len_bytes)
+		memcpy(packet, data, len_bytes);
 	if (weft__packet_head_read(packet, len_bytes, &head) == 0)
 		(void)weft__packet_intact(packet, len_bytes);
 	if (weft__greeting_read(packet, len_bytes, &greeting) == 0)
