@@ -12,7 +12,10 @@
 #include <weft/errors.h>
 #include <weft/log.h>
 
-/* Handshakes that others began, in all and by one process: who begins many and ends none shuts out nobody. */
+/*
+ * Handshakes that others began, in all and by one process. One that begins many and ends none leaves room for others; whoever
+ * is one too many all the same may come again.
+ */
 #define ATTACHES_MAX 64
 #define ATTACHES_OF_ONE_MAX 32
 
@@ -54,17 +57,15 @@ static bool has_enough(const struct shm_attach *attach, const struct weft_port *
 }
 
 /* What we lack ourselves is said once here too: the peer may be somebody else's. */
-static void say_lack(const struct shm_attach *attach, int error)
+static void say_lack(struct shm_device *device, const struct weft_peer_identity *peer, int error)
 {
-	struct shm_device *device = attach->device;
-
 	if (error != -WEFT_EAGAIN && error != -WEFT_EMFILE && error != -WEFT_ENOMEM && error != -WEFT_ENOSPC)
 		return;
 	if (!device->accept_said)
 		weft_log(WEFT_LOG_WARN, "shm",
 			 "node %s cannot accept pid %lld error %s action it is told so and may come again: raise the "
 			 "limits of open descriptors and memory",
-			 device->name, (long long)attach->peer.pid, weft_error_name(error));
+			 device->name, (long long)peer->pid, weft_error_name(error));
 	device->accept_said = true;
 }
 
@@ -120,7 +121,7 @@ static int let_in(struct shm_attach *attach, const struct shm_wire *theirs, int 
 	attach->path = shm_path_new(WEFT_CONTAINER_OF(port, struct shm_port, base), attach->who);
 	rc = attach->path ? build(attach, theirs, &mine, fds, fd_count) : -WEFT_ENOMEM;
 	if (rc < 0)
-		say_lack(attach, rc);
+		say_lack(attach->device, &attach->peer, rc);
 	return rc;
 }
 
@@ -171,7 +172,8 @@ static void stalled(struct weft_timer *timer, void *user)
 	shm_attach_free(user);
 }
 
-static bool too_many(const struct shm_device *device, int64_t who)
+/* Whether one more handshake would be too many. */
+static bool has_begun_enough(struct shm_device *device, int64_t who, const struct weft_peer_identity *peer)
 {
 	unsigned int of_one = 0;
 
@@ -180,25 +182,56 @@ static bool too_many(const struct shm_device *device, int64_t who)
 
 		of_one += attach->accepted && attach->who == who;
 	}
-	return device->accepted_count >= ATTACHES_MAX || of_one >= ATTACHES_OF_ONE_MAX;
+	if (device->accepted_count < ATTACHES_MAX && of_one < ATTACHES_OF_ONE_MAX)
+		return false;
+	if (!device->begun_said)
+		weft_log(
+			WEFT_LOG_WARN, "shm",
+			"node %s cannot accept pid %lld uid %u handshakes %u of it %u action it is told so and may come "
+			"again: if that goes on, find out who begins them and ends none",
+			device->name, (long long)peer->pid, peer->uid, device->accepted_count, of_one);
+	device->begun_said = true;
+	return true;
 }
 
-/* Another user is told why, and nothing else. */
-static void turn_away(const struct shm_device *device, int fd)
+/* Begins a handshake, which takes the socket; else an error, as the other end is to be told. */
+static int begin(struct shm_device *device, int fd, int64_t *who)
+{
+	struct weft_peer_identity peer;
+	struct shm_attach *attach;
+	int rc = shm_rendezvous_peer(device, fd, &peer);
+
+	if (rc < 0)
+		return rc;
+	*who = shm_who_is(fd, &peer);
+	if (has_begun_enough(device, *who, &peer))
+		return -WEFT_EAGAIN;
+	attach = shm_attach_new(device, fd, attach_ready, stalled);
+	if (!attach) {
+		say_lack(device, &peer, -WEFT_ENOMEM);
+		return -WEFT_EAGAIN;
+	}
+	attach->peer = peer;
+	attach->who = *who;
+	attach->accepted = true;
+	device->accepted_count++;
+	return 0;
+}
+
+/* Who does not get as far as to ask is told why, and nothing else: it may be another user. */
+static void turn_away(const struct shm_device *device, int fd, int error)
 {
 	struct shm_wire wire;
 
 	shm_attach_wire(&wire, device, SHM_REFUSE);
 	wire.incarnation = 0;
-	wire.error = -WEFT_EACCES;
-	(void)shm_wire_send(fd, &wire, NULL, 0);
+	wire.error = error;
+	(void)shm_wire_send(fd, &wire, NULL, 0); /* which does not wait; it sees the end of file in any case */
 }
 
 void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user)
 {
 	struct shm_device *device = user;
-	struct weft_peer_identity peer = {0};
-	struct shm_attach *attach = NULL;
 	int64_t who = 0;
 	int fd, rc;
 
@@ -213,19 +246,9 @@ void shm_attach_accept(struct weft_fd_watch *watch, uint32_t events, void *user)
 			shm_rendezvous_pause(device, errno);
 		return;
 	}
-	rc = shm_rendezvous_peer(device, fd, &peer);
-	if (rc == 0)
-		who = shm_who_is(fd, &peer);
-	if (rc == 0 && !too_many(device, who))
-		attach = shm_attach_new(device, fd, attach_ready, stalled);
-	if (rc == -WEFT_EACCES)
-		turn_away(device, fd);
-	if (!attach) {
+	rc = begin(device, fd, &who);
+	if (rc < 0) {
+		turn_away(device, fd, rc);
 		shm_foreign_hang_up(fd, who);
-		return;
 	}
-	attach->peer = peer;
-	attach->who = who;
-	attach->accepted = true;
-	device->accepted_count++;
 }

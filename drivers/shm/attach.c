@@ -8,8 +8,6 @@
 #include <sys/epoll.h>
 #include <weft/errors.h>
 
-#define STALL_NS UINT64_C(2000000000)
-
 /* ---- messages and sockets ---- */
 
 void shm_attach_wire(struct shm_wire *wire, const struct shm_device *device, enum shm_message_type type)
@@ -118,7 +116,7 @@ struct shm_attach *shm_attach_new(struct shm_device *device, int fd, weft_fd_fn 
 	}
 	weft_list_push_back(&device->attaches, &attach->link);
 	weft_timer_set(device->opts.runner, &attach->stall,
-		       weft_clock_now(weft_worker_clock(device->opts.runner)) + STALL_NS);
+		       weft_clock_now(weft_worker_clock(device->opts.runner)) + SHM_HANDSHAKE_NS);
 	return attach;
 }
 

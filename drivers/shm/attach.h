@@ -8,9 +8,12 @@
 
 #include "shm/shm.h"
 
-#define SHM_PUT_OFF_NS UINT64_C(10000000000)    /* for which a peer may say "not now" */
-#define SHM_PUT_OFF_GAP_NS UINT64_C(2000000000) /* without a question: what was said before is forgotten */
-#define SHM_NAME_MAX 108                        /* of a node, with the NUL: longer ones have no address */
+#define SHM_HANDSHAKE_NS UINT64_C(2000000000) /* which a peer has for it */
+#define SHM_PUT_OFF_NS UINT64_C(10000000000)  /* for which it may say "not now" */
+/* Without an answer: what was said before is forgotten. Longer than a handshake and any pause before the next together, or
+ * whoever answers at the last moment would never have said anything before. */
+#define SHM_PUT_OFF_GAP_NS UINT64_C(5000000000)
+#define SHM_NAME_MAX 108 /* of a node, with the NUL: longer ones have no address */
 
 /* One handshake under way. */
 struct shm_attach {

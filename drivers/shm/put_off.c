@@ -12,6 +12,8 @@
 #include <weft/errors.h>
 #include <weft/log.h>
 
+_Static_assert(SHM_PUT_OFF_GAP_NS > 2 * SHM_HANDSHAKE_NS, "who asks again within a handshake's time has not paused");
+
 /* What one peer has said to one port, without anything else in between. */
 struct shm_put_off {
 	struct weft_list link;
@@ -38,7 +40,7 @@ static struct shm_put_off *find(const struct shm_port *port, const char *to)
 	return NULL;
 }
 
-/* Those that nobody has asked for a while. */
+/* Those that have not answered for a while. */
 static void forget_old(struct shm_device *device, uint64_t now_ns)
 {
 	WEFT_LIST_FOR_EACH(at, &device->put_offs) {

@@ -225,6 +225,7 @@ struct shm_device {
 	int64_t enough_said_to;      /* who had too many paths when that was logged last; -1: nobody */
 	bool listen_said;            /* that descriptors lack */
 	bool accept_said;            /* that something lacked for a path */
+	bool begun_said;             /* that one handshake more was too many */
 	struct shm_pause listen_pause;
 	struct weft_list ports, paths;
 	unsigned int hot_rings;    /* made */

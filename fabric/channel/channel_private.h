@@ -219,10 +219,15 @@ unsigned int weft__senders_run_events(struct weft__station *station, unsigned in
 /* A place for each loan where a small message fits, once there is a port. -WEFT_ENOMEM. */
 int weft__loan_places_make(struct weft__station *station);
 struct weft_loan *weft__loan_alloc(struct weft__station *station);
-/* Whether there are more free ones than were promised to messages that may have to wait. */
+/* How many of the free ones are for links that have none. */
+static inline long weft__loans_of_links(const struct weft__station *station)
+{
+	return station->served < WEFT__LINK_LOANS ? (long)(WEFT__LINK_LOANS - station->served) : 0;
+}
+/* Whether there are more free ones than were promised to messages that may have to wait, and are to be promised. */
 static inline bool weft__loans_spare(const struct weft__station *station)
 {
-	return station->free_loan_count > station->promised;
+	return (long)station->free_loan_count - station->promised > weft__loans_of_links(station);
 }
 /* Lets go of what it holds (buffer, borrowed memory, window) and frees it, whoever holds it. */
 void weft__loan_free(struct weft_loan *loan);

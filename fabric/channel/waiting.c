@@ -26,6 +26,7 @@ void weft__wait_for_taker(struct weft__rx_lane *lane, struct weft_rx *rx, const 
 	loan->waits = true;
 	loan->waits_of = lane->link;
 	lane->link->waiting++;
+	weft__promise_recount(lane->link);
 	weft_list_push_back(&lane->view->unexpected, &loan->link);
 }
 
@@ -34,6 +35,7 @@ void weft__waiting_taken(struct weft_loan *loan)
 	if (loan->waits_of) {
 		loan->waits_of->waiting--;
 		loan->waits_of->waiting_closed -= !loan->lane;
+		weft__promise_recount(loan->waits_of);
 	} else {
 		loan->station->left_count--;
 	}
@@ -64,6 +66,7 @@ void weft__waiting_left(struct weft__link *link)
 			dropped++;
 		}
 	}
+	weft__promise_recount(link);
 	if (dropped)
 		weft_log(WEFT_LOG_WARN, "link",
 			 "peer %s is gone messages %u action dropped: nothing received them, and %u of "

@@ -159,6 +159,7 @@ struct weft__link {
 	unsigned int waiting;        /* its messages that wait for a taker, also of lanes that have been closed */
 	unsigned int waiting_closed; /* of those: of lanes that have been closed */
 	unsigned int promised;       /* and those that may have to */
+	bool served;                 /* it has some of either */
 	unsigned int starved_count;  /* lanes of it in the list of those that could be told of nothing */
 	uint16_t calls;              /* requests of it that will be answered later */
 	uint16_t replies_count;      /* of them, altogether and to requests of each lane */

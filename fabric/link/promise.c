@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promises: what a lane is told grows with what it uses, as far as its link's share allows; a little is left for lanes
- * that have nothing yet, so that one whose messages nobody receives holds up no other; and a part of the loans is the
- * application's.
+ * Promises: what a lane is told grows with what it uses, as far as its link's share allows, and the less is left the less
+ * at a time. What is set apart is shared by nobody: of it each link that has nothing gets one, which nothing else takes, so
+ * that whatever others are told and do not use, it gets on; a little is for lanes that have nothing, so that one whose
+ * messages nobody receives holds up no other; and the rest is the application's.
  */
 #include "link/promise.h"
 
@@ -10,16 +11,28 @@
 
 #define STEP_FIRST 16u /* messages, at open; doubled each time that half of it has been used */
 #define STEP_MAX 256u  /* which is enough for a stream, and what lanes without traffic keep from others */
-#define LEAST 4u       /* that a lane may have, held or promised, whatever others have taken */
+#define MODEST 4u      /* what a lane is told of while others of its link have nothing */
 #define APART ((long)WEFT__LOANS / 4)
-#define LEFT_MAX (LEAST * WEFT__LINK_LANES) /* whoever leaves more behind in lanes that it closes gets no least */
+#define SHARED (WEFT__LOANS - APART)
+#define APPLICATION ((long)192) /* of what is apart: it is the application's at the least */
+#define LEFT_MAX \
+	((unsigned int)WEFT__LINK_LANES) /* whoever leaves more behind in lanes that it closes gets none for a lane */
 #define FED_A_TURN 32
+
+void weft__promise_recount(struct weft__link *link)
+{
+	bool served = link->waiting || link->promised;
+
+	link->station->served += (unsigned int)served - (unsigned int)link->served;
+	link->served = served;
+}
 
 static void set_promised(struct weft__rx_lane *lane, uint32_t count)
 {
 	lane->link->promised += count - lane->promised;
 	lane->link->station->promised += count - lane->promised;
 	lane->promised = count;
+	weft__promise_recount(lane->link);
 }
 
 static uint32_t smaller(uint32_t a, uint32_t b)
@@ -35,15 +48,21 @@ static uint32_t unused(const struct weft__rx_lane *lane)
 	return window > lane->held_messages ? window - lane->held_messages : 0;
 }
 
+/* Of what is for all links. */
+static long shared_left(const struct weft__station *station)
+{
+	long left = (long)station->free_loan_count - station->promised - APART;
+
+	return left > 0 ? left : 0;
+}
+
 /*
  * How many more the link may have, waiting or promised, so that it has no more than twice as many as are left then
  * (Choudhury and Hahne 1998): one alone gets two thirds of what is not set apart, many get less each.
  */
 static uint32_t share_left(const struct weft__link *link)
 {
-	const struct weft__station *station = link->station;
-	long left = (long)station->free_loan_count - station->promised - APART;
-	long more = (2 * left - (long)(link->waiting + link->promised)) / 3;
+	long more = (2 * shared_left(link->station) - (long)(link->waiting + link->promised)) / 3;
 
 	return more > 0 ? (uint32_t)more : 0;
 }
@@ -52,18 +71,25 @@ static uint32_t share_left(const struct weft__link *link)
 static uint32_t least(const struct weft__rx_lane *lane)
 {
 	const struct weft__link *link = lane->link;
-	uint32_t has = lane->promised + lane->held_messages;
+	const struct weft__station *station = link->station;
+	long left = (long)station->free_loan_count - station->promised;
 
-	if (has >= LEAST || link->waiting_closed >= LEFT_MAX ||
-	    (long)link->station->free_loan_count - link->station->promised <= APART / 2)
-		return 0;
-	return LEAST - has;
+	if (!link->served)
+		return left > 0;
+	return !lane->promised && !lane->held_messages && link->waiting_closed < LEFT_MAX &&
+	       left > weft__loans_of_links(station) + APPLICATION;
+}
+
+/* A step in times when so much is left: so lanes that are told and send nothing leave something for those after them. */
+static uint32_t scaled(const struct weft__rx_lane *lane, uint32_t step)
+{
+	return smaller(step, 1 + (uint32_t)(step * shared_left(lane->link->station) / SHARED));
 }
 
 /* What could be promised to it altogether, up to a step; while others of its link have nothing, no more than they will get. */
 static uint32_t could_have(const struct weft__rx_lane *lane, uint32_t step)
 {
-	uint32_t wanted = smaller(unused(lane), lane->link->starved_count ? LEAST : step), more, floor;
+	uint32_t wanted = smaller(unused(lane), lane->link->starved_count ? MODEST : scaled(lane, step)), more, floor;
 
 	if (wanted <= lane->promised)
 		return lane->promised;
@@ -102,10 +128,10 @@ bool weft__promise_is_due(struct weft__rx_lane *lane)
 {
 	uint32_t step = smaller(lane->step * 2, smaller(STEP_MAX, lane->view->channel->opts.window_messages)), more;
 
-	if (lane->promised > lane->step / 2 || !weft__view_receives(lane->view))
+	if (lane->promised > scaled(lane, lane->step) / 2 || !weft__view_receives(lane->view))
 		return false;
 	more = could_have(lane, step) - lane->promised;
-	if (more && (!lane->promised || more >= step / 4)) {
+	if (more && (!lane->promised || more >= scaled(lane, step) / 4)) {
 		lane->step = step;
 		return true;
 	}

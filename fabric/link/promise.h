@@ -19,6 +19,8 @@ void weft__promise_used(struct weft__rx_lane *lane);
 void weft__promise_review(struct weft__rx_lane *lane);
 /* Whether one that has come may wait: false only where more was promised than there is, since a handler was taken away. */
 bool weft__promise_is_kept(const struct weft__rx_lane *lane);
+/* The link's messages that wait have become more or fewer. */
+void weft__promise_recount(struct weft__link *link);
 /* Lanes that have got nothing are told, as far as there is something now. Returns how many. */
 unsigned int weft__promises_feed(struct weft__station *station);
 

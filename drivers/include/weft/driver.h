@@ -158,8 +158,9 @@ struct weft_device_events {
 	void (*path_up)(void *port_user, struct weft_path *path, const struct weft_hello *theirs, void *request);
 	/*
 	 * connect failed, for good; -WEFT_EAGAIN and -WEFT_EBUSY (the peer connects to us as well) say that another one
-	 * may succeed soon. A peer for which they have been said for 10 s, without a pause of 2 s, is said to have
-	 * failed with -WEFT_ETIMEDOUT from then on. Thread: the port's worker.
+	 * may succeed soon. A peer for which they have been said for 10 s, no two of them more than 5 s apart, is said
+	 * to have failed with -WEFT_ETIMEDOUT from then on: ask again within 2 s, whatever time an answer takes.
+	 * Thread: the port's worker.
 	 */
 	void (*connect_failed)(void *port_user, void *request, int error, const char *why);
 	/*

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Proves that a connector hears why, and may come again, when the listener cannot even say that it accepts: as where too many
- * descriptors of a user are on their way. The listener says so once in the log, and nothing of the attempt stays.
+ * descriptors of a user are on their way; and when it cannot even begin, because of memory or of the many others. The listener
+ * says so once in the log, and nothing of the attempt stays.
  */
 #include "conformance/side.h"
 #include "fault.h"
@@ -10,9 +11,14 @@
 
 #include <CUnit/Basic.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include <weft/log.h>
+
+#define OF_ONE_MAX 32 /* handshakes that one process may have begun */
 
 static struct side near, far;
 static struct side_end *const here = &near.ends[0], *const there = &far.ends[0];
@@ -39,8 +45,10 @@ static void count_line(enum weft_log_level level, const char *component, const c
 	lines += strstr(line, "cannot accept") != NULL;
 }
 
+/* Time stands still: no handshake is given up. */
 static void open_both(void)
 {
+	CU_ASSERT_EQUAL_FATAL(weft_clock_virtual_open(1, &side_clock), 0);
 	side_driver = weft_driver_find("shm");
 	side_open(&near, "near", 1, 0);
 	side_open(&far, "far", 1, 0);
@@ -53,6 +61,7 @@ static void close_both(void)
 	weft_log_set_sink(NULL, WEFT_LOG_ERROR, NULL);
 	side_close(&near);
 	side_close(&far);
+	weft_clock_virtual_close(&side_clock);
 }
 
 static int ask(void)
@@ -62,6 +71,19 @@ static int ask(void)
 	CU_ASSERT_EQUAL_FATAL(side_connect(here, far.name, 0, NULL), 0);
 	CU_ASSERT_TRUE(SIDES_UNTIL(here->failures > failures));
 	return here->error;
+}
+
+/* Somebody who connects and says nothing. */
+static int connect_silently(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1);
+
+	len += (socklen_t)snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "weft/%u/%s", geteuid(),
+				   far.name);
+	CU_ASSERT_EQUAL_FATAL(connect(fd, (struct sockaddr *)&address, len), 0);
+	return fd;
 }
 
 static void who_cannot_be_told_that_it_is_accepted_is_told_to_try_again(void)
@@ -98,11 +120,54 @@ static void who_cannot_even_be_told_so_sees_the_end_at_once(void)
 	close_both();
 }
 
+/* It may not be its own doing: the processes of another user have all of theirs together. */
+static void who_is_one_too_many_is_told_to_try_again(void)
+{
+	struct shm_device *device;
+	int silent[OF_ONE_MAX];
+
+	open_both();
+	device = (struct shm_device *)(void *)far.device;
+	for (unsigned int i = 0; i < OF_ONE_MAX; i++)
+		silent[i] = connect_silently();
+	CU_ASSERT_EQUAL(ask(), -WEFT_EAGAIN);
+	CU_ASSERT_EQUAL(ask(), -WEFT_EAGAIN);
+	CU_ASSERT_EQUAL(far.asked, 0);
+	CU_ASSERT_EQUAL(lines, 1);
+	close(silent[0]);
+	CU_ASSERT_TRUE(SIDES_UNTIL(device->accepted_count == OF_ONE_MAX - 1));
+	side_join(here, there);
+	for (unsigned int i = 1; i < OF_ONE_MAX; i++)
+		close(silent[i]);
+	close_both();
+}
+
+/* The first that is asked for memory is the listener, for the handshake. */
+static void who_comes_when_there_is_no_memory_is_told_to_try_again(void)
+{
+	unsigned int failures;
+
+	open_both();
+	side_join(here, there);
+	failures = here->failures;
+	CU_ASSERT_EQUAL_FATAL(side_connect(here, far.name, 0, NULL), 0);
+	fault_arm(0);
+	CU_ASSERT_TRUE(SIDES_UNTIL(here->failures > failures));
+	CU_ASSERT_TRUE(fault_disarm());
+	CU_ASSERT_STRING_EQUAL(fault_name(), "calloc");
+	CU_ASSERT_EQUAL(here->error, -WEFT_EAGAIN);
+	CU_ASSERT_EQUAL(lines, 1);
+	side_join(here, there);
+	close_both();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(who_cannot_be_told_that_it_is_accepted_is_told_to_try_again),
 		SUITE_CASE(who_cannot_even_be_told_so_sees_the_end_at_once),
+		SUITE_CASE(who_is_one_too_many_is_told_to_try_again),
+		SUITE_CASE(who_comes_when_there_is_no_memory_is_told_to_try_again),
 	};
 
 	return suite_main("shm accept", cases, SUITE_COUNT(cases), argc, argv);

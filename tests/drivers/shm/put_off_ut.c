@@ -17,6 +17,8 @@
 
 #define STEP_NS UINT64_C(500000000)
 #define STEPS (SHM_PUT_OFF_NS / STEP_NS)
+#define LONG_NS (SHM_HANDSHAKE_NS - UINT64_C(50000000)) /* for an answer */
+#define RETRY_NS UINT64_C(100000000)                    /* the longest after which the fabric asks again */
 
 static struct side near, far;
 static struct side_end *const here = &near.ends[0], *const there = &far.ends[0];
@@ -51,16 +53,22 @@ static void close_both(void)
 	weft_clock_virtual_close(&side_clock);
 }
 
-/* What comes of a connection, by return or by event. */
-static int ask(const char *to)
+/* What comes of a connection, by return or, as long after the question, by event. */
+static int ask_slow(const char *to, uint64_t takes_ns)
 {
 	unsigned int failures = here->failures;
 	int rc = side_connect(here, to, 0, NULL);
 
 	if (rc < 0)
 		return rc;
+	pass_ns(takes_ns);
 	CU_ASSERT_TRUE(SIDES_UNTIL(here->failures > failures));
 	return here->error;
+}
+
+static int ask(const char *to)
+{
+	return ask_slow(to, 0);
 }
 
 /* It is asked for as long as it may say so, and once more. */
@@ -86,6 +94,23 @@ static void who_says_nothing_but_not_now_is_given_up_after_a_time(void)
 	open_both();
 	far.refuse_with = -WEFT_EAGAIN;
 	is_put_off_for_so_long_and_no_longer(far.name, -WEFT_EAGAIN);
+	close_both();
+}
+
+/* Its answers lie further apart than any handshake takes, and still it says nothing else. */
+static void who_takes_its_time_to_say_it_is_given_up_as_well(void)
+{
+	const uint64_t apart_ns = LONG_NS + RETRY_NS;
+
+	open_both();
+	far.refuse_with = -WEFT_EBUSY;
+	for (uint64_t said_ns = 0; said_ns < SHM_PUT_OFF_NS; said_ns += apart_ns) {
+		CU_ASSERT_EQUAL(ask_slow(far.name, LONG_NS), -WEFT_EBUSY);
+		pass_ns(RETRY_NS);
+	}
+	CU_ASSERT_EQUAL(lines, 0);
+	CU_ASSERT_EQUAL(ask_slow(far.name, LONG_NS), -WEFT_ETIMEDOUT);
+	CU_ASSERT_EQUAL(lines, 1);
 	close_both();
 }
 
@@ -139,6 +164,7 @@ int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(who_says_nothing_but_not_now_is_given_up_after_a_time),
+		SUITE_CASE(who_takes_its_time_to_say_it_is_given_up_as_well),
 		SUITE_CASE(who_lets_us_in_meanwhile_may_say_it_as_long_again),
 		SUITE_CASE(who_was_not_asked_for_long_may_say_it_as_long_again),
 		SUITE_CASE(who_does_not_even_listen_is_given_up_as_well),

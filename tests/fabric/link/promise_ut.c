@@ -177,7 +177,7 @@ static void a_lane_for_which_nothing_is_left_gets_credit_when_there_is_some(void
 		}
 		pair_turn(&pair);
 	}
-	CU_ASSERT_TRUE(count >= LOANS / 4 && count + sum(sent) <= LOANS);
+	CU_ASSERT_TRUE(count >= LOANS / 8 && count + sum(sent) <= LOANS);
 	for (unsigned int i = 0; i < 3; i++) {
 		poor[i] = open_another(&pair, (const char[]){'p', (char)('0' + i), 0});
 		CU_ASSERT_EQUAL(weft_send(poor[i], "x", 1), -WEFT_EAGAIN);
@@ -185,8 +185,7 @@ static void a_lane_for_which_nothing_is_left_gets_credit_when_there_is_some(void
 	for (unsigned int i = 0; i < count; i++)
 		weft_loan_release(loans[i]);
 	for (unsigned int i = 0; i < 3; i++)
-		for (unsigned int j = 0; j < 3; j++)
-			CU_ASSERT_TRUE(PAIR_UNTIL(&pair, weft_send(poor[i], "x", 1) == 0));
+		CU_ASSERT_TRUE(PAIR_UNTIL(&pair, weft_send(poor[i], "x", 1) == 0));
 	receive_all(&pair);
 	check_whole(&pair);
 	pair_close(&pair);
