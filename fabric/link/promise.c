@@ -150,7 +150,13 @@ void weft__promise_review(struct weft__rx_lane *lane)
 	int32_t told = (int32_t)(lane->limit_sequence - lane->next_sequence);
 	bool may_wait = lane->view && !lane->view->handler;
 
-	set_promised(lane, may_wait && told > 0 ? (uint32_t)told : 0);
+	set_promised(lane, 0);
+	/* With a handler it was told of its whole window. What is beyond its share now must not be anybody else's lack. */
+	if (may_wait && told > 0) {
+		uint32_t more = share_left(lane->link), floor = least(lane);
+
+		set_promised(lane, smaller((uint32_t)told, more > floor ? more : floor));
+	}
 	if (!may_wait)
 		starve_no_more(lane);
 }

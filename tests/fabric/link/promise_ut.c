@@ -218,6 +218,26 @@ static void a_handler_that_comes_and_goes_changes_nothing_for_the_sender(void)
 	pair_close(&pair);
 }
 
+static void a_handler_that_goes_leaves_the_application_its_loans(void)
+{
+	struct weft_loan *loan;
+	struct pair pair;
+
+	set_up(&pair);
+	weft_channel_handle(pair.far_channel, handle, NULL);
+	pair_connect(&pair); /* each lane is told of its whole window, and sends nothing */
+	receive(&pair, NOBODY);
+	weft_channel_handle(pair.far_channel, NULL, NULL);
+	for (unsigned int i = 0; i < 100; i++)
+		pair_turn(&pair);
+	for (unsigned int i = 0; i < 100; i++) {
+		CU_ASSERT_TRUE_FATAL(PAIR_UNTIL(&pair, weft_loan_get(pair.far_worker, 1, &loan) == 0));
+		weft_loan_release(loan);
+	}
+	check_whole(&pair);
+	pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -225,6 +245,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_full_lane_leaves_room_for_the_others),
 		SUITE_CASE(a_lane_for_which_nothing_is_left_gets_credit_when_there_is_some),
 		SUITE_CASE(a_handler_that_comes_and_goes_changes_nothing_for_the_sender),
+		SUITE_CASE(a_handler_that_goes_leaves_the_application_its_loans),
 	};
 
 	return suite_main("promise", cases, SUITE_COUNT(cases), argc, argv);
