@@ -182,7 +182,8 @@ void weft_channel_close(struct weft_channel **channel_ptr)
 /* ---- where messages go ---- */
 
 struct setting {
-	enum { SET_HANDLER, SET_PLACE, SET_ON_PEER } what;
+	enum weft__setting what;
+	uint64_t number; /* of the channel's settings */
 	weft_rx_fn *handler;
 	weft_place_fn *place;
 	weft_peer_fn *on_peer;
@@ -215,19 +216,20 @@ static void set_unref(struct set_handler *set)
 	}
 }
 
-/* For workers that are attached later. */
-static void remember(struct weft_channel *channel, const struct setting *set)
+/* For workers that are attached later. Numbers it. */
+static void remember(struct weft_channel *channel, struct setting *set)
 {
+	set->number = ++channel->settings;
 	switch (set->what) {
-	case SET_HANDLER:
+	case WEFT__SET_HANDLER:
 		channel->handler = set->handler;
 		channel->handler_user = set->user;
 		break;
-	case SET_PLACE:
+	case WEFT__SET_PLACE:
 		channel->place = set->place;
 		channel->place_user = set->user;
 		break;
-	case SET_ON_PEER:
+	case WEFT__SET_ON_PEER:
 		channel->on_peer = set->on_peer;
 		channel->on_peer_user = set->user;
 		break;
@@ -236,18 +238,19 @@ static void remember(struct weft_channel *channel, const struct setting *set)
 
 static void apply(struct weft__view *view, const struct setting *set)
 {
+	view->settings[set->what] = set->number;
 	switch (set->what) {
-	case SET_HANDLER:
+	case WEFT__SET_HANDLER:
 		view->handler = set->handler;
 		view->handler_user = set->user;
 		WEFT_LIST_FOR_EACH(at, &view->lanes)
 			weft__promise_review(WEFT_CONTAINER_OF(at, struct weft__rx_lane, in_view));
 		break;
-	case SET_PLACE:
+	case WEFT__SET_PLACE:
 		view->place = set->place;
 		view->place_user = set->user;
 		break;
-	case SET_ON_PEER:
+	case WEFT__SET_ON_PEER:
 		view->on_peer = set->on_peer;
 		view->on_peer_user = set->user;
 		weft__peers_watch(view);
@@ -258,12 +261,14 @@ static void apply(struct weft__view *view, const struct setting *set)
 static void apply_handler(struct weft__station *station, struct weft__errand *errand)
 {
 	struct set_handler *set = WEFT_CONTAINER_OF(errand, struct set_errand, errand)->set;
-	struct weft__view *view = weft__view_of(station, set->channel);
+	struct weft__view *view = set->channel->views[station->index];
 
-	if (view) {
+	/* The worker's own settings come at once: before it has heard of the channel, and before those of other threads
+	 * that are older. */
+	if (view && view->settings[set->setting.what] < set->setting.number) {
 		apply(view, &set->setting);
 		station->views_due |= view->handler && !weft_list_empty(&view->unexpected);
-		if (set->setting.what != SET_ON_PEER && weft__view_receives(view))
+		if (set->setting.what != WEFT__SET_ON_PEER && weft__view_receives(view))
 			tell_lanes(view);
 	}
 	set_unref(set);
@@ -286,7 +291,7 @@ static void set_on_all(struct weft_channel *channel, const struct setting *setti
 	atomic_init(&set->refs, 1);
 	atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
 	pthread_mutex_lock(&node->lock);
-	remember(channel, setting);
+	remember(channel, &set->setting);
 	for (unsigned int i = 0; i < WEFT__STATIONS_MAX; i++)
 		if (node->stations[i]) {
 			atomic_fetch_add_explicit(&set->refs, 1, memory_order_relaxed);
@@ -299,17 +304,17 @@ static void set_on_all(struct weft_channel *channel, const struct setting *setti
 
 void weft_channel_handle(struct weft_channel *channel, weft_rx_fn *handler, void *user)
 {
-	set_on_all(channel, &(struct setting){.what = SET_HANDLER, .handler = handler, .user = user});
+	set_on_all(channel, &(struct setting){.what = WEFT__SET_HANDLER, .handler = handler, .user = user});
 }
 
 void weft_channel_place(struct weft_channel *channel, weft_place_fn *hook, void *user)
 {
-	set_on_all(channel, &(struct setting){.what = SET_PLACE, .place = hook, .user = user});
+	set_on_all(channel, &(struct setting){.what = WEFT__SET_PLACE, .place = hook, .user = user});
 }
 
 void weft_channel_on_peer(struct weft_channel *channel, weft_peer_fn *on_peer, void *user)
 {
-	set_on_all(channel, &(struct setting){.what = SET_ON_PEER, .on_peer = on_peer, .user = user});
+	set_on_all(channel, &(struct setting){.what = WEFT__SET_ON_PEER, .on_peer = on_peer, .user = user});
 }
 
 const char *weft_channel_name(const struct weft_channel *channel)

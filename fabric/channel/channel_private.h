@@ -8,6 +8,10 @@
 #include "node/node_private.h"
 #include "wire/meta.h"
 
+/* What the application sets of a channel: for all workers, from any thread. */
+enum weft__setting { WEFT__SET_HANDLER, WEFT__SET_PLACE, WEFT__SET_ON_PEER };
+#define WEFT__SETTINGS (WEFT__SET_ON_PEER + 1)
+
 struct weft_channel {
 	struct weft_node *node;
 	struct weft_channel_opts opts;
@@ -21,6 +25,7 @@ struct weft_channel {
 	void *place_user;
 	weft_peer_fn *on_peer;
 	void *on_peer_user;
+	uint64_t settings; /* how many there were: each has its number */
 	/* By the worker's index. Made under the node's lock, before the worker knows; each is that worker's from then on. */
 	struct weft__view *views[WEFT__STATIONS_MAX];
 };
@@ -37,8 +42,9 @@ struct weft__view {
 	void *place_user;
 	weft_peer_fn *on_peer;
 	void *on_peer_user;
-	struct weft_list notes; /* about peers, to be told */
-	bool posts;             /* the application posts receives */
+	uint64_t settings[WEFT__SETTINGS]; /* number of the last one of each */
+	struct weft_list notes;            /* about peers, to be told */
+	bool posts;                        /* the application posts receives */
 	struct weft_list in_station;
 	struct weft_list lanes;      /* of peers, opened on it */
 	struct weft_list posted;     /* operations, oldest first */

@@ -81,6 +81,8 @@ void weft__view_receiving(struct weft__view *view)
 /* Ends all that is open on it. */
 static void empty(struct weft__view *view)
 {
+	struct weft__view *next;
+
 	while (!weft_list_empty(&view->senders)) {
 		struct weft_sender *sender = WEFT_CONTAINER_OF(view->senders.next, struct weft_sender, in_view);
 
@@ -98,6 +100,10 @@ static void empty(struct weft__view *view)
 	/* Their callbacks must come before the channel's memory goes. */
 	weft__ops_run_finished(view->station, WEFT__OPS);
 	weft_list_remove(&view->in_station);
+	/* Opened again here, while another thread's close was on its way. */
+	next = weft__view_find(view->station, view->channel->name);
+	if (next)
+		attach_waiting(next);
 }
 
 void weft__view_drop(struct weft__view *view)

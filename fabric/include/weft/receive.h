@@ -32,7 +32,8 @@ struct weft_rx {
 /*
  * Keeps the message beyond the callback, as a loan to be released: without a copy if it was lent, else copied; so is a
  * lent one of up to 64 KiB, into a pool buffer, if its sender runs out of memory. Gives. While it is kept the sender's
- * window stays used. -WEFT_EAGAIN when too many messages are kept already. Thread: owner, inside the callback.
+ * window stays used. -WEFT_EAGAIN when too many messages are kept already, or what is left has been promised to senders.
+ * Thread: owner, inside the callback.
  */
 WEFT_API int weft_rx_keep(struct weft_rx *rx, struct weft_loan **out);
 

@@ -143,7 +143,7 @@ WEFT_API void weft_op_cancel(struct weft_op *op);
 
 /*
  * A buffer of len_bytes to fill. Gives; it ends by weft_send_loan or weft_loan_release. -WEFT_EAGAIN while memory of
- * that size is being made or is all in use (try again after a turn), -WEFT_ENOMEM when the node's memory_max_bytes does
+ * that size is being made or is all in use, or while all loans are in use or promised (try again after a turn), -WEFT_ENOMEM when the node's memory_max_bytes does
  * not allow for it beside the memory that is there already, -WEFT_EMSGSIZE beyond 1 GiB. Any sender of the worker may
  * send it. Thread: owner.
  */

@@ -156,11 +156,117 @@ static void what_a_worker_never_learnt_goes_with_it(void)
 	pair_close(&pair);
 }
 
+/* ---- a worker and another thread of its node at one channel ---- */
+
+static void *close_it(void *channel)
+{
+	weft_channel_close(channel);
+	return NULL;
+}
+
+struct opening {
+	struct weft_node *node;
+	const char *name;
+	struct weft_channel *channel;
+};
+
+static void *open_it(void *argument)
+{
+	struct opening *opening = argument;
+
+	CU_ASSERT_EQUAL(weft_channel_open(opening->node, opening->name, NULL, &opening->channel), 0);
+	return NULL;
+}
+
+struct handling {
+	struct weft_channel *channel;
+	unsigned int *got;
+};
+
+static void *handle_it(void *argument)
+{
+	struct handling *handling = argument;
+
+	weft_channel_handle(handling->channel, count, handling->got);
+	return NULL;
+}
+
+/* Has another thread do it, while the workers are this one's, which have not heard of it when this returns. */
+static void elsewhere(struct pair *pair, void *(*what)(void *argument), void *argument)
+{
+	pthread_t thread;
+
+	pair_turn(pair);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, what, argument), 0);
+	pthread_join(thread, NULL);
+}
+
+static bool sent(struct pair *pair)
+{
+	return weft_send(pair->sender, "x", 1) == 0;
+}
+
+static void a_channel_closed_elsewhere_and_opened_again_by_the_worker_keeps_its_senders(void)
+{
+	unsigned int old = 0, got = 0;
+	struct pair pair;
+
+	pair_open(&pair, NULL);
+	weft_channel_handle(pair.far_channel, count, &old);
+	pair_connect(&pair);
+	elsewhere(&pair, close_it, &pair.far_channel);
+	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair.far, "test", NULL, &pair.far_channel), 0);
+	weft_channel_handle(pair.far_channel, count, &got);
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, pair.events[WEFT_SENDER_READY] == 2));
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, sent(&pair)));
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, got == 1));
+	CU_ASSERT_EQUAL(old, 0);
+	pair_close(&pair);
+}
+
+static void a_handler_that_the_worker_sets_before_it_heard_of_the_channel_holds(void)
+{
+	struct opening opening = {.name = "test"};
+	unsigned int got = 0;
+	struct pair pair;
+
+	pair_open(&pair, NULL);
+	weft_channel_close(&pair.far_channel);
+	opening.node = pair.far;
+	elsewhere(&pair, open_it, &opening);
+	pair.far_channel = opening.channel;
+	weft_channel_handle(pair.far_channel, count, &got);
+	pair_connect(&pair);
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, sent(&pair)));
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, got == 1));
+	pair_close(&pair);
+}
+
+static void the_last_handler_holds_whoever_set_it(void)
+{
+	unsigned int older = 0, newer = 0;
+	struct handling handling = {.got = &older};
+	struct pair pair;
+
+	pair_open(&pair, NULL);
+	handling.channel = pair.far_channel;
+	elsewhere(&pair, handle_it, &handling);
+	weft_channel_handle(pair.far_channel, count, &newer);
+	pair_connect(&pair);
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, sent(&pair)));
+	CU_ASSERT_TRUE(PAIR_UNTIL(&pair, older + newer == 1));
+	CU_ASSERT_EQUAL(older, 0);
+	pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(a_worker_with_a_full_mailbox_whose_callback_opens_a_channel_holds_up_nobody),
 		SUITE_CASE(what_a_worker_never_learnt_goes_with_it),
+		SUITE_CASE(a_channel_closed_elsewhere_and_opened_again_by_the_worker_keeps_its_senders),
+		SUITE_CASE(a_handler_that_the_worker_sets_before_it_heard_of_the_channel_holds),
+		SUITE_CASE(the_last_handler_holds_whoever_set_it),
 	};
 
 	return suite_main("errand", cases, SUITE_COUNT(cases), argc, argv);
