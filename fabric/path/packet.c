@@ -210,20 +210,23 @@ static int ack_read(const unsigned char *from, uint32_t room_bytes, uint32_t cou
 /* How long the frame is, data included; 0: no such frame. */
 static uint32_t frame_len(enum weft__frame_kind kind, uint32_t len_bytes)
 {
+	static const uint8_t heads[] = {
+		[WEFT__FRAME_PING] = WEFT__FRAME_HEAD,   [WEFT__FRAME_MESSAGE] = WEFT__MESSAGE_HEAD,
+		[WEFT__FRAME_LARGE] = WEFT__LARGE_HEAD,  [WEFT__FRAME_CHUNK] = WEFT__CHUNK_HEAD,
+		[WEFT__FRAME_GRANT] = WEFT__GRANT_BYTES, [WEFT__FRAME_CLOSE] = WEFT__FRAME_HEAD,
+	};
+
 	switch (kind) {
-	case WEFT__FRAME_PING:
-	case WEFT__FRAME_CLOSE:
-		return WEFT__FRAME_HEAD;
-	case WEFT__FRAME_MESSAGE:
-		return WEFT__MESSAGE_HEAD + len_bytes;
-	case WEFT__FRAME_LARGE:
-		return WEFT__LARGE_HEAD + len_bytes;
-	case WEFT__FRAME_CHUNK:
-		return WEFT__CHUNK_HEAD + len_bytes;
-	case WEFT__FRAME_GRANT:
-		return WEFT__GRANT_BYTES;
 	case WEFT__FRAME_ACK:
 		return WEFT__ACK_MIN + 8 * (len_bytes - 1);
+	case WEFT__FRAME_MESSAGE:
+	case WEFT__FRAME_LARGE:
+	case WEFT__FRAME_CHUNK:
+		return heads[kind] + len_bytes;
+	case WEFT__FRAME_PING:
+	case WEFT__FRAME_GRANT:
+	case WEFT__FRAME_CLOSE:
+		return heads[kind];
 	}
 	return 0;
 }
