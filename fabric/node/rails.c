@@ -125,7 +125,7 @@ static int open_network(struct weft_node *node, const struct weft_node_opts *opt
 	if (node->rail_count == WEFT__RAILS_MAX)
 		return weft_set_error(WEFT_ENOSPC, "a node has at most %u networks", WEFT__RAILS_MAX - 1);
 	rail->net = net;
-	rail->driver = weft__path_driver_over(net);
+	rail->driver = weft__path_driver_over(net, stream_of);
 	if (!rail->driver)
 		return -WEFT_ENOSPC;
 	node->rail_count++;
@@ -267,7 +267,6 @@ int weft__rails_open(struct weft_node *node, const struct weft_node_opts *opts)
 	};
 	int rc;
 
-	weft__path_stream_of = stream_of;
 	rc = open_own(node, opts);
 	if (rc == 0)
 		rc = for_each_part(weft__option_or_environment(opts ? opts->listen : NULL, "WEFT_LISTEN"), ',',

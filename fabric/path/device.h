@@ -101,6 +101,7 @@ void weft__path_port_close(struct weft_port **out);
 void weft__path_flush(struct weft_port *base);
 /* The net driver below one of ours. */
 const struct weft_net_driver *weft__path_net_of(const struct weft_driver *driver);
+weft__stream_fn *weft__path_streams_of(const struct weft_driver *driver);
 
 /* Of a port's slots of paths, by bits; the runner takes, the worker gives back. */
 int weft__device_slot_take(struct weft__path_device *device, struct weft__path_port *port, uint32_t *id);

@@ -10,11 +10,23 @@
 struct over {
 	struct weft_driver driver;
 	const struct weft_net_driver *net;
+	weft__stream_fn *stream_of;
 };
 
 const struct weft_net_driver *weft__path_net_of(const struct weft_driver *driver)
 {
 	return WEFT_CONTAINER_OF(driver, struct over, driver)->net;
+}
+
+weft__stream_fn *weft__path_streams_of(const struct weft_driver *driver)
+{
+	return WEFT_CONTAINER_OF(driver, struct over, driver)->stream_of;
+}
+
+static uint8_t by_class(uint64_t meta, enum weft_class class_)
+{
+	(void)meta;
+	return (uint8_t)class_;
 }
 
 static void arm(struct weft_port *base, bool on)
@@ -55,9 +67,10 @@ static struct over overs[OVERS_MAX];
 static unsigned int over_count;
 static pthread_mutex_t overs_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void over_fill(struct over *over, const struct weft_net_driver *net)
+static void over_fill(struct over *over, const struct weft_net_driver *net, weft__stream_fn *stream_of)
 {
 	over->net = net;
+	over->stream_of = stream_of;
 	over->driver = (struct weft_driver){
 		.size = sizeof over->driver,
 		.name = net->name,
@@ -78,17 +91,20 @@ static void over_fill(struct over *over, const struct weft_net_driver *net)
 	};
 }
 
-const struct weft_driver *weft__path_driver_over(const struct weft_net_driver *net)
+const struct weft_driver *weft__path_driver_over(const struct weft_net_driver *net, weft__stream_fn *stream_of)
 {
 	struct over *over = NULL;
 
+	if (!stream_of)
+		stream_of = by_class;
+
 	pthread_mutex_lock(&overs_lock);
 	for (unsigned int i = 0; i < over_count && !over; i++)
-		if (overs[i].net == net)
+		if (overs[i].net == net && overs[i].stream_of == stream_of)
 			over = &overs[i];
 	if (!over && over_count < OVERS_MAX) {
 		over = &overs[over_count++];
-		over_fill(over, net);
+		over_fill(over, net, stream_of);
 	}
 	pthread_mutex_unlock(&overs_lock);
 	if (!over) {

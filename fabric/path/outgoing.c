@@ -53,7 +53,7 @@ static void begin_next(struct weft__path *path)
 int weft__outgoing_start(struct weft__path *path, enum weft_class class_, const struct weft_tx_frame *frame)
 {
 	struct weft__path_port *port = weft__path_port(path);
-	uint8_t stream = weft__path_stream_of(frame->meta, class_);
+	uint8_t stream = port->stream_of(frame->meta, class_);
 	uint64_t total_bytes = frame->loan_len_bytes;
 	struct weft__outgoing *outgoing;
 

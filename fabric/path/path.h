@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Drivers of datagrams as drivers: over a net driver (weft/net.h) the same frames, loans and events as over shared
- * memory, with loss recovery, congestion control and grants in between (docs/paths.md).
+ * memory, with loss recovery, congestion control and grants in between (docs/path.md).
  */
 #ifndef PATH_PATH_H
 #define PATH_PATH_H
@@ -18,14 +18,16 @@ struct weft__path_stats {
 };
 
 /*
- * The driver over a net driver; its name is the net's. Borrowed for ever; NULL with the last error when there are too
- * many. stream_of, given a frame's meta and class, says in which order it belongs: frames of one stream (below 128) keep
- * their order, different ones do not wait for each other, and those of 128 go when all before them have arrived.
+ * Given a frame's meta and class, in which order it belongs: frames of one stream (below 128) keep their order, different
+ * ones do not wait for each other, and those of 128 go when all before them have arrived. Thread: the port's.
  */
-const struct weft_driver *weft__path_driver_over(const struct weft_net_driver *net);
 typedef uint8_t weft__stream_fn(uint64_t meta, enum weft_class class_);
-/* Set once before any device is opened. */
-extern weft__stream_fn *weft__path_stream_of;
+
+/*
+ * The driver over a net driver; its name is the net's. Without stream_of (NULL) each class is a stream. Borrowed for
+ * ever; NULL with the last error when there are too many. Thread: any.
+ */
+const struct weft_driver *weft__path_driver_over(const struct weft_net_driver *net, weft__stream_fn *stream_of);
 
 /* What a port's engine has counted. */
 void weft__path_describe(struct weft_port *port, struct weft__path_stats *out);

@@ -185,6 +185,7 @@ struct weft__path {
 struct weft__path_port {
 	struct weft_port base;
 	struct weft__path_device *device;
+	weft__stream_fn *stream_of;
 	struct weft_worker *worker;
 	struct weft_pool *pool;
 	struct weft_net_port *net;

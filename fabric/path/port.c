@@ -129,6 +129,7 @@ int weft__path_port_open(struct weft_device *base, const struct weft_port_opts *
 					.loan_head_max = WEFT__HEAD_BESIDE_MAX,
 					.max_burst = WEFT__NET_BURST};
 	port->device = device;
+	port->stream_of = weft__path_streams_of(device->opts.driver);
 	port->worker = opts->worker;
 	port->pool = opts->pool;
 	port->loan_quota_bytes = opts->loan_quota_bytes;

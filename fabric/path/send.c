@@ -7,14 +7,6 @@
 #include <string.h>
 #include <weft/errors.h>
 
-static uint8_t by_class(uint64_t meta, enum weft_class class_)
-{
-	(void)meta;
-	return (uint8_t)class_;
-}
-
-weft__stream_fn *weft__path_stream_of = by_class;
-
 /* Room for a frame in the open parcel of its class, padded; NULL: full. */
 static unsigned char *frame_room(struct weft__path *path, enum weft_class class_, uint32_t len_bytes)
 {
@@ -56,7 +48,7 @@ static int put_message(struct weft__path *path, enum weft_class class_, uint64_t
 		       uint32_t head_len, const void *data, uint32_t data_len)
 {
 	struct weft__path_port *port = weft__path_port(path);
-	uint8_t stream = weft__path_stream_of(meta, class_);
+	uint8_t stream = port->stream_of(meta, class_);
 	unsigned char *to;
 
 	if (path->state != WEFT__PATH_UP ||

@@ -9,5 +9,5 @@ const struct weft_driver *conformance_driver(const char *name)
 {
 	const struct weft_net_driver *net = weft_net_driver_find(name);
 
-	return net ? weft__path_driver_over(net) : NULL;
+	return net ? weft__path_driver_over(net, NULL) : NULL;
 }

@@ -125,9 +125,8 @@ static void open_world(uint64_t seed, const struct weft_sim_link *link)
 	opts.clock = world.clock;
 	opts.link = *link;
 	CU_ASSERT_EQUAL_FATAL(weft_sim_open(&opts, &world.sim), 0);
-	side_driver = weft__path_driver_over(weft_sim_driver(world.sim));
+	side_driver = weft__path_driver_over(weft_sim_driver(world.sim), stream_of);
 	side_clock = world.clock;
-	weft__path_stream_of = stream_of;
 	side_open(&world.near, "near", 1, 0);
 	side_open(&world.far, "far", 1, 0);
 	CU_ASSERT_EQUAL_FATAL(side_connect(&world.near.ends[0], world.far.name, 0, &world), 0);
