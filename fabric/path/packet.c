@@ -226,7 +226,7 @@ static uint32_t frame_len(enum weft__frame_kind kind, uint32_t len_bytes)
 	case WEFT__FRAME_PING:
 	case WEFT__FRAME_GRANT:
 	case WEFT__FRAME_CLOSE:
-		return heads[kind];
+		return len_bytes ? 0 : heads[kind]; /* they carry nothing */
 	}
 	return 0;
 }

@@ -143,6 +143,11 @@ static void what_is_no_frame_is_refused(void)
 	CU_ASSERT_EQUAL(weft__frame_read(packet, sizeof packet, &at, &frame, &ack), -WEFT_EPROTO);
 	weft__plain_write(packet, WEFT__FRAME_PING, 0);
 	CU_ASSERT_EQUAL(weft__frame_read(packet, 7, &at, &frame, &ack), -WEFT_EPROTO);
+	packet[2] = 9; /* a length, of what carries nothing */
+	CU_ASSERT_EQUAL(weft__frame_read(packet, sizeof packet, &at, &frame, &ack), -WEFT_EPROTO);
+	weft__grant_write(packet, 1, 0, 64);
+	packet[2] = 17;
+	CU_ASSERT_EQUAL(weft__frame_read(packet, sizeof packet, &at, &frame, &ack), -WEFT_EPROTO);
 }
 
 static void a_greeting_is_read_as_it_was_written(void)
