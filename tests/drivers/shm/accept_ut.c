@@ -11,14 +11,19 @@
 
 #include <CUnit/Basic.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <weft/log.h>
 
-#define OF_ONE_MAX 32 /* handshakes that one process may have begun */
+#define ALL_MAX 64                  /* handshakes that others may have begun */
+#define OF_ONE_MAX (ALL_MAX / 2)    /* of them by a process that is alone */
+#define OF_SECOND_MAX (ALL_MAX / 4) /* by one that comes after it */
 
 static struct side near, far;
 static struct side_end *const here = &near.ends[0], *const there = &far.ends[0];
@@ -142,6 +147,42 @@ static void who_is_one_too_many_is_told_to_try_again(void)
 	close_both();
 }
 
+/* A process that begins more than it may, and ends none. */
+static pid_t begin_many(void)
+{
+	pid_t pid = fork();
+
+	CU_ASSERT_TRUE_FATAL(pid >= 0);
+	if (pid > 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (unsigned int i = 0; i < ALL_MAX; i++)
+		connect_silently();
+	for (;;)
+		pause();
+}
+
+static void processes_that_begin_many_and_end_none_leave_room_for_the_next(void)
+{
+	struct shm_device *device;
+	pid_t first, second;
+
+	open_both();
+	device = (struct shm_device *)(void *)far.device;
+	first = begin_many();
+	CU_ASSERT_TRUE(SIDES_UNTIL(device->accepted_count == OF_ONE_MAX));
+	second = begin_many();
+	CU_ASSERT_TRUE(SIDES_UNTIL(device->accepted_count == OF_ONE_MAX + OF_SECOND_MAX));
+	side_join(here, there);
+	CU_ASSERT_EQUAL(device->accepted_count, OF_ONE_MAX + OF_SECOND_MAX);
+	kill(first, SIGKILL);
+	kill(second, SIGKILL);
+	CU_ASSERT_EQUAL(waitpid(first, NULL, 0), first);
+	CU_ASSERT_EQUAL(waitpid(second, NULL, 0), second);
+	CU_ASSERT_TRUE(SIDES_UNTIL(device->accepted_count == 0));
+	close_both();
+}
+
 /* The first that is asked for memory is the listener, for the handshake. */
 static void who_comes_when_there_is_no_memory_is_told_to_try_again(void)
 {
@@ -167,6 +208,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(who_cannot_be_told_that_it_is_accepted_is_told_to_try_again),
 		SUITE_CASE(who_cannot_even_be_told_so_sees_the_end_at_once),
 		SUITE_CASE(who_is_one_too_many_is_told_to_try_again),
+		SUITE_CASE(processes_that_begin_many_and_end_none_leave_room_for_the_next),
 		SUITE_CASE(who_comes_when_there_is_no_memory_is_told_to_try_again),
 	};
 
