@@ -66,6 +66,8 @@ struct weft__station {
 	unsigned int promised;           /* of the free loans: to messages that may have to wait, see link/promise.h */
 	unsigned int served;             /* links that have some, waiting or promised */
 	struct weft_list starved;        /* lanes that could not be promised anything */
+	unsigned int starved_count;      /* all of those */
+	unsigned int feed_left;          /* and how many, from the first on, may get some now */
 	struct weft_list orphans;        /* messages that wait for a taker, whose lanes have been closed */
 	unsigned int left_count;         /* of those: whose links have ended */
 	struct weft_op *ops;
