@@ -129,6 +129,16 @@ static void each_gets_on_though_others_have_sent_what_nobody_receives(void)
 	tear_down(CROWD);
 }
 
+/* Lanes but the first. */
+static unsigned int with_credit(const struct stranger *peer)
+{
+	unsigned int count = 0;
+
+	for (unsigned int lane = 1; lane < STRANGER_LANES; lane++)
+		count += peer->limits[lane] > 0;
+	return count;
+}
+
 /* Turns the node until it has nothing to do, where its worker would sleep; then the peers read what it said. */
 static void until_it_would_sleep(void)
 {
@@ -173,23 +183,19 @@ static void all_starved_lanes_that_may_have_some_get_it_before_the_worker_sleeps
 	/* Behind those in the list stand more, of one that has its first message and could have more. */
 	join(1, 2, STRANGER_LANES);
 	CU_ASSERT_EQUAL(crowd[1].limits[0], 1);
-	for (unsigned int lane = 1; lane < STRANGER_LANES; lane++)
-		CU_ASSERT_EQUAL(crowd[1].limits[lane], 0);
+	CU_ASSERT_EQUAL(with_credit(&crowd[1]), 0);
 	until_it_would_sleep();
 	while (count)
 		weft_loan_release(loans[--count]);
 	until_it_would_sleep();
-	for (unsigned int lane = 1; lane < STRANGER_LANES; lane++)
-		CU_ASSERT_TRUE(crowd[1].limits[lane] > 0);
-	for (unsigned int lane = 1; lane < 41; lane++)
-		CU_ASSERT_EQUAL(crowd[0].limits[lane], 0);
+	CU_ASSERT_EQUAL(with_credit(&crowd[1]), STRANGER_LANES - 1);
+	CU_ASSERT_EQUAL(with_credit(&crowd[0]), 0);
 	/* What waited is received: then they get some too. */
 	for (unsigned int i = 0; i < sum(0); i++)
 		receive(UNWANTED);
 	until_it_would_sleep();
 	CU_ASSERT_EQUAL(received, sum(0));
-	for (unsigned int lane = 1; lane < 41; lane++)
-		CU_ASSERT_TRUE(crowd[0].limits[lane] > 0);
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&crowd[0], with_credit(&crowd[0]) == 40));
 	tear_down(2);
 }
 
@@ -206,18 +212,48 @@ static void lanes_that_are_closed_unused_leave_what_they_were_promised_to_starve
 	count = take_loans(loans);
 	CU_ASSERT_EQUAL(count, LOANS - promised - (FIRSTS - 1));
 	join(1, 2, STRANGER_LANES);
-	for (unsigned int lane = 1; lane < STRANGER_LANES; lane++)
-		CU_ASSERT_EQUAL(crowd[1].limits[lane], 0);
+	CU_ASSERT_EQUAL(with_credit(&crowd[1]), 0);
 	until_it_would_sleep();
 	for (uint16_t lane = 0; lane < STRANGER_LANES; lane++)
 		CU_ASSERT_TRUE(
 			stranger_say(&crowd[0], WEFT_CLASS_NORMAL, weft__meta(WEFT__LANE_CLOSE, 0, lane, 0), NULL, 0));
 	until_it_would_sleep();
-	for (unsigned int lane = 1; lane < STRANGER_LANES; lane++)
-		CU_ASSERT_TRUE(crowd[1].limits[lane] > 0);
+	CU_ASSERT_EQUAL(with_credit(&crowd[1]), STRANGER_LANES - 1);
 	while (count)
 		weft_loan_release(loans[--count]);
 	tear_down(2);
+}
+
+static struct weft_loan *kept[LOANS];
+static unsigned int kept_count;
+
+static void keep(struct weft_rx *rx, void *user)
+{
+	(void)user;
+	CU_ASSERT_EQUAL(weft_rx_keep(rx, &kept[kept_count]), 0);
+	kept_count++;
+}
+
+static void what_the_application_keeps_is_no_more_of_the_share_of_its_link(void)
+{
+	struct weft_channel *other;
+
+	kept_count = 0;
+	set_up();
+	CU_ASSERT_EQUAL_FATAL(weft_channel_open(crowd[0].node, "other", NULL, &other), 0);
+	CU_ASSERT_EQUAL(weft_recv_post(crowd[0].worker, other, NULL, 0, 999, UINT64_MAX, NULL, NULL, NULL), 0);
+	join(0, 1, 1);
+	fill(1, 1);
+	CU_ASSERT_TRUE(stranger_say(&crowd[0], WEFT_CLASS_NORMAL, weft__meta(WEFT__LANE_CLOSE, 0, 0, 0), NULL, 0));
+	for (uint16_t lane = 1; lane < 41; lane++)
+		stranger_open_lane(&crowd[0], lane, "other");
+	until_it_would_sleep();
+	CU_ASSERT_EQUAL(with_credit(&crowd[0]), 0);
+	weft_channel_handle(channel, keep, NULL);
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&crowd[0], kept_count == sum(0) && with_credit(&crowd[0]) == 40));
+	while (kept_count)
+		weft_loan_release(kept[--kept_count]);
+	tear_down(1);
 }
 
 int main(int argc, char **argv)
@@ -226,6 +262,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(each_gets_on_though_others_have_sent_what_nobody_receives),
 		SUITE_CASE(all_starved_lanes_that_may_have_some_get_it_before_the_worker_sleeps),
 		SUITE_CASE(lanes_that_are_closed_unused_leave_what_they_were_promised_to_starved_ones),
+		SUITE_CASE(what_the_application_keeps_is_no_more_of_the_share_of_its_link),
 	};
 
 	return suite_main("starved", cases, SUITE_COUNT(cases), argc, argv);
