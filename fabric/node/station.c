@@ -95,7 +95,7 @@ static __attribute__((noinline)) unsigned int poll_seldom(struct weft__station *
 		count += run_views(station);
 	if (station->reap_due)
 		reap_links(station);
-	if (!weft_list_empty(&station->starved))
+	if (station->feed_left)
 		count += weft__promises_feed(station);
 	return count;
 }
@@ -146,7 +146,7 @@ static unsigned int station_poll(void *user)
 	}
 	if (__builtin_expect(station->cookies_out | station->reap_due | station->views_due |
 				     weft__errands_wait(&station->errands) | !weft_list_empty(&station->finished) |
-				     !weft_list_empty(&station->events) | !weft_list_empty(&station->starved),
+				     !weft_list_empty(&station->events) | (station->feed_left > 0),
 			     0))
 		count += poll_seldom(station);
 	if (__builtin_expect(!weft_list_empty(&station->busy_links) || !weft_list_empty(&station->placing), 0)) {
@@ -157,7 +157,7 @@ static unsigned int station_poll(void *user)
 	}
 	if (station->port->flush_due)
 		station->port->flush(station->port);
-	return count;
+	return count + (station->feed_left > 0); /* then there is work for the next turn */
 }
 
 static void station_arm(void *user)
