@@ -7,8 +7,7 @@
 
 static void print(struct weft_rx *rx, void *out)
 {
-	fprintf(out, "%s says: %.*s\n", rx->peer, (int)rx->len_bytes, (const char *)rx->data);
-	fflush(out);
+	dprintf(fileno(out), "%s says: %.*s\n", rx->peer, (int)rx->len_bytes, (const char *)rx->data);
 }
 
 int main(void)

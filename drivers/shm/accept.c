@@ -13,11 +13,11 @@
 #include <weft/log.h>
 
 /*
- * Handshakes that others began, in all and by one process. One that begins many and ends none leaves room for others; whoever
- * is one too many all the same may come again.
+ * Handshakes that others began. One process may have as many of them as are still free, so that whoever begins many and ends
+ * none leaves room for others: one alone gets half, two a third each (Choudhury and Hahne 1998). Whoever is one too many all
+ * the same may come again.
  */
 #define ATTACHES_MAX 64
-#define ATTACHES_OF_ONE_MAX 32
 
 /* How many paths one process may have in all: half of our descriptors, of which each takes four. */
 static unsigned int most_of_one(void)
@@ -182,7 +182,7 @@ static bool has_begun_enough(struct shm_device *device, int64_t who, const struc
 
 		of_one += attach->accepted && attach->who == who;
 	}
-	if (device->accepted_count < ATTACHES_MAX && of_one < ATTACHES_OF_ONE_MAX)
+	if (of_one < ATTACHES_MAX - device->accepted_count)
 		return false;
 	if (!device->begun_said)
 		weft_log(

@@ -3,6 +3,7 @@
  * Loans: pool buffers that the application fills and hands over, and received messages that it keeps.
  */
 #include "channel/channel_private.h"
+#include "link/promise.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,7 @@ void weft__loan_free(struct weft_loan *loan)
 	}
 	weft_list_push_front(&station->free_loans, &loan->link);
 	station->free_loan_count++;
+	weft__promises_may_feed(station);
 }
 
 void weft__loans_forget_lane(struct weft__station *station, const struct weft__rx_lane *lane)

@@ -97,18 +97,27 @@ static void drop_held(struct weft_op *op)
 static struct weft_op *pop_held(struct weft__link *link, struct weft_op *op)
 {
 	weft_list_remove(&op->link);
-	link->replies_count--;
+	link->station->holding -= !--link->replies_count;
 	link->lane_replies[op->as.reply.lane]--;
 	return op;
 }
 
 /*
- * What answers may wait for a requester that does not read: as many as operations are still free. So one alone gets half
- * of them, many get less each, and whatever requesters do, some are left for everything else.
+ * Whether a link that has so many may have one more: as many as are still free, so that one alone gets half of them and many
+ * get less each. One is kept for each link that has none from those that have some (served: so many). It is not kept from
+ * the application, whose own operations may take all, and whose calls last until it answers, though the link be gone.
  */
+static bool may_have_more(unsigned int has, unsigned int free_count, unsigned int served)
+{
+	unsigned int firsts = served < WEFT__LINK_FIRSTS ? WEFT__LINK_FIRSTS - served : 0;
+
+	return has ? has < free_count && firsts < free_count : free_count > 0;
+}
+
+/* Of the operations, for answers to a requester that does not read. */
 static bool may_hold(const struct weft__link *link)
 {
-	return link->replies_count < link->station->free_op_count;
+	return may_have_more(link->replies_count, link->station->free_op_count, link->station->holding);
 }
 
 /* Whether earlier answers of its class wait for room. */
@@ -140,7 +149,7 @@ static int send_buf(const struct reply_to *to, struct weft_buf *buf, size_t len_
 		return 0;
 	}
 	weft_list_push_back(&to->link->replies, &op->link);
-	to->link->replies_count++;
+	to->link->station->holding += !to->link->replies_count++;
 	to->link->lane_replies[to->lane]++;
 	weft__link_busy(to->link);
 	return 0;
@@ -192,6 +201,7 @@ void weft__replies_drop(struct weft__link *link)
 		if (call->to == link)
 			call->to = NULL;
 	}
+	link->station->deferring -= link->calls > 0;
 	link->calls = 0;
 }
 
@@ -256,10 +266,10 @@ int weft_reply_loan(struct weft_rx *rx, struct weft_loan *loan)
 	return answered(rx, rc);
 }
 
-/* So that one requester alone may have half of them, as many as its window holds by default, and others find some too. */
+/* One requester alone may have half of them, as many as its window holds by default. */
 static bool may_defer(const struct weft__link *link)
 {
-	return !link || link->calls < link->station->free_call_count;
+	return !link || may_have_more(link->calls, link->station->free_call_count, link->station->deferring);
 }
 
 int weft_rx_defer(struct weft_rx *rx, struct weft_call **out)
@@ -276,7 +286,7 @@ int weft_rx_defer(struct weft_rx *rx, struct weft_call **out)
 		return rc;
 	call = WEFT_CONTAINER_OF(weft_list_pop_front(&station->free_calls), struct weft_call, link);
 	station->free_call_count--;
-	to.link->calls++;
+	station->deferring += !to.link->calls++;
 	call->to = to.link;
 	call->request_id = to.request_id;
 	call->lane = to.lane;
@@ -296,6 +306,6 @@ int weft_call_reply(struct weft_call *call, int status, const void *data, size_t
 	call->station->free_call_count++;
 	if (!to.link)
 		return -WEFT_EPEERRESET;
-	to.link->calls--;
+	call->station->deferring -= !--to.link->calls;
 	return status < 0 ? send_copy(&to, true, &code, sizeof code) : send_copy(&to, false, data, len_bytes);
 }

@@ -36,6 +36,7 @@ void weft__waiting_taken(struct weft_loan *loan)
 		loan->waits_of->waiting--;
 		loan->waits_of->waiting_closed -= !loan->lane;
 		weft__promise_recount(loan->waits_of);
+		weft__promises_may_feed(loan->station);
 	} else {
 		loan->station->left_count--;
 	}

@@ -29,6 +29,8 @@ void weft__promise_recount(struct weft__link *link)
 
 static void set_promised(struct weft__rx_lane *lane, uint32_t count)
 {
+	if (count < lane->promised)
+		weft__promises_may_feed(lane->link->station);
 	lane->link->promised += count - lane->promised;
 	lane->link->station->promised += count - lane->promised;
 	lane->promised = count;
@@ -104,15 +106,20 @@ static void starve(struct weft__rx_lane *lane)
 	if (lane->promised || !unused(lane) || !weft_list_empty(&lane->starved))
 		return;
 	lane->link->starved_count++;
+	lane->link->station->starved_count++;
 	weft_list_push_back(&lane->link->station->starved, &lane->starved);
 }
 
 static void starve_no_more(struct weft__rx_lane *lane)
 {
+	struct weft__station *station = lane->link->station;
+
 	if (weft_list_empty(&lane->starved))
 		return;
 	lane->link->starved_count--;
 	weft_list_remove(&lane->starved);
+	if (station->feed_left > --station->starved_count)
+		station->feed_left = station->starved_count;
 }
 
 uint32_t weft__promise_credit(struct weft__rx_lane *lane)
@@ -168,22 +175,21 @@ bool weft__promise_is_kept(const struct weft__rx_lane *lane)
 	return station->free_loan_count > station->promised || lane->link->waiting < 2 * station->free_loan_count;
 }
 
+/* Whoever gets nothing is at the end of the list again, behind those that are still to be looked at. */
 unsigned int weft__promises_feed(struct weft__station *station)
 {
-	struct weft_list *last = station->starved.prev;
 	unsigned int fed = 0;
 
-	for (unsigned int i = 0; i < FED_A_TURN && !weft_list_empty(&station->starved); i++) {
+	for (unsigned int i = 0; i < FED_A_TURN && station->feed_left; i++) {
 		struct weft_list *first = station->starved.next;
 		struct weft__rx_lane *lane = WEFT_CONTAINER_OF(first, struct weft__rx_lane, starved);
 
+		station->feed_left--;
 		starve_no_more(lane);
-		if (weft__promise_is_due(lane)) { /* else it is at the end again, if it is still so */
+		if (weft__promise_is_due(lane)) {
 			weft__rx_lane_credit(lane, true);
 			fed++;
 		}
-		if (first == last)
-			break;
 	}
 	return fed;
 }

@@ -8,6 +8,7 @@
 #define PROMISE_H
 
 #include "link/link.h"
+#include "node/node_private.h"
 
 /* How many messages more its sender may be told of. Promises them. */
 uint32_t weft__promise_credit(struct weft__rx_lane *lane);
@@ -21,7 +22,13 @@ void weft__promise_review(struct weft__rx_lane *lane);
 bool weft__promise_is_kept(const struct weft__rx_lane *lane);
 /* The link's messages that wait have become more or fewer. */
 void weft__promise_recount(struct weft__link *link);
-/* Lanes that have got nothing are told, as far as there is something now. Returns how many. */
+/* Something came free, of the loans or of a link's share: lanes that have got nothing are to be looked at again. */
+static inline void weft__promises_may_feed(struct weft__station *station)
+{
+	station->feed_left = station->starved_count;
+}
+/* Looks at some of those: they are told, as far as there is something now. Returns how many. As long as feed_left is not 0
+ * it is to be called again. */
 unsigned int weft__promises_feed(struct weft__station *station);
 
 #endif

@@ -21,6 +21,7 @@
 #define WEFT__LOANS 2048
 #define WEFT__LINK_LOANS 256 /* of the loans: for links that have none */
 #define WEFT__CALLS 2048
+#define WEFT__LINK_FIRSTS 256 /* of the calls, and of the operations for answers: for links that have none */
 
 struct weft__station {
 	struct weft_node *node;
@@ -63,11 +64,14 @@ struct weft__station {
 
 	struct weft_list free_ops, free_loans, free_calls;
 	unsigned int free_op_count, free_loan_count, free_call_count;
-	unsigned int promised;    /* of the free loans: to messages that may have to wait, see link/promise.h */
-	unsigned int served;      /* links that have some, waiting or promised */
-	struct weft_list starved; /* lanes that could not be promised anything */
-	struct weft_list orphans; /* messages that wait for a taker, whose lanes have been closed */
-	unsigned int left_count;  /* of those: whose links have ended */
+	unsigned int holding, deferring; /* links with answers that wait for room, and with calls */
+	unsigned int promised;           /* of the free loans: to messages that may have to wait, see link/promise.h */
+	unsigned int served;             /* links that have some, waiting or promised */
+	struct weft_list starved;        /* lanes that could not be promised anything */
+	unsigned int starved_count;      /* all of those */
+	unsigned int feed_left;          /* and how many, from the first on, may get some now */
+	struct weft_list orphans;        /* messages that wait for a taker, whose lanes have been closed */
+	unsigned int left_count;         /* of those: whose links have ended */
 	struct weft_op *ops;
 	struct weft_loan *loans;
 	char *places; /* of each loan, for a message that came in the ring, place_bytes apart */

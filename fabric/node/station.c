@@ -102,7 +102,7 @@ static __attribute__((noinline)) unsigned int poll_seldom(struct weft__station *
 		count += run_views(station);
 	if (station->reap_due)
 		reap_links(station);
-	if (!weft_list_empty(&station->starved))
+	if (station->feed_left)
 		count += weft__promises_feed(station);
 	return count;
 }
@@ -180,7 +180,7 @@ static unsigned int station_poll(void *user)
 		count += receive_from_networks(station);
 	if (__builtin_expect(station->cookies_out | station->reap_due | station->views_due |
 				     weft__errands_wait(&station->errands) | !weft_list_empty(&station->finished) |
-				     !weft_list_empty(&station->events) | !weft_list_empty(&station->starved),
+				     !weft_list_empty(&station->events) | (station->feed_left > 0),
 			     0))
 		count += poll_seldom(station);
 	if (__builtin_expect(!weft_list_empty(&station->busy_links) || !weft_list_empty(&station->placing), 0)) {
@@ -193,7 +193,7 @@ static unsigned int station_poll(void *user)
 		own->flush(own);
 	if (__builtin_expect(station->has_networks, 0))
 		flush_networks(station);
-	return count;
+	return count + (station->feed_left > 0); /* then there is work for the next turn */
 }
 
 static void station_arm(void *user)

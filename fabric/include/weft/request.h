@@ -37,7 +37,8 @@ WEFT_API int weft_request_more(struct weft_sender *sender, const void *data, siz
  * with that one's, at most 8 together; urgent and high ones go out at once. Never waits for room in the ring: what finds
  * none is kept, and the lane of the request gets no credit until it has left. -WEFT_EINVAL if rx is no request or was
  * answered; -WEFT_EPEERRESET when the requester is gone; -WEFT_EAGAIN when no memory is free, or as many answers to this
- * peer are kept as the worker has free operations (half of 4096, if no other takes any): defer it and answer later;
+ * peer are kept as the worker has free operations (half of 4096, if no other takes any), or all but one
+ * for each of 256 peers that have none kept: defer it and answer later;
  * -WEFT_ENOMEM when the node's memory_max_bytes does not allow for so long an answer.
  * Thread: owner, inside the callback. */
 WEFT_API int weft_reply(struct weft_rx *rx, const void *data, size_t len_bytes);
@@ -48,7 +49,8 @@ WEFT_API int weft_reply_error(struct weft_rx *rx, int status);
 
 /* Answers later: gives a call that weft_call_reply ends. -WEFT_EINVAL if rx is no request or was answered; -WEFT_EPEERRESET
  * when the requester is gone; -WEFT_EAGAIN when as many requests of this peer are deferred as the worker has free calls
- * (half of 2048, if no other defers any): answer it now, if only by an error. Thread: owner. */
+ * (half of 2048, if no other defers any), or all but one for each of 256 peers that have none deferred: answer it now, if
+ * only by an error. Thread: owner. */
 WEFT_API int weft_rx_defer(struct weft_rx *rx, struct weft_call **out);
 /* Answers a deferred request; takes the call whatever it returns. status 0 with data, or a negative code.
  * -WEFT_EPEERRESET when the requester is gone, -WEFT_EAGAIN when no memory is free. Thread: owner. */

@@ -2,27 +2,29 @@
 /*
  * Proves that a connector hears why, and may come again, when the listener cannot even say that it accepts: as where too many
  * descriptors of a user are on their way; and when it cannot even begin, because of memory or of the many others. The listener
- * says so once in the log, and nothing of the attempt stays.
+ * says so once in the log, and nothing of the attempt stays. Time stands still: no handshake is given up.
  */
-#include "conformance/side.h"
 #include "fault.h"
 #include "shm/shm.h"
 #include "suite.h"
+#include "two_sides.h"
 
 #include <CUnit/Basic.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
-#include <weft/log.h>
 
-#define OF_ONE_MAX 32 /* handshakes that one process may have begun */
+#define ALL_MAX 64                  /* handshakes that others may have begun */
+#define OF_ONE_MAX (ALL_MAX / 2)    /* of them by a process that is alone */
+#define OF_SECOND_MAX (ALL_MAX / 4) /* by one that comes after it */
 
-static struct side near, far;
 static struct side_end *const here = &near.ends[0], *const there = &far.ends[0];
-static unsigned int lines;
 static int accepts_fail_with; /* 0: they do not */
 static bool refusals_fail;
 
@@ -37,31 +39,6 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
 		return -1;
 	}
 	return __real_sendmsg(fd, message, flags);
-}
-
-static void count_line(enum weft_log_level level, const char *component, const char *line, void *user)
-{
-	(void)level, (void)component, (void)user;
-	lines += strstr(line, "cannot accept") != NULL;
-}
-
-/* Time stands still: no handshake is given up. */
-static void open_both(void)
-{
-	CU_ASSERT_EQUAL_FATAL(weft_clock_virtual_open(1, &side_clock), 0);
-	side_driver = weft_driver_find("shm");
-	side_open(&near, "near", 1, 0);
-	side_open(&far, "far", 1, 0);
-	weft_log_set_sink(count_line, WEFT_LOG_WARN, NULL);
-	lines = 0;
-}
-
-static void close_both(void)
-{
-	weft_log_set_sink(NULL, WEFT_LOG_ERROR, NULL);
-	side_close(&near);
-	side_close(&far);
-	weft_clock_virtual_close(&side_clock);
 }
 
 static int ask(void)
@@ -91,7 +68,7 @@ static void who_cannot_be_told_that_it_is_accepted_is_told_to_try_again(void)
 	static const int errors[] = {ETOOMANYREFS, ENOBUFS, EAGAIN};
 	unsigned long kept;
 
-	open_both();
+	two_sides_open("cannot accept");
 	side_join(here, there); /* once all is warm */
 	kept = fault_count_kept();
 	for (unsigned int i = 0; i < 3; i++) {
@@ -104,12 +81,12 @@ static void who_cannot_be_told_that_it_is_accepted_is_told_to_try_again(void)
 	CU_ASSERT_EQUAL(there->ups, 1);
 	CU_ASSERT_EQUAL(here->downs + there->downs, 0);
 	side_join(here, there);
-	close_both();
+	two_sides_close();
 }
 
 static void who_cannot_even_be_told_so_sees_the_end_at_once(void)
 {
-	open_both();
+	two_sides_open("cannot accept");
 	accepts_fail_with = ENOBUFS;
 	refusals_fail = true;
 	CU_ASSERT_EQUAL(ask(), -WEFT_ECONNREFUSED);
@@ -117,7 +94,7 @@ static void who_cannot_even_be_told_so_sees_the_end_at_once(void)
 	accepts_fail_with = 0;
 	CU_ASSERT_EQUAL(lines, 1);
 	side_join(here, there);
-	close_both();
+	two_sides_close();
 }
 
 /* It may not be its own doing: the processes of another user have all of theirs together. */
@@ -126,7 +103,7 @@ static void who_is_one_too_many_is_told_to_try_again(void)
 	struct shm_device *device;
 	int silent[OF_ONE_MAX];
 
-	open_both();
+	two_sides_open("cannot accept");
 	device = (struct shm_device *)(void *)far.device;
 	for (unsigned int i = 0; i < OF_ONE_MAX; i++)
 		silent[i] = connect_silently();
@@ -139,7 +116,43 @@ static void who_is_one_too_many_is_told_to_try_again(void)
 	side_join(here, there);
 	for (unsigned int i = 1; i < OF_ONE_MAX; i++)
 		close(silent[i]);
-	close_both();
+	two_sides_close();
+}
+
+/* A process that begins more than it may, and ends none. */
+static pid_t begin_many(void)
+{
+	pid_t pid = fork();
+
+	CU_ASSERT_TRUE_FATAL(pid >= 0);
+	if (pid > 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (unsigned int i = 0; i < ALL_MAX; i++)
+		connect_silently();
+	for (;;)
+		pause();
+}
+
+static void processes_that_begin_many_and_end_none_leave_room_for_the_next(void)
+{
+	struct shm_device *device;
+	pid_t first, second;
+
+	two_sides_open("cannot accept");
+	device = (struct shm_device *)(void *)far.device;
+	first = begin_many();
+	CU_ASSERT_TRUE(SIDES_UNTIL(device->accepted_count == OF_ONE_MAX));
+	second = begin_many();
+	CU_ASSERT_TRUE(SIDES_UNTIL(device->accepted_count == OF_ONE_MAX + OF_SECOND_MAX));
+	side_join(here, there);
+	CU_ASSERT_EQUAL(device->accepted_count, OF_ONE_MAX + OF_SECOND_MAX);
+	kill(first, SIGKILL);
+	kill(second, SIGKILL);
+	CU_ASSERT_EQUAL(waitpid(first, NULL, 0), first);
+	CU_ASSERT_EQUAL(waitpid(second, NULL, 0), second);
+	CU_ASSERT_TRUE(SIDES_UNTIL(device->accepted_count == 0));
+	two_sides_close();
 }
 
 /* The first that is asked for memory is the listener, for the handshake. */
@@ -147,7 +160,7 @@ static void who_comes_when_there_is_no_memory_is_told_to_try_again(void)
 {
 	unsigned int failures;
 
-	open_both();
+	two_sides_open("cannot accept");
 	side_join(here, there);
 	failures = here->failures;
 	CU_ASSERT_EQUAL_FATAL(side_connect(here, far.name, 0, NULL), 0);
@@ -158,7 +171,7 @@ static void who_comes_when_there_is_no_memory_is_told_to_try_again(void)
 	CU_ASSERT_EQUAL(here->error, -WEFT_EAGAIN);
 	CU_ASSERT_EQUAL(lines, 1);
 	side_join(here, there);
-	close_both();
+	two_sides_close();
 }
 
 int main(int argc, char **argv)
@@ -167,6 +180,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(who_cannot_be_told_that_it_is_accepted_is_told_to_try_again),
 		SUITE_CASE(who_cannot_even_be_told_so_sees_the_end_at_once),
 		SUITE_CASE(who_is_one_too_many_is_told_to_try_again),
+		SUITE_CASE(processes_that_begin_many_and_end_none_leave_room_for_the_next),
 		SUITE_CASE(who_comes_when_there_is_no_memory_is_told_to_try_again),
 	};
 

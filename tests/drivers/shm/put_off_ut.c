@@ -3,9 +3,9 @@
  * Proves that a peer which says "not now" is asked again, and cannot have that go on for ever: after ten seconds of nothing else
  * the connector is told that it failed, and the log says so once. Time is the test's own.
  */
-#include "conformance/side.h"
 #include "shm/attach.h"
 #include "suite.h"
+#include "two_sides.h"
 
 #include <CUnit/Basic.h>
 #include <stdio.h>
@@ -13,44 +13,17 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include <weft/log.h>
 
 #define STEP_NS UINT64_C(500000000)
 #define STEPS (SHM_PUT_OFF_NS / STEP_NS)
 #define LONG_NS (SHM_HANDSHAKE_NS - UINT64_C(50000000)) /* for an answer */
 #define RETRY_NS UINT64_C(100000000)                    /* the longest after which the fabric asks again */
 
-static struct side near, far;
 static struct side_end *const here = &near.ends[0], *const there = &far.ends[0];
-static unsigned int lines;
-
-static void count_line(enum weft_log_level level, const char *component, const char *line, void *user)
-{
-	(void)level, (void)component, (void)user;
-	lines += strstr(line, "puts us off") != NULL;
-}
 
 static void pass_ns(uint64_t span_ns)
 {
 	weft_clock_virtual_set(side_clock, weft_clock_now(side_clock) + span_ns);
-}
-
-static void open_both(void)
-{
-	CU_ASSERT_EQUAL_FATAL(weft_clock_virtual_open(1, &side_clock), 0);
-	side_driver = weft_driver_find("shm");
-	side_open(&near, "near", 1, 0);
-	side_open(&far, "far", 1, 0);
-	weft_log_set_sink(count_line, WEFT_LOG_WARN, NULL);
-	lines = 0;
-}
-
-static void close_both(void)
-{
-	weft_log_set_sink(NULL, WEFT_LOG_ERROR, NULL);
-	side_close(&near);
-	side_close(&far);
-	weft_clock_virtual_close(&side_clock);
 }
 
 /* What comes of a connection, by return or, as long after the question, by event. */
@@ -87,14 +60,14 @@ static void is_put_off_for_so_long_and_no_longer(const char *to, int said)
 
 static void who_says_nothing_but_not_now_is_given_up_after_a_time(void)
 {
-	open_both();
+	two_sides_open("puts us off");
 	far.refuse_with = -WEFT_EBUSY;
 	is_put_off_for_so_long_and_no_longer(far.name, -WEFT_EBUSY);
-	close_both();
-	open_both();
+	two_sides_close();
+	two_sides_open("puts us off");
 	far.refuse_with = -WEFT_EAGAIN;
 	is_put_off_for_so_long_and_no_longer(far.name, -WEFT_EAGAIN);
-	close_both();
+	two_sides_close();
 }
 
 /* Its answers lie further apart than any handshake takes, and still it says nothing else. */
@@ -102,7 +75,7 @@ static void who_takes_its_time_to_say_it_is_given_up_as_well(void)
 {
 	const uint64_t apart_ns = LONG_NS + RETRY_NS;
 
-	open_both();
+	two_sides_open("puts us off");
 	far.refuse_with = -WEFT_EBUSY;
 	for (uint64_t said_ns = 0; said_ns < SHM_PUT_OFF_NS; said_ns += apart_ns) {
 		CU_ASSERT_EQUAL(ask_slow(far.name, LONG_NS), -WEFT_EBUSY);
@@ -111,12 +84,12 @@ static void who_takes_its_time_to_say_it_is_given_up_as_well(void)
 	CU_ASSERT_EQUAL(lines, 0);
 	CU_ASSERT_EQUAL(ask_slow(far.name, LONG_NS), -WEFT_ETIMEDOUT);
 	CU_ASSERT_EQUAL(lines, 1);
-	close_both();
+	two_sides_close();
 }
 
 static void who_lets_us_in_meanwhile_may_say_it_as_long_again(void)
 {
-	open_both();
+	two_sides_open("puts us off");
 	far.refuse_with = -WEFT_EBUSY;
 	for (unsigned int i = 0; i < STEPS; i++) {
 		CU_ASSERT_EQUAL(ask(far.name), -WEFT_EBUSY);
@@ -126,17 +99,17 @@ static void who_lets_us_in_meanwhile_may_say_it_as_long_again(void)
 	side_join(here, there);
 	far.refuse_with = -WEFT_EBUSY;
 	is_put_off_for_so_long_and_no_longer(far.name, -WEFT_EBUSY);
-	close_both();
+	two_sides_close();
 }
 
 static void who_was_not_asked_for_long_may_say_it_as_long_again(void)
 {
-	open_both();
+	two_sides_open("puts us off");
 	far.refuse_with = -WEFT_EBUSY;
 	CU_ASSERT_EQUAL(ask(far.name), -WEFT_EBUSY);
 	pass_ns(SHM_PUT_OFF_GAP_NS + STEP_NS);
 	is_put_off_for_so_long_and_no_longer(far.name, -WEFT_EBUSY);
-	close_both();
+	two_sides_close();
 }
 
 /* A process that is stopped accepts nobody, and soon nobody gets as far as to ask it. */
@@ -152,12 +125,12 @@ static void who_does_not_even_listen_is_given_up_as_well(void)
 	len += (socklen_t)snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "weft/%u/%s", geteuid(), name);
 	CU_ASSERT_EQUAL_FATAL(bind(listener, (struct sockaddr *)&address, len), 0);
 	CU_ASSERT_EQUAL_FATAL(listen(listener, 0), 0);
-	open_both();
+	two_sides_open("puts us off");
 	while (side_connect(here, name, 0, NULL) == 0)
 		;
 	is_put_off_for_so_long_and_no_longer(name, -WEFT_EBUSY);
 	close(listener);
-	close_both();
+	two_sides_close();
 }
 
 int main(int argc, char **argv)

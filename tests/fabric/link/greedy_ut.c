@@ -7,14 +7,20 @@
 #include "suite.h"
 
 #include <CUnit/Basic.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LANES 8
 #define WINDOW 1024
+#define MANY 16
 
 static struct stranger stranger;
 static struct weft_channel *channel;
 static unsigned int asked, refused;
+static struct stranger many[MANY];
+
+static const char long_answer[16384] = "answer";
+static size_t answer_len_bytes;
 
 static void answer(struct weft_rx *rx, void *user)
 {
@@ -23,7 +29,7 @@ static void answer(struct weft_rx *rx, void *user)
 	(void)user;
 	if (!rx->is_request)
 		return;
-	rc = weft_reply(rx, "answer", 6);
+	rc = weft_reply(rx, long_answer, answer_len_bytes);
 	asked++;
 	CU_ASSERT_TRUE(rc == 0 || rc == -WEFT_EAGAIN);
 	refused += rc < 0;
@@ -34,11 +40,31 @@ static void set_up(weft_rx_fn *handler)
 	struct weft_node_opts node_opts;
 
 	asked = refused = 0;
+	answer_len_bytes = 6;
 	weft_node_opts_init(&node_opts, sizeof node_opts);
 	stranger_open(&stranger, &node_opts);
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(stranger.node, "test", NULL, &channel), 0);
 	if (handler)
 		weft_channel_handle(channel, handler, NULL);
+}
+
+/* More peers of the same node, each with lanes. */
+static void set_up_many(uint16_t lanes_each)
+{
+	for (unsigned int i = 0; i < MANY; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "peer-%u", i);
+		stranger_join(&many[i], &stranger, name);
+		for (uint16_t lane = 0; lane < lanes_each; lane++)
+			stranger_open_lane(&many[i], lane, "test");
+	}
+}
+
+static void part_many(void)
+{
+	for (unsigned int i = 0; i < MANY; i++)
+		stranger_part(&many[i]);
 }
 
 /* Turns the node only: the stranger reads nothing. */
@@ -49,13 +75,12 @@ static void node_turns(unsigned int count)
 }
 
 /* Sends count frames on the lane from sequence number first on. */
-static void pour(enum weft__kind kind, uint16_t lane, uint32_t first, uint32_t count)
+static void pour(struct stranger *from, enum weft__kind kind, uint16_t lane, uint32_t first, uint32_t count)
 {
 	uint64_t id = 7;
 
 	for (uint32_t i = 0; i < count; i++)
-		while (!stranger_say(&stranger, WEFT_CLASS_NORMAL, weft__meta(kind, 0, lane, first + i), &id,
-				     sizeof id))
+		while (!stranger_say(from, WEFT_CLASS_NORMAL, weft__meta(kind, 0, lane, first + i), &id, sizeof id))
 			node_turns(1);
 	node_turns(10);
 }
@@ -85,7 +110,7 @@ static void who_asks_and_does_not_read_gets_half_of_the_operations(void)
 		stranger_open_lane(&stranger, i, "test");
 	credits = stranger.heard[WEFT__CREDIT];
 	for (uint16_t i = 0; i < LANES; i++)
-		pour(WEFT__REQUEST, i, 0, WINDOW);
+		pour(&stranger, WEFT__REQUEST, i, 0, WINDOW);
 	CU_ASSERT_EQUAL(asked, LANES * WINDOW);
 	CU_ASSERT_TRUE(refused > LANES * WINDOW / 4);
 	/* Whatever else the node does still finds room. */
@@ -97,6 +122,39 @@ static void who_asks_and_does_not_read_gets_half_of_the_operations(void)
 	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger.heard[WEFT__REPLY] == asked - refused));
 	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger.heard[WEFT__CREDIT] >= credits + LANES));
 	CU_ASSERT_EQUAL(violations(), 0);
+	stranger_close(&stranger);
+}
+
+/* Enough to be refused one, and one more whose answer is too long for the ring itself. */
+static void ask_in_vain(struct stranger *from)
+{
+	unsigned int refused_before = refused, asked_before;
+
+	for (uint16_t lane = 0; lane < LANES - 1 && refused == refused_before; lane++)
+		pour(from, WEFT__REQUEST, lane, 0, WINDOW);
+	CU_ASSERT_TRUE(refused > refused_before);
+	refused_before = refused;
+	asked_before = asked;
+	answer_len_bytes = sizeof long_answer;
+	pour(from, WEFT__REQUEST, LANES - 1, 0, 1);
+	answer_len_bytes = 6;
+	CU_ASSERT_EQUAL(asked, asked_before + 1);
+	CU_ASSERT_EQUAL(refused, refused_before + 1);
+}
+
+static void whatever_answers_others_do_not_read_the_first_of_a_peer_is_taken(void)
+{
+	set_up(answer);
+	set_up_many(LANES);
+	for (unsigned int i = 0; i < MANY - 1; i++)
+		ask_in_vain(&many[i]);
+	refused = 0;
+	answer_len_bytes = sizeof long_answer;
+	pour(&many[MANY - 1], WEFT__REQUEST, 0, 0, 1);
+	CU_ASSERT_EQUAL(refused, 0);
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, many[MANY - 1].heard[WEFT__REPLY] == 1));
+	CU_ASSERT_EQUAL(violations(), 0);
+	part_many();
 	stranger_close(&stranger);
 }
 
@@ -123,8 +181,8 @@ static void the_lane_of_unread_answers_gets_no_credit_and_others_do(void)
 	memset(stranger.heard, 0, sizeof stranger.heard);
 	stranger.last[WEFT__CREDIT] = UINT64_MAX;
 	stranger.end->on_frame = note_order;
-	pour(WEFT__REQUEST, 0, 0, WINDOW);
-	pour(WEFT__DATA, 1, 0, WINDOW);
+	pour(&stranger, WEFT__REQUEST, 0, 0, WINDOW);
+	pour(&stranger, WEFT__DATA, 1, 0, WINDOW);
 	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger.heard[WEFT__REPLY] == WINDOW));
 	CU_ASSERT_EQUAL(early[0], 0);
 	CU_ASSERT_TRUE(early[1] > 0);
@@ -164,6 +222,7 @@ static void answer_all(void)
 /* Asks so often on lane 0 from sequence number first on, and listens. */
 static void ask(struct stranger *from, uint32_t first, uint32_t count)
 {
+	unsigned int asked_before = asked;
 	uint64_t id = 7;
 
 	for (uint32_t i = 0; i < count; i++)
@@ -171,8 +230,7 @@ static void ask(struct stranger *from, uint32_t first, uint32_t count)
 							    stranger_say(from, WEFT_CLASS_NORMAL,
 									 weft__meta(WEFT__REQUEST, 0, 0, first + i),
 									 &id, sizeof id)));
-	for (unsigned int i = 0; i < 10; i++)
-		stranger_turn(from);
+	CU_ASSERT_TRUE(STRANGER_UNTIL(from, asked == asked_before + count));
 }
 
 static void who_has_many_requests_answered_later_leaves_calls_for_others(void)
@@ -205,6 +263,30 @@ static void who_has_many_requests_answered_later_leaves_calls_for_others(void)
 	answer_all();
 	CU_ASSERT_EQUAL(violations(), 0);
 	stranger_part(&modest);
+	stranger_close(&stranger);
+}
+
+static void whatever_calls_others_have_a_peer_gets_its_first(void)
+{
+	call_count = 0;
+	set_up(answer_later);
+	set_up_many(1);
+	for (unsigned int i = 0; i < MANY; i++) {
+		unsigned int before = call_count;
+
+		ask(&many[i], 0, i ? WINDOW : 2 * WINDOW);
+		CU_ASSERT_TRUE(call_count > before);
+	}
+	/* One is left for each of 256 peers, less those that have some. */
+	CU_ASSERT_EQUAL(call_count, CALLS - (256 - MANY));
+	answer_all();
+	/* What was given back is all there again. */
+	for (unsigned int i = 0; i < 2; i++)
+		ask(&many[i], (i ? 1 : 2) * WINDOW, WINDOW);
+	CU_ASSERT_EQUAL(call_count, WINDOW + WINDOW / 2);
+	answer_all();
+	CU_ASSERT_EQUAL(violations(), 0);
+	part_many();
 	stranger_close(&stranger);
 }
 
@@ -362,8 +444,10 @@ int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(who_asks_and_does_not_read_gets_half_of_the_operations),
+		SUITE_CASE(whatever_answers_others_do_not_read_the_first_of_a_peer_is_taken),
 		SUITE_CASE(the_lane_of_unread_answers_gets_no_credit_and_others_do),
 		SUITE_CASE(who_has_many_requests_answered_later_leaves_calls_for_others),
+		SUITE_CASE(whatever_calls_others_have_a_peer_gets_its_first),
 		SUITE_CASE(calls_of_a_peer_that_has_gone_are_nobodys),
 		SUITE_CASE(a_window_that_nobody_receives_waits_as_it_may),
 		SUITE_CASE(a_lane_opened_anew_brings_no_new_share),
