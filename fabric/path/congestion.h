@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Of the window, in bytes. */
-#define WEFT__CONGESTION_FIRST_BYTES UINT64_C(65536) /* or 10 packets, whichever is more */
+#define WEFT__CONGESTION_FIRST_BYTES UINT64_C(65536) /* or the least that there is, if that is more */
 #define WEFT__CONGESTION_MIN_PACKETS 2u
 #define WEFT__CONGESTION_MAX_BYTES (UINT64_C(1) << 30)
 #define WEFT__CONGESTION_NONE_BYTES (UINT64_C(4) << 20) /* without control */

@@ -18,10 +18,10 @@ static uint64_t window_min(const struct weft__congestion *congestion)
 
 static void cubic_init(struct weft__congestion *congestion)
 {
-	uint64_t packets_bytes = UINT64_C(10) * congestion->packet_bytes;
+	uint64_t least_bytes = window_min(congestion);
 
-	congestion->at.window_bytes = packets_bytes > WEFT__CONGESTION_FIRST_BYTES ? packets_bytes
-										   : WEFT__CONGESTION_FIRST_BYTES;
+	congestion->at.window_bytes = least_bytes > WEFT__CONGESTION_FIRST_BYTES ? least_bytes
+										 : WEFT__CONGESTION_FIRST_BYTES;
 }
 
 /*

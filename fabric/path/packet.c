@@ -10,6 +10,8 @@
 #include <weft/errors.h>
 
 #define TAG_AT 16u
+#define FORM_MASK 0x7u
+#define HURRY_BIT 0x8u
 #define MICROSECOND_NS UINT64_C(1000)
 
 static void put16(unsigned char *to, uint16_t value)
@@ -67,6 +69,11 @@ void weft__packet_head_write(const struct weft__packet_head *head, unsigned char
 	put64(to + TAG_AT, 0);
 }
 
+void weft__packet_hurry(unsigned char *head)
+{
+	head[2] |= HURRY_BIT;
+}
+
 int weft__packet_head_read(const unsigned char *packet, size_t len_bytes, struct weft__packet_head *head)
 {
 	if (len_bytes < WEFT__PACKET_HEAD)
@@ -75,7 +82,8 @@ int weft__packet_head_read(const unsigned char *packet, size_t len_bytes, struct
 		return -WEFT_EVERSION;
 	*head = (struct weft__packet_head){
 		.steer = (uint16_t)(packet[0] << 8 | packet[1]),
-		.form = packet[2] & 0xf,
+		.form = packet[2] & FORM_MASK,
+		.hurry = packet[2] & HURRY_BIT,
 		.epoch = packet[3],
 		.path = get32(packet + 4),
 		.number = get64(packet + 8),

@@ -34,6 +34,7 @@ enum weft__form {
 struct weft__packet_head {
 	uint16_t steer;
 	uint8_t form, epoch;
+	bool hurry; /* its sender waits for the acknowledgement; written by weft__packet_hurry */
 	uint32_t path;
 	uint64_t number;
 };
@@ -81,6 +82,8 @@ void weft__packet_head_write(const struct weft__packet_head *head, unsigned char
 int weft__packet_head_read(const unsigned char *packet, size_t len_bytes, struct weft__packet_head *head);
 /* Writes the tag of a packet whose head is at the front of the first piece. */
 void weft__packet_seal(unsigned char *head, const struct weft_net_piece *pieces, unsigned int count);
+/* Makes a packet of a path say that its sender waits, before it is sealed. */
+void weft__packet_hurry(unsigned char *head);
 /* Whether the tag fits the packet, which is at least WEFT__PACKET_HEAD long. */
 bool weft__packet_intact(const unsigned char *packet, size_t len_bytes);
 

@@ -155,6 +155,7 @@ struct weft__path {
 	struct weft__ranges came;
 	struct weft__recovery recovery;
 	uint64_t pace_at_ns;
+	uint32_t unhurried_bytes; /* sent since a packet said that we wait */
 	struct weft_timer timer;
 	struct weft_list in_port, in_dirty;
 	struct weft_list waiting[WEFT_CLASS_COUNT];  /* parcels that are to be sent */
@@ -220,7 +221,7 @@ struct weft__path_port {
 	struct weft_buf *packet_copy;   /* of it, for messages that came before their turn; NULL: none yet */
 	uint64_t packet_number;
 	bool packet_refused; /* some of it could not be taken: it must come again */
-	bool packet_eliciting;
+	bool packet_eliciting, packet_hurries;
 	struct weft__path *ready_path; /* has messages whose turn has come, on the stream below */
 	uint8_t ready_stream;
 	unsigned char heads[WEFT__NET_BURST][WEFT__PACKET_HEAD + WEFT__ACK_MAX];

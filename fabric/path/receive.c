@@ -10,6 +10,7 @@
 /* Nobody who keeps to his window is further ahead than this. */
 #define AHEAD_MAX (UINT32_C(1) << 20)
 #define ACK_PACKETS 16u
+#define GAP_PACKETS 3u /* RFC 9002, section 6.1.1 */
 /* A port that was not looked at for so long has not heard its peers, whoever was to blame. */
 #define STOOD_STILL_NS UINT64_C(20000000)
 
@@ -192,9 +193,16 @@ static struct weft__path *packet_begin(struct weft__path_port *port, const struc
 	}
 	path->heard_ns = weft_worker_now(port->worker);
 	port->packet_number = head.number;
+	port->packet_hurries = head.hurry;
 	port->packet_refused = port->packet_eliciting = false;
 	port->frame_at = WEFT__PACKET_HEAD;
 	return path;
+}
+
+/* Whether one before the last few is missing: as many after it tell its sender that it was lost. */
+static bool follows_a_gap(const struct weft__path *path)
+{
+	return path->came.count > 1 && path->came.at[0].last - path->came.at[0].first < GAP_PACKETS;
 }
 
 /* All of a packet was read. */
@@ -220,8 +228,9 @@ static void packet_end(struct weft__path_port *port, struct weft__path *path, co
 		return;
 	if (!path->ack_count++)
 		path->ack_since_ns = now_ns;
-	/* Whoever lost something wants to know, and so does he who learns that he was marked. */
-	path->ack_at_once |= !in_order || packet->ecn == WEFT_ECN_CE || path->ack_count >= ACK_PACKETS;
+	/* Whoever lost something wants to know, and so does he who learns that he was marked, or who waits. */
+	path->ack_at_once |= !in_order || follows_a_gap(path) || port->packet_hurries || packet->ecn == WEFT_ECN_CE ||
+			     path->ack_count >= ACK_PACKETS;
 	weft__path_dirty(path);
 }
 

@@ -11,6 +11,9 @@
 #define REORDER_FIRST 3u /* packets */
 #define REORDER_LIMIT 64u
 #define PROBE_MAX_NS UINT64_C(1000000000)
+#define CHANCE_QUEUED 8u   /* packets that may stand in a queue for a loss to be by chance, */
+#define CHANCE_SHARE 3277u /* of 65536: and so many may be lost altogether */
+#define SHARE_OF 256u      /* packets, of which that share is taken */
 #define COLLAPSE_PROBES 3u /* without anything getting through */
 #define NEVER UINT64_MAX
 
@@ -59,13 +62,14 @@ static void measured(struct weft__recovery *recovery, uint64_t now_ns, uint64_t 
 	recovery->min_rtt_ns = min_of(recovery->min_rtt_ns, rtt_ns);
 	if (recovery->measured_ns == NEVER) {
 		recovery->measured_ns = now_ns;
-		recovery->smoothed_rtt_ns = rtt_ns;
+		recovery->smoothed_rtt_ns = recovery->least_rtt_ns = rtt_ns;
 		recovery->rtt_variance_ns = rtt_ns / 2;
 		return;
 	}
 	ack_delay_ns = min_of(ack_delay_ns, recovery->timing.ack_delay_ns);
 	if (rtt_ns - recovery->min_rtt_ns >= ack_delay_ns)
 		rtt_ns -= ack_delay_ns;
+	recovery->least_rtt_ns = min_of(rtt_ns, recovery->least_rtt_ns + recovery->least_rtt_ns / 8);
 	difference_ns = max_of(smoothed_ns, rtt_ns) - min_of(smoothed_ns, rtt_ns);
 	recovery->rtt_variance_ns = (3 * recovery->rtt_variance_ns + difference_ns) / 4;
 	recovery->smoothed_rtt_ns = (7 * smoothed_ns + rtt_ns) / 8;
@@ -114,6 +118,24 @@ uint64_t weft__recovery_deadline(const struct weft__recovery *recovery)
 
 /* ---- congestion and loss ---- */
 
+/*
+ * Whether a loss tells nothing of congestion: no queue stands that would have had to grow full first (Veno: Fu and Liew
+ * 2003), and few packets are lost altogether, as they are by bad links. Where buffers are so small that there is no queue
+ * to be seen, the share tells.
+ */
+static bool is_by_chance(const struct weft__recovery *recovery)
+{
+	uint64_t rtt_ns = recovery->least_rtt_ns, queued_bytes;
+
+	if (recovery->measured_ns == NEVER || recovery->loss_share > CHANCE_SHARE)
+		return false;
+	if (rtt_ns <= recovery->min_rtt_ns)
+		return true;
+	queued_bytes = (uint64_t)((double)recovery->flying_bytes * (double)(rtt_ns - recovery->min_rtt_ns) /
+				  (double)rtt_ns);
+	return queued_bytes < (uint64_t)CHANCE_QUEUED * recovery->congestion.packet_bytes;
+}
+
 static void congested(struct weft__recovery *recovery, uint64_t now_ns, uint64_t sent_ns)
 {
 	struct weft__congestion *congestion = &recovery->congestion;
@@ -150,14 +172,17 @@ static void landed(struct weft__recovery *recovery, struct weft__sent *sent, enu
 	sent->state = (uint8_t)state;
 }
 
-static void lose_oldest(struct weft__recovery *recovery)
+static void lose_oldest(struct weft__recovery *recovery, bool by_chance)
 {
 	struct weft__sent *sent = weft__sent_oldest(&recovery->sent);
 
 	landed(recovery, sent, WEFT__SENT_LOST);
 	sent->congested = recovery->congested;
-	recovery->congested_lost++;
+	sent->by_chance = by_chance;
+	recovery->congested_lost += !by_chance;
+	recovery->chance_packets += by_chance;
 	recovery->lost_packets++;
+	recovery->loss_share += (65536 - recovery->loss_share) / SHARE_OF;
 	recovery->events->lost(recovery->user, sent->parcel);
 	step_on(recovery);
 }
@@ -176,16 +201,18 @@ static bool is_collapse(struct weft__recovery *recovery, uint64_t sent_ns)
 /* They go in order, so what is lost is the oldest. */
 static void detect_losses(struct weft__recovery *recovery, uint64_t now_ns, bool by_time)
 {
-	bool collapse = false;
+	bool collapse = false, by_chance;
 	struct weft__sent *sent;
 
 	while ((sent = weft__sent_oldest(&recovery->sent)) && is_overtaken(recovery, sent)) {
 		if (recovery->largest_acked - sent->number < recovery->reorder_max &&
 		    !(by_time && lost_at(recovery, sent) <= now_ns))
 			break;
-		congested(recovery, now_ns, sent->sent_ns);
+		by_chance = is_by_chance(recovery);
+		if (!by_chance)
+			congested(recovery, now_ns, sent->sent_ns);
 		collapse |= is_collapse(recovery, sent->sent_ns);
-		lose_oldest(recovery);
+		lose_oldest(recovery, by_chance);
 	}
 	if (!collapse)
 		return;
@@ -205,7 +232,8 @@ static void undo(struct weft__recovery *recovery, struct weft__sent *sent)
 	recovery->reorder_max = (unsigned int)max_of(recovery->reorder_max, min_of(late, REORDER_LIMIT));
 	recovery->lost_since_ns = NEVER;
 	recovery->undone_packets++;
-	if (sent->congested == recovery->congested && !--recovery->congested_lost && !recovery->congested_marked)
+	if (!sent->by_chance && sent->congested == recovery->congested && !--recovery->congested_lost &&
+	    !recovery->congested_marked)
 		recovery->congestion.control->undo(&recovery->congestion);
 	recovery->events->undone(recovery->user, sent->parcel);
 }
@@ -229,7 +257,7 @@ uint64_t weft__recovery_sent(struct weft__recovery *recovery, uint64_t now_ns, u
 		return number;
 	if (!weft__sent_reserve(&recovery->sent, 1)) {
 		WEFT_ASSERT(recovery->flying_count); /* otherwise room was 0, and nothing to be probed */
-		lose_oldest(recovery);
+		lose_oldest(recovery, false);
 		(void)weft__sent_reserve(&recovery->sent, 1);
 	}
 	*weft__sent_push(&recovery->sent) = (struct weft__sent){
@@ -279,6 +307,7 @@ static void arrived(struct weft__recovery *recovery, struct news *news, struct w
 		return;
 	}
 	landed(recovery, sent, WEFT__SENT_ACKED);
+	recovery->loss_share -= recovery->loss_share / SHARE_OF;
 	congestion->control->acked(congestion, news->now_ns, sent->sent_ns, sent->len_bytes, news->flying_bytes,
 				   recovery->smoothed_rtt_ns);
 	recovery->events->acked(recovery->user, sent->parcel);

@@ -54,12 +54,14 @@ struct weft__recovery {
 	uint64_t next_number;
 	uint64_t largest_acked; /* UINT64_MAX: none */
 	uint64_t latest_rtt_ns, min_rtt_ns, smoothed_rtt_ns, rtt_variance_ns;
+	uint64_t least_rtt_ns;      /* of late: what even the quickest waited */
 	uint64_t measured_ns;       /* when a round trip was measured first; UINT64_MAX: never */
 	uint64_t last_eliciting_ns; /* when the last packet that wants an acknowledgement went, or was asked for */
 	unsigned int probes;        /* since something was acknowledged */
 	unsigned int reorder_max;   /* packets: the threshold, which grows when a loss was undone */
 	uint32_t flying_bytes, flying_count;
-	uint64_t lost_packets, undone_packets, probe_packets;
+	uint64_t lost_packets, chance_packets, undone_packets, probe_packets;
+	uint32_t loss_share;    /* of the last some hundred packets, of 65536 */
 	uint64_t lost_since_ns; /* when the first of all went that were lost since one arrived; UINT64_MAX: none */
 	uint64_t ce_count;
 	/* The time of congestion, which begins with what counts: how many are lost in it, and not undone. */

@@ -26,8 +26,9 @@ struct weft__sent {
 		uint32_t len_bytes; /* flying */
 		uint32_t congested; /* lost: in which time of congestion (recovery.h) */
 	};
-	uint16_t run;  /* acked: so many from here on are. Others: 1 */
-	uint8_t state; /* enum weft__sent_state */
+	uint16_t run;   /* acked: so many from here on are. Others: 1 */
+	uint8_t state;  /* enum weft__sent_state */
+	bool by_chance; /* lost, and not for congestion */
 };
 
 struct weft__sent_queue {

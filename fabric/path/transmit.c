@@ -91,7 +91,7 @@ static uint32_t parcel_bytes(const struct weft__parcel *parcel)
 	return WEFT__PACKET_HEAD + WEFT__ACK_MIN + parcel->len_bytes + parcel->chunk_len_bytes;
 }
 
-/* The i-th packet of a burst, for a parcel, or for nothing but an acknowledgement; returns its length. */
+/* The i-th packet of a burst, for a parcel, or for nothing but an acknowledgement; returns its length. To be sealed. */
 static uint32_t build(struct weft__path *path, unsigned int i, const struct weft__parcel *parcel, bool ack,
 		      struct weft_net_tx *tx)
 {
@@ -127,8 +127,25 @@ static uint32_t build(struct weft__path *path, unsigned int i, const struct weft
 									.buf = outgoing->buf};
 		len_bytes += parcel->chunk_len_bytes;
 	}
-	weft__packet_seal(to, tx->pieces, tx->piece_count);
 	return len_bytes;
+}
+
+/*
+ * When the window is full, so that we would wait for a receiver that waits for more to acknowledge, the packet says so; a
+ * few times a window, since where acknowledgements come all the time each finds it full.
+ */
+static bool hurries(struct weft__path *path, uint32_t room, uint32_t len_bytes)
+{
+	path->unhurried_bytes += len_bytes;
+	if (room >= path->route->payload_max || path->unhurried_bytes < path->recovery.congestion.at.window_bytes / 4)
+		return false;
+	path->unhurried_bytes = 0;
+	return true;
+}
+
+static void seal(const struct weft_net_tx *tx)
+{
+	weft__packet_seal((unsigned char *)(uintptr_t)tx->pieces[0].data, tx->pieces, tx->piece_count);
 }
 
 static void ack_said(struct weft__path *path)
@@ -208,6 +225,9 @@ static unsigned int fill(struct weft__path *path, struct weft_net_tx *burst, str
 		parcels[count] = parcel;
 		lens[count] = build(path, count, parcel, !count && path->ack_count, &burst[count]);
 		room -= lens[count];
+		if (hurries(path, room, lens[count]))
+			weft__packet_hurry(port->heads[count]);
+		seal(&burst[count]);
 		pace(path, now_ns, lens[count]);
 		count++;
 	}
@@ -245,6 +265,7 @@ void weft__path_acknowledge(struct weft__path *path)
 	if (!path->ack_count)
 		return;
 	len_bytes = build(path, 0, NULL, true, &tx);
+	seal(&tx);
 	if (port->net->tx(port->net, &tx, 1) == 1) {
 		sent(path, NULL, len_bytes);
 		ack_said(path);
@@ -271,6 +292,8 @@ void weft__path_probe(struct weft__path *path)
 			return;
 	}
 	len_bytes = build(path, 0, parcel, path->ack_count, &tx);
+	weft__packet_hurry(port->heads[0]);
+	seal(&tx);
 	if (port->net->tx(port->net, &tx, 1) == 1) {
 		sent(path, parcel, len_bytes);
 		ack_said(path);

@@ -32,6 +32,20 @@ static void a_packet_stands_as_the_page_says(void)
 	CU_ASSERT_EQUAL(memcmp(packet + 16, "\x0d\xa5\x26\x40", 4), 0);
 }
 
+static void a_packet_can_say_that_its_sender_waits(void)
+{
+	struct weft__packet_head head = {.path = 1, .number = 2}, read;
+	unsigned char packet[WEFT__PACKET_HEAD];
+
+	weft__packet_head_write(&head, packet);
+	CU_ASSERT_EQUAL_FATAL(weft__packet_head_read(packet, sizeof packet, &read), 0);
+	CU_ASSERT_FALSE(read.hurry);
+	weft__packet_hurry(packet);
+	CU_ASSERT_EQUAL(packet[2], 0x18);
+	CU_ASSERT_EQUAL_FATAL(weft__packet_head_read(packet, sizeof packet, &read), 0);
+	CU_ASSERT_TRUE(read.hurry && read.form == WEFT__FORM_PATH && read.number == 2);
+}
+
 static void one_bit_that_was_altered_is_seen(void)
 {
 	struct weft__packet_head head = {.path = 1, .number = 2};
@@ -179,6 +193,7 @@ int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(a_packet_stands_as_the_page_says),
+		SUITE_CASE(a_packet_can_say_that_its_sender_waits),
 		SUITE_CASE(one_bit_that_was_altered_is_seen),
 		SUITE_CASE(a_seal_is_the_same_in_one_piece_and_in_three),
 		SUITE_CASE(every_frame_is_read_as_it_was_written),

@@ -86,17 +86,51 @@ static void impossible_acknowledgements_are_refused_and_change_nothing(void)
 
 static void three_later_ones_tell_of_a_loss(void)
 {
-	sender_begin();
-	sender_send(4);
-	sender_ack(1);
-	sender_ack(2);
+	uint64_t first;
+
+	sender_begin_with_queue();
+	first = sender_send(12);
+	sender.now_ns += MS;
+	sender_ack(first + 1);
+	sender_ack(first + 2);
 	CU_ASSERT_EQUAL(sender.lost_count, 0);
-	sender_ack(3);
+	sender_ack(first + 3);
 	CU_ASSERT_EQUAL(sender.lost_count, 1);
-	CU_ASSERT_EQUAL(sender.lost_of[0], 1);
-	CU_ASSERT_EQUAL(sender.recovery.flying_count, 0);
+	CU_ASSERT_EQUAL(sender.lost_of[first], 1);
+	CU_ASSERT_EQUAL(sender.recovery.flying_count, 8);
 	CU_ASSERT_EQUAL(sender.recovery.lost_packets, 1);
 	CU_ASSERT_TRUE(sender_window() < 65536);
+}
+
+static void a_loss_where_no_queue_stands_is_no_congestion(void)
+{
+	uint64_t first;
+
+	sender_begin_with_rtt(MS);
+	first = sender_send(12);
+	sender.now_ns += MS;
+	sender_ack_range(first + 1, first + 3);
+	CU_ASSERT_EQUAL(sender.lost_of[first], 1);
+	CU_ASSERT_EQUAL(sender.recovery.chance_packets, 1);
+	CU_ASSERT_TRUE(sender_window() >= 65536);
+	/* And when it has come after all, nothing is to be undone. */
+	sender_ack(first);
+	CU_ASSERT_EQUAL(sender.undone_of[first], 1);
+	CU_ASSERT_TRUE(sender_window() >= 65536);
+}
+
+static void many_losses_are_congestion_whatever_is_seen_of_a_queue(void)
+{
+	sender_begin_with_rtt(MS);
+	for (unsigned int i = 0; i < 30; i++) {
+		uint64_t first = sender_send(4);
+
+		sender.now_ns += MS;
+		sender_ack_range(first + 1, first + 3);
+	}
+	CU_ASSERT_EQUAL(sender.lost_count, 30);
+	CU_ASSERT_TRUE(sender.recovery.chance_packets < 20);
+	CU_ASSERT_TRUE(sender_window() < 65536 / 2);
 }
 
 static void the_oldest_that_flies_is_what_probes_carry(void)
@@ -117,26 +151,29 @@ static void the_oldest_that_flies_is_what_probes_carry(void)
 
 static void what_was_late_and_not_lost_is_undone(void)
 {
-	sender_begin();
-	sender_send(4);
-	sender_ack_range(1, 3);
-	CU_ASSERT_EQUAL(sender.lost_of[0], 1);
+	uint64_t first;
+
+	sender_begin_with_queue();
+	first = sender_send(12);
+	sender.now_ns += MS;
+	sender_ack_range(first + 1, first + 3);
+	CU_ASSERT_EQUAL(sender.lost_of[first], 1);
 	CU_ASSERT_TRUE(sender_window() < 65536);
 	CU_ASSERT_EQUAL(sender.recovery.reorder_max, 3);
-	sender_ack_range(0, 3);
-	CU_ASSERT_EQUAL(sender.undone_of[0], 1);
-	CU_ASSERT_EQUAL(sender.acked_of[0], 0);
+	sender_ack_range(first, first + 3);
+	CU_ASSERT_EQUAL(sender.undone_of[first], 1);
+	CU_ASSERT_EQUAL(sender.acked_of[first], 0);
 	CU_ASSERT_EQUAL(sender.recovery.undone_packets, 1);
 	CU_ASSERT_EQUAL(sender.recovery.reorder_max, 4);
 	CU_ASSERT_TRUE(sender_window() >= 65536);
-	sender_ack_range(0, 3);
+	sender_ack_range(first, first + 11);
 	CU_ASSERT_EQUAL(sender.undone_count, 1);
 	CU_ASSERT_EQUAL(sender.recovery.flying_count, 0);
 	/* So much disorder is no loss from now on. */
-	sender_send(5);
-	sender_ack_range(5, 7);
+	first = sender_send(5);
+	sender_ack_range(first + 1, first + 3);
 	CU_ASSERT_EQUAL(sender.lost_count, 1);
-	sender_ack(8);
+	sender_ack(first + 4);
 	CU_ASSERT_EQUAL(sender.lost_count, 2);
 }
 
@@ -161,18 +198,19 @@ static void disorder_is_allowed_for_up_to_64_packets(void)
 
 static void one_true_loss_keeps_the_window_small(void)
 {
-	uint64_t small;
+	uint64_t small, first;
 
-	sender_begin();
-	sender_send(6);
+	sender_begin_with_queue();
+	first = sender_send(14);
 	sender.now_ns += MS;
-	sender_ack_range(2, 5);
+	sender_ack_range(first + 2, first + 5);
 	CU_ASSERT_EQUAL(sender.lost_count, 2);
 	small = sender_window();
-	sender_ack(0);
+	CU_ASSERT_TRUE(small < 65536);
+	sender_ack(first);
 	CU_ASSERT_EQUAL(sender.undone_count, 1);
 	CU_ASSERT_EQUAL(sender_window(), small);
-	sender_ack(1);
+	sender_ack(first + 1);
 	CU_ASSERT_TRUE(sender_window() >= 65536);
 }
 
@@ -296,6 +334,8 @@ int main(int argc, char **argv)
 		SUITE_CASE(what_carries_no_parcel_waits_for_nothing),
 		SUITE_CASE(impossible_acknowledgements_are_refused_and_change_nothing),
 		SUITE_CASE(three_later_ones_tell_of_a_loss),
+		SUITE_CASE(a_loss_where_no_queue_stands_is_no_congestion),
+		SUITE_CASE(many_losses_are_congestion_whatever_is_seen_of_a_queue),
 		SUITE_CASE(the_oldest_that_flies_is_what_probes_carry),
 		SUITE_CASE(what_was_late_and_not_lost_is_undone),
 		SUITE_CASE(disorder_is_allowed_for_up_to_64_packets),

@@ -83,14 +83,26 @@ enum weft__recovery_due sender_due(void)
 	return weft__recovery_due(&sender.recovery, sender.now_ns, sender.now_ns);
 }
 
-void sender_begin_with_rtt(uint64_t rtt_ns)
+static void measure(uint64_t rtt_ns, unsigned int count)
 {
-	sender_begin();
-	for (int i = 0; i < 100; i++) {
+	while (count--) {
 		uint64_t number = sender_send(1);
 
 		sender.now_ns += rtt_ns;
 		sender_ack(number);
 	}
 	sender.acked_count = 0;
+}
+
+void sender_begin_with_rtt(uint64_t rtt_ns)
+{
+	sender_begin();
+	measure(rtt_ns, 100);
+}
+
+void sender_begin_with_queue(void)
+{
+	sender_begin();
+	measure(1 * US, 1);
+	measure(1 * MS, 100);
 }

@@ -27,6 +27,8 @@ extern struct sender sender;
 void sender_begin(void);
 /* And on a path whose round trip takes that long, always. */
 void sender_begin_with_rtt(uint64_t rtt_ns);
+/* And on one with a queue that stands: what is under way has been waiting there nearly all of its time. */
+void sender_begin_with_queue(void);
 void sender_end(void);
 
 uint64_t sender_window(void);
