@@ -12,8 +12,15 @@
 #include <string.h>
 #include <unistd.h>
 
+static const struct argp_option options[] = {
+	{"listen", 'l', "ADDRESS,...", 0, "where else than on this machine senders find it: udp:10.0.0.2:7000", 0},
+	{"security", 's', "none", 0, "needed for an address beyond this machine: nothing sent there is sealed yet", 0},
+	{0},
+};
+
 struct receiving {
 	const char *name;
+	struct stream_networks networks;
 	struct weft_node *node;
 	struct weft_worker *worker;
 	uint64_t from; /* its incarnation; 0: nobody yet */
@@ -28,6 +35,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct receiving *receiving = state->input;
 
 	switch (key) {
+	case 'l':
+		stream_set_listen(&receiving->networks, "recv", arg);
+		return 0;
+	case 's':
+		stream_set_security(&receiving->networks, "recv", arg);
+		return 0;
 	case ARGP_KEY_ARG:
 		if (receiving->name)
 			usage_error("recv: one NAME, not also '%.40s'", arg);
@@ -137,7 +150,7 @@ static void on_message(struct weft_rx *rx, void *user)
 static int run(struct receiving *receiving)
 {
 	struct weft_channel *channel;
-	int rc = stream_open(receiving->name, &receiving->node, &channel);
+	int rc = stream_open("recv", receiving->name, &receiving->networks, &receiving->node, &channel);
 
 	if (rc < 0)
 		return rc;
@@ -157,7 +170,7 @@ static int run(struct receiving *receiving)
 int command_recv(int argc, char **argv)
 {
 	static const struct argp argp = {
-		NULL,
+		options,
 		parse,
 		"NAME > OUTPUT",
 		"Receives the stream of one `weft send NAME` and writes it to standard output.",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `weft send NAME`: standard input to the `weft recv NAME` of this machine. Read straight into lent memory: the bytes are
+ * `weft send NAME`: standard input to the `weft recv NAME` of this machine, or of another. Read straight into lent memory: the bytes are
  * copied once, by read(2). Exit status 0 when the receiver has confirmed all of it.
  */
 #include "command.h"
@@ -18,7 +18,8 @@
 #define STARTING_NS UINT64_C(2000000000)
 
 struct sending {
-	const char *name;
+	const char *name, *to;
+	struct stream_networks networks;
 	bool wait;
 	struct weft_node *node;
 	struct weft_worker *worker;
@@ -32,6 +33,8 @@ struct sending {
 
 static const struct argp_option options[] = {
 	{"wait", 'w', NULL, 0, "wait until the receiver is there", 0},
+	{"to", 't', "ADDRESS", 0, "where it is, if not on this machine: udp:10.0.0.2:7000", 0},
+	{"security", 's', "none", 0, "needed for an address beyond this machine: nothing sent there is sealed yet", 0},
 	{0},
 };
 
@@ -43,6 +46,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'w':
 		sending->wait = true;
 		return 0;
+	case 't':
+		sending->to = arg;
+		return 0;
+	case 's':
+		stream_set_security(&sending->networks, "send", arg);
+		return 0;
 	case ARGP_KEY_ARG:
 		if (sending->name)
 			usage_error("send: one NAME, not also '%.40s'", arg);
@@ -52,6 +61,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!sending->name)
 			usage_error("send: which NAME? It is what `weft recv NAME` was given");
+		if (sending->to)
+			stream_set_peer(&sending->networks, "send", sending->name, sending->to);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -228,8 +239,17 @@ static int refused(const struct sending *sending, int rc)
 	const char *name = sending->name;
 
 	if (rc == -WEFT_ECONNREFUSED || rc == -WEFT_ENOENT)
-		return weft_set_error(rc, "nobody receives as \"%s\" here: start `weft recv %s`, or use --wait", name,
-				      name);
+		return weft_set_error(
+			rc,
+			sending->to
+				? "nobody receives as \"%s\" there: start `weft recv %s --listen ADDRESS` on that machine, or use --wait"
+				: "nobody receives as \"%s\" here: start `weft recv %s`, or use --wait",
+			name, name);
+	if (rc == -WEFT_EAGAIN && sending->to)
+		return weft_set_error(rc,
+				      "\"%s\" does not answer at %s: is `weft recv %s --listen ADDRESS` running there, "
+				      "and do packets get through? --wait tries on",
+				      name, sending->to, name);
 	if (rc == -WEFT_EAGAIN)
 		return weft_set_error(rc, "\"%s\" runs here, but receives no stream: it is not `weft recv %s`", name,
 				      name);
@@ -263,7 +283,7 @@ static int connect_to_receiver(struct sending *sending, struct weft_channel *cha
 static int run(struct sending *sending)
 {
 	struct weft_channel *channel;
-	int rc = stream_open(NULL, &sending->node, &channel);
+	int rc = stream_open("send", NULL, &sending->networks, &sending->node, &channel);
 
 	if (rc < 0)
 		return rc;

@@ -6,6 +6,7 @@
 
 #include "command.h"
 
+#include <stdio.h>
 #include <string.h>
 
 volatile sig_atomic_t stream_interrupted;
@@ -25,7 +26,8 @@ void stream_catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-int stream_open(const char *name, struct weft_node **node, struct weft_channel **channel)
+int stream_open(const char *command, const char *name, const struct stream_networks *networks, struct weft_node **node,
+		struct weft_channel **channel)
 {
 	struct weft_channel_opts channel_opts;
 	struct weft_node_opts opts;
@@ -34,10 +36,16 @@ int stream_open(const char *name, struct weft_node **node, struct weft_channel *
 	weft_node_opts_init(&opts, sizeof opts);
 	opts.name = name;
 	opts.worker_count = 0;
+	opts.listen = networks->listen;
+	opts.peers = *networks->peers ? networks->peers : NULL;
+	opts.security = networks->security;
 	weft_channel_opts_init(&channel_opts, sizeof channel_opts);
 	channel_opts.max_message_bytes = STREAM_PIECE_BYTES;
 	channel_opts.window_bytes = STREAM_WINDOW_BYTES;
 	rc = weft_node_open(&opts, node);
+	if ((rc == -WEFT_EINVAL || rc == -WEFT_ENODEV || rc == -WEFT_EACCES) &&
+	    (opts.listen || opts.peers || opts.security))
+		usage_error("%s: %s", command, weft_last_error());
 	return rc < 0 ? rc : weft_channel_open(*node, STREAM_CHANNEL, &channel_opts, channel);
 }
 
@@ -62,6 +70,31 @@ void stream_check_name(const char *command, const char *name, bool with_worker)
 	if (!len || *rest)
 		usage_error("%s: '%.80s' is no name: it has 1 to %d of A-Z a-z 0-9 . _ - and begins with no dot%s",
 			    command, name, WEFT_NAME_MAX, with_worker ? "; it may be NODE/WORKER" : "");
+}
+
+void stream_set_listen(struct stream_networks *networks, const char *command, const char *address)
+{
+	if (!*address)
+		usage_error("%s: --listen needs an address, such as udp:10.0.0.2:7000", command);
+	networks->listen = address;
+}
+
+void stream_set_security(struct stream_networks *networks, const char *command, const char *security)
+{
+	if (strcmp(security, "none") != 0)
+		usage_error("%s: --security '%.40s' is not known: only 'none' is", command, security);
+	networks->security = security;
+}
+
+void stream_set_peer(struct stream_networks *networks, const char *command, const char *receiver, const char *address)
+{
+	int len = snprintf(networks->peers, sizeof networks->peers, "%.*s=%s", (int)strcspn(receiver, "/"), receiver,
+			   address);
+
+	if (!*address || len < 0 || (size_t)len >= sizeof networks->peers || strpbrk(address, ",="))
+		usage_error(
+			"%s: --to '%.80s' is no address, such as udp:10.0.0.2:7000, or two or more of them with + between",
+			command, address);
 }
 
 int stream_fail(const char *command)

@@ -13,6 +13,7 @@
 #define STREAM_CHANNEL "weft.stream"
 #define STREAM_PIECE_BYTES ((size_t)1 << 20)
 #define STREAM_WINDOW_BYTES ((size_t)16 << 20)
+#define STREAM_PEERS_MAX 512
 
 enum stream_request_kind { STREAM_BEGIN = 1, STREAM_END = 2 };
 
@@ -26,8 +27,21 @@ struct stream_request {
 extern volatile sig_atomic_t stream_interrupted;
 void stream_catch_signals(void);
 
-/* Opens the node (NULL: a name of its own) and the channel: 0 or 1, having said why. */
-int stream_open(const char *name, struct weft_node **node, struct weft_channel **channel);
+/* Beside this machine; NULL: as the environment says. */
+struct stream_networks {
+	const char *listen, *security;
+	char peers[STREAM_PEERS_MAX];
+};
+
+/* Opens the node (name NULL: one of its own) and the channel. Networks that cannot be meant so are bad usage of the command:
+ * says so and exits. */
+int stream_open(const char *command, const char *name, const struct stream_networks *networks, struct weft_node **node,
+		struct weft_channel **channel);
+/* Set what --listen and --security say. Bad usage ends the process. */
+void stream_set_listen(struct stream_networks *networks, const char *command, const char *address);
+void stream_set_security(struct stream_networks *networks, const char *command, const char *security);
+/* Puts "NODE=ADDRESS" into networks, for a receiver "NODE" or "NODE/WORKER". Bad usage ends the process. */
+void stream_set_peer(struct stream_networks *networks, const char *command, const char *receiver, const char *address);
 /* A name that no node can have is bad usage: says so and exits. A worker may follow where with_worker:
  * "NODE/WORKER". */
 void stream_check_name(const char *command, const char *name, bool with_worker);

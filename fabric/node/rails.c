@@ -99,10 +99,8 @@ static int check_security(const struct weft_net_driver *net, const char *address
 	struct weft_net_address parsed;
 	int rc = net->address_read(address, &parsed);
 
-	if (rc < 0 || (security && strcmp(security, "none") == 0) || net->is_loopback(&parsed))
+	if (rc < 0 || security || net->is_loopback(&parsed))
 		return rc;
-	if (security)
-		return weft_set_error(WEFT_EINVAL, "security \"%.20s\" is not known: there is \"none\"", security);
 	return weft_set_error(WEFT_EACCES,
 			      "%s:%s reaches beyond this machine, where nothing protects what is sent: allow it by "
 			      "security \"none\" (WEFT_SECURITY=none) where the network can be trusted",
@@ -137,7 +135,7 @@ static int open_network(struct weft_node *node, const struct weft_node_opts *opt
 struct opening {
 	struct weft_node *node;
 	const struct weft_node_opts *opts;
-	const char *security;
+	const char *security; /* NULL: none was named */
 };
 
 static int listen_on(const struct opening *opening, const char *text)
@@ -267,6 +265,9 @@ int weft__rails_open(struct weft_node *node, const struct weft_node_opts *opts)
 	};
 	int rc;
 
+	if (opening.security && strcmp(opening.security, "none") != 0)
+		return weft_set_error(WEFT_EINVAL, "security \"%.20s\" is not known: there is \"none\"",
+				      opening.security);
 	rc = open_own(node, opts);
 	if (rc == 0)
 		rc = for_each_part(weft__option_or_environment(opts ? opts->listen : NULL, "WEFT_LISTEN"), ',',
