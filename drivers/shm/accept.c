@@ -13,11 +13,12 @@
 #include <weft/log.h>
 
 /*
- * Handshakes that others began. One process may have as many of them as are still free, so that whoever begins many and ends
- * none leaves room for others: one alone gets half, two a third each (Choudhury and Hahne 1998). Whoever is one too many all
+ * Handshakes that others began. Of all but those apart, which are for processes that have none, one may have as many as are
+ * still free (Choudhury and Hahne 1998): so whoever begins many and ends none leaves room for others. Who is one too many all
  * the same may come again.
  */
 #define ATTACHES_MAX 64
+#define ATTACHES_APART 16
 
 /* How many paths one process may have in all: half of our descriptors, of which each takes four. */
 static unsigned int most_of_one(void)
@@ -175,14 +176,15 @@ static void stalled(struct weft_timer *timer, void *user)
 /* Whether one more handshake would be too many. */
 static bool has_begun_enough(struct shm_device *device, int64_t who, const struct weft_peer_identity *peer)
 {
-	unsigned int of_one = 0;
+	unsigned int of_one = 0, left;
 
 	WEFT_LIST_FOR_EACH(at, &device->attaches) {
 		struct shm_attach *attach = WEFT_CONTAINER_OF(at, struct shm_attach, link);
 
 		of_one += attach->accepted && attach->who == who;
 	}
-	if (of_one < ATTACHES_MAX - device->accepted_count)
+	left = ATTACHES_MAX - device->accepted_count;
+	if (of_one ? of_one + ATTACHES_APART < left : left)
 		return false;
 	if (!device->begun_said)
 		weft_log(

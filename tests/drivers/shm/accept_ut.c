@@ -11,6 +11,8 @@
 
 #include <CUnit/Basic.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,9 +22,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ALL_MAX 64                  /* handshakes that others may have begun */
-#define OF_ONE_MAX (ALL_MAX / 2)    /* of them by a process that is alone */
-#define OF_SECOND_MAX (ALL_MAX / 4) /* by one that comes after it */
+#define ALL_MAX 64                                         /* handshakes that others may have begun */
+#define APART 16                                           /* of them for processes that have none */
+#define OF_ONE_MAX ((ALL_MAX - APART) / 2)                 /* of the rest by a process that is alone */
+#define OF_SECOND_MAX ((ALL_MAX - APART - OF_ONE_MAX) / 2) /* by one that comes after it */
 
 static struct side_end *const here = &near.ends[0], *const there = &far.ends[0];
 static int accepts_fail_with; /* 0: they do not */
@@ -119,38 +122,72 @@ static void who_is_one_too_many_is_told_to_try_again(void)
 	two_sides_close();
 }
 
-/* A process that begins more than it may, and ends none. */
-static pid_t begin_many(void)
-{
-	pid_t pid = fork();
+struct crowd {
+	pid_t pid;
+	int said_fd; /* readable when it has begun all */
+};
 
-	CU_ASSERT_TRUE_FATAL(pid >= 0);
-	if (pid > 0)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (unsigned int i = 0; i < ALL_MAX; i++)
-		connect_silently();
-	for (;;)
-		pause();
+/* A process that begins more than it may, and ends none. */
+static struct crowd begin_many(void)
+{
+	struct crowd crowd;
+	int said[2];
+
+	CU_ASSERT_EQUAL_FATAL(pipe2(said, O_CLOEXEC), 0);
+	crowd = (struct crowd){fork(), said[0]};
+	CU_ASSERT_TRUE_FATAL(crowd.pid >= 0);
+	if (crowd.pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (unsigned int i = 0; i < ALL_MAX; i++)
+			connect_silently();
+		(void)!write(said[1], "d", 1);
+		for (;;)
+			pause();
+	}
+	close(said[1]);
+	return crowd;
+}
+
+/* And how many of these the listener has accepted, once it has looked at all. */
+static unsigned int accepted_of(const struct crowd *crowd)
+{
+	const struct shm_device *device = (struct shm_device *)(void *)far.device;
+	struct pollfd said = {.fd = crowd->said_fd, .events = POLLIN};
+	unsigned int before = device->accepted_count;
+
+	CU_ASSERT_TRUE(SIDES_UNTIL(poll(&said, 1, 0) == 1));
+	for (unsigned int i = 0; i < 2 * ALL_MAX; i++)
+		sides_turn();
+	return device->accepted_count - before;
+}
+
+static void end_crowd(const struct crowd *crowd)
+{
+	kill(crowd->pid, SIGKILL);
+	CU_ASSERT_EQUAL(waitpid(crowd->pid, NULL, 0), crowd->pid);
+	close(crowd->said_fd);
 }
 
 static void processes_that_begin_many_and_end_none_leave_room_for_the_next(void)
 {
-	struct shm_device *device;
-	pid_t first, second;
+	const struct shm_device *device;
+	struct crowd crowds[10];
+	unsigned int all = 0;
 
 	two_sides_open("cannot accept");
 	device = (struct shm_device *)(void *)far.device;
-	first = begin_many();
-	CU_ASSERT_TRUE(SIDES_UNTIL(device->accepted_count == OF_ONE_MAX));
-	second = begin_many();
-	CU_ASSERT_TRUE(SIDES_UNTIL(device->accepted_count == OF_ONE_MAX + OF_SECOND_MAX));
+	for (unsigned int i = 0; i < 10; i++) {
+		unsigned int accepted;
+
+		crowds[i] = begin_many();
+		accepted = accepted_of(&crowds[i]);
+		all += accepted;
+		CU_ASSERT_TRUE(i == 0 ? accepted == OF_ONE_MAX : i == 1 ? accepted == OF_SECOND_MAX : accepted >= 1);
+	}
+	CU_ASSERT_EQUAL(device->accepted_count, all);
 	side_join(here, there);
-	CU_ASSERT_EQUAL(device->accepted_count, OF_ONE_MAX + OF_SECOND_MAX);
-	kill(first, SIGKILL);
-	kill(second, SIGKILL);
-	CU_ASSERT_EQUAL(waitpid(first, NULL, 0), first);
-	CU_ASSERT_EQUAL(waitpid(second, NULL, 0), second);
+	for (unsigned int i = 0; i < 10; i++)
+		end_crowd(&crowds[i]);
 	CU_ASSERT_TRUE(SIDES_UNTIL(device->accepted_count == 0));
 	two_sides_close();
 }
