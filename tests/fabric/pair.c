@@ -123,6 +123,36 @@ void pair_open_memory(struct pair *pair, const struct weft_channel_opts *opts, s
 	open_with(pair, opts, &node_opts);
 }
 
+int pair_try(struct weft_node_opts *opts)
+{
+	struct weft_node *node = NULL;
+	char name[48];
+	int rc;
+
+	snprintf(name, sizeof name, "try-%d", (int)getpid());
+	opts->name = name;
+	opts->worker_count = 0;
+	rc = weft_node_open(opts, &node);
+	CU_ASSERT_EQUAL(rc == 0, node != NULL);
+	weft_node_close(&node);
+	opts->name = NULL;
+	return rc;
+}
+
+static void nothing(struct weft_worker *worker, const struct weft_message *message)
+{
+	(void)worker;
+	(void)message;
+}
+
+void pair_fill_mailbox(struct weft_worker *worker)
+{
+	struct weft_message message = {.run = nothing};
+
+	while (weft_worker_post(worker, &message) == 0)
+		;
+}
+
 static void on_event(struct weft_sender *sender, enum weft_sender_event event, int cause, void *user)
 {
 	struct pair *pair = user;

@@ -27,6 +27,10 @@ void pair_open_faults(struct pair *pair, const struct weft_channel_opts *opts, c
 		      const char *far_faults);
 /* The same with nodes that may have so much memory. */
 void pair_open_memory(struct pair *pair, const struct weft_channel_opts *opts, size_t memory_max_bytes);
+/* What opening a node says to these options, which get a name and no workers of its own; it is closed again. */
+int pair_try(struct weft_node_opts *opts);
+/* Posts messages that do nothing until it takes no more. */
+void pair_fill_mailbox(struct weft_worker *worker);
 /* Opens the sender and waits until it is ready; far must have somewhere to deliver to. */
 void pair_connect(struct pair *pair);
 void pair_close(struct pair *pair);

@@ -48,20 +48,6 @@ static void what_an_attached_worker_sent_arrives_after_it_has_gone(void)
 	pair_close(&pair);
 }
 
-static void nothing(struct weft_worker *worker, const struct weft_message *message)
-{
-	(void)worker;
-	(void)message;
-}
-
-static void fill_mailbox(struct weft_worker *worker)
-{
-	struct weft_message message = {.run = nothing};
-
-	while (weft_worker_post(worker, &message) == 0)
-		;
-}
-
 static void a_full_mailbox_of_a_worker_does_not_hold_the_runner(void)
 {
 	struct weft_worker *worker;
@@ -70,7 +56,7 @@ static void a_full_mailbox_of_a_worker_does_not_hold_the_runner(void)
 
 	pair_open(&pair, NULL);
 	weft_channel_handle(pair.far_channel, count, &got);
-	fill_mailbox(pair.far_worker);
+	pair_fill_mailbox(pair.far_worker);
 	/* Its runner has a path for it, and cannot tell; it still does what others ask of it. */
 	CU_ASSERT_EQUAL_FATAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL,
 					       &pair.sender),
@@ -94,7 +80,7 @@ static void memory_for_a_worker_that_does_not_look_is_told_later(void)
 
 	pair_open(&pair, NULL);
 	CU_ASSERT_EQUAL_FATAL(weft_attach(pair.near, "thread", &worker), 0);
-	fill_mailbox(worker);
+	pair_fill_mailbox(worker);
 	CU_ASSERT_EQUAL(weft_loan_get(worker, (size_t)4 << 20, &loan), -WEFT_EAGAIN);
 	/* The runner has the memory and cannot tell; it still does what others ask of it. */
 	for (unsigned int i = 0; i < 20; i++) {
@@ -118,7 +104,7 @@ static void a_worker_is_detached_although_the_runner_has_something_to_tell_it(vo
 	for (unsigned int i = 0; i < 10; i++) {
 		pair_open_faults(&pair, NULL, "fail=connect:1", NULL);
 		CU_ASSERT_EQUAL_FATAL(weft_attach(pair.near, "thread", &worker), 0);
-		fill_mailbox(worker);
+		pair_fill_mailbox(worker);
 		CU_ASSERT_EQUAL(weft_loan_get(worker, (size_t)4 << 20, &loan), -WEFT_EAGAIN);
 		CU_ASSERT_EQUAL(weft_sender_open(worker, pair.near_channel, weft_node_name(pair.far), NULL, &sender),
 				0);
@@ -172,7 +158,7 @@ static void a_connect_that_failed_is_told_later(void)
 	struct pair pair;
 
 	pair_open_faults(&pair, NULL, "fail=connect:1", NULL);
-	fill_mailbox(pair.near_worker);
+	pair_fill_mailbox(pair.near_worker);
 	CU_ASSERT_EQUAL(weft_sender_open(pair.near_worker, pair.near_channel, weft_node_name(pair.far), NULL,
 					 &pair.sender),
 			0);

@@ -10,20 +10,6 @@
 #include <pthread.h>
 #include <semaphore.h>
 
-static void nothing(struct weft_worker *worker, const struct weft_message *message)
-{
-	(void)worker;
-	(void)message;
-}
-
-static void fill_mailbox(struct weft_worker *worker)
-{
-	struct weft_message message = {.run = nothing};
-
-	while (weft_worker_post(worker, &message) == 0)
-		;
-}
-
 static void count(struct weft_rx *rx, void *user)
 {
 	(void)rx;
@@ -117,7 +103,7 @@ static void a_worker_with_a_full_mailbox_whose_callback_opens_a_channel_holds_up
 
 	pair_open(&pair, NULL);
 	other_start(&other, pair.near, turn_other);
-	fill_mailbox(other.worker);
+	pair_fill_mailbox(other.worker);
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair.near, "outside", NULL, &outside), 0);
 	weft_channel_handle(outside, count, &got);
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(pair.near, "gone", NULL, &gone), 0);

@@ -2,13 +2,11 @@
 /*
  * Proves that a node is refused options that it could not hold to, with an error that says which and what is allowed.
  */
+#include "fabric/pair.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-#include <weft/weft.h>
 
 #define GIB ((size_t)1 << 30)
 
@@ -16,18 +14,10 @@
 static int try_memory(size_t memory_max_bytes)
 {
 	struct weft_node_opts opts;
-	struct weft_node *node = NULL;
-	char name[48];
-	int rc;
 
-	snprintf(name, sizeof name, "opts-%d", (int)getpid());
 	weft_node_opts_init(&opts, sizeof opts);
-	opts.name = name;
-	opts.worker_count = 0;
 	opts.memory_max_bytes = memory_max_bytes;
-	rc = weft_node_open(&opts, &node);
-	weft_node_close(&node);
-	return rc;
+	return pair_try(&opts);
 }
 
 static void memory_is_no_more_than_peers_map_of_it(void)
