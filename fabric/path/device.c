@@ -43,16 +43,33 @@ void weft__device_slot_free(struct weft__path_port *port, uint32_t id)
 
 /* ---- errands ---- */
 
+/* The oldest posted one of the port; NULL: it was dropped, when the port began to close. */
+static struct weft__errand *take_posted(struct weft__path_device *device, const struct weft__path_port *port)
+{
+	struct weft__errand *taken = NULL;
+
+	pthread_mutex_lock(&device->lock);
+	WEFT_LIST_FOR_EACH(at, &device->errands) {
+		struct weft__errand *errand = WEFT_CONTAINER_OF(at, struct weft__errand, link);
+
+		if (errand->port == port && errand->posted && !taken)
+			taken = errand;
+	}
+	if (taken)
+		weft_list_remove(&taken->link);
+	pthread_mutex_unlock(&device->lock);
+	return taken;
+}
+
+/* There is a message for each errand, which names the port only: the errand may be gone by now. */
 static void errand_on_worker(struct weft_worker *worker, const struct weft_message *message)
 {
-	struct weft__errand *errand = message->with.pointers[0];
-	struct weft__path_device *device = errand->port->device;
+	struct weft__path_port *port = message->with.pointers[0];
+	struct weft__errand *errand = take_posted(port->device, port);
 
 	(void)worker;
-	pthread_mutex_lock(&device->lock);
-	weft_list_remove(&errand->link);
-	pthread_mutex_unlock(&device->lock);
-	errand->run(errand);
+	if (errand)
+		errand->run(errand);
 }
 
 /* Posts what has not been posted; false: some worker's mailbox is full. With the lock. */
@@ -62,7 +79,7 @@ static bool post_errands(struct weft__path_device *device)
 
 	WEFT_LIST_FOR_EACH(at, &device->errands) {
 		struct weft__errand *errand = WEFT_CONTAINER_OF(at, struct weft__errand, link);
-		struct weft_message message = {.run = errand_on_worker, .with.pointers = {errand}};
+		struct weft_message message = {.run = errand_on_worker, .with.pointers = {errand->port}};
 
 		if (errand->posted)
 			continue;
