@@ -172,6 +172,10 @@ int weft__incoming_take(struct weft__path *path, const struct weft__frame *frame
 	struct weft__incoming *incoming = find(path, frame->stream, frame->sequence);
 	int rc;
 
+	if (frame->total_bytes > WEFT__LARGE_MAX_BYTES) {
+		weft__path_violation(path, "a message longer than any may be");
+		return -WEFT_EPROTO;
+	}
 	if (!incoming)
 		incoming = begin(path, frame);
 	if (!incoming)

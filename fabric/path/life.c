@@ -122,6 +122,8 @@ void weft__path_closed_by_peer(struct weft__path *path)
 		weft__path_free(path);
 		return;
 	}
+	if (path->state != WEFT__PATH_UP)
+		return;
 	weft__path_say_close(path, 0); /* so that it need not say it again */
 	weft__path_end(path, WEFT_DOWN_CLOSED);
 }

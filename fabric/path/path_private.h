@@ -40,7 +40,8 @@
 #define WEFT__NET_BURST 32u
 #define WEFT__UNSCHEDULED_BYTES 65536u
 #define WEFT__WINDOW_BYTES (1u << 20) /* granted beyond what is missing first */
-#define WEFT__GRAIN_BYTES 64u         /* chunks begin at multiples of it */
+#define WEFT__LARGE_MAX_BYTES (UINT64_C(1) << 30)
+#define WEFT__GRAIN_BYTES 64u /* chunks begin at multiples of it */
 #define WEFT__GRANTED_AT_ONCE 4u
 
 /* ---- what goes out ---- */

@@ -5,6 +5,7 @@
  */
 #include "path/path_private.h"
 
+#include <string.h>
 #include <weft/errors.h>
 
 /* Nobody who keeps to his window is further ahead than this. */
@@ -136,7 +137,7 @@ static enum outcome take_frame(struct weft__path *path, const struct weft__frame
 			 frame->kind == WEFT__FRAME_CHUNK;
 
 	weft__path_port(path)->packet_eliciting |= frame->kind != WEFT__FRAME_ACK && frame->kind != WEFT__FRAME_CLOSE;
-	if ((on_stream && (ahead(path, frame) > (int32_t)AHEAD_MAX)) || frame->stream >= WEFT__STREAMS) {
+	if (frame->stream >= WEFT__STREAMS || (on_stream && ahead(path, frame) > (int32_t)AHEAD_MAX)) {
 		weft__path_violation(path, "a message far ahead of its turn, or of no stream");
 		return BROKEN;
 	}
@@ -172,6 +173,12 @@ static struct weft__path *path_by_id(struct weft__path_port *port, uint32_t id)
 	return path && path->id == id ? path : NULL;
 }
 
+/* Whoever is elsewhere can guess a path's name, but not speak on it. */
+static bool is_from_peer(const struct weft__path *path, const struct weft_net_rx *packet)
+{
+	return memcmp(&packet->from, &path->route->to, sizeof packet->from) == 0;
+}
+
 /* The path of a packet that is in order and new; NULL: it is dropped. */
 static struct weft__path *packet_begin(struct weft__path_port *port, const struct weft_net_rx *packet)
 {
@@ -179,14 +186,15 @@ static struct weft__path *packet_begin(struct weft__path_port *port, const struc
 	struct weft__path *path;
 
 	if (weft__packet_head_read(packet->data, packet->len_bytes, &head) < 0 || head.form != WEFT__FORM_PATH ||
-	    !(path = path_by_id(port, head.path)) || !weft__packet_intact(packet->data, packet->len_bytes)) {
+	    !(path = path_by_id(port, head.path)) || !is_from_peer(path, packet) ||
+	    !weft__packet_intact(packet->data, packet->len_bytes)) {
 		port->path_stats.bad_packets++;
 		return NULL;
 	}
 	port->path_stats.rx_packets++;
 	if (!weft__ranges_is_new(&path->came, head.number)) {
 		port->path_stats.doubles++;
-		path->ack_count++; /* our acknowledgement was lost, it seems */
+		path->ack_count += path->came.count != 0; /* our acknowledgement was lost, it seems */
 		path->ack_at_once = true;
 		weft__path_dirty(path);
 		return NULL;
