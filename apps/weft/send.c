@@ -251,8 +251,9 @@ static int refused(const struct sending *sending, int rc)
 				      "and do packets get through? --wait tries on",
 				      name, sending->to, name);
 	if (rc == -WEFT_EAGAIN)
-		return weft_set_error(rc, "\"%s\" runs here, but receives no stream: it is not `weft recv %s`", name,
-				      name);
+		return weft_set_error(rc,
+				      "\"%s\" does not answer as a receiver: it is not `weft recv %s`, or is not there",
+				      name, name);
 	return weft_set_error(rc, "\"%s\" cannot be reached: %s", name, weft_error_text(rc));
 }
 

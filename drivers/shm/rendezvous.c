@@ -77,9 +77,10 @@ static int lock_dir(const char *dir)
 		return weft_set_error(weft_error_from_errno(errno), "directory %s: %s", dir, strerror(errno));
 	if (fstat(fd, &info) < 0 || info.st_uid != geteuid() || info.st_mode & 022) {
 		close(fd);
-		return weft_set_error(WEFT_EACCES,
-				      "directory %s must belong to user %u and be writable by nobody else: chmod 700",
-				      dir, geteuid());
+		return weft_set_error(
+			WEFT_EACCES,
+			"directory %s must belong to user %u and be writable by nobody else: name one that is for this alone",
+			dir, geteuid());
 	}
 	for (unsigned int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
 		if (tries < LOCK_TRIES && (errno == EWOULDBLOCK || errno == EINTR)) {

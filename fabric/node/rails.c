@@ -185,17 +185,30 @@ static int listen_part(void *user, const char *part)
 
 /* ---- the book ---- */
 
+/* The same host with a port that is free, for an address with a port; NULL: it has none. */
+static const char *beside(const char *address, char own[WEFT_NET_TEXT_MAX])
+{
+	const char *colon = strrchr(address, ':');
+
+	if (!colon ||
+	    snprintf(own, WEFT_NET_TEXT_MAX, "%.*s:0", (int)(colon - address), address) >= (int)WEFT_NET_TEXT_MAX)
+		return NULL;
+	return own;
+}
+
 /* On which rail an address is; one that only connects is opened where none listens. */
 static int rail_for(const struct opening *opening, const struct weft_net_driver *net, const char *address)
 {
 	struct weft_net_address parsed;
+	char own[WEFT_NET_TEXT_MAX];
 	int rc = check_security(net, address, opening->security);
 
 	if (rc < 0)
 		return rc;
 	if (!rail_of(opening->node, net)) {
 		(void)net->address_read(address, &parsed);
-		rc = open_network(opening->node, opening->opts, net, net->is_loopback(&parsed) ? NULL : ":0");
+		rc = open_network(opening->node, opening->opts, net,
+				  net->is_loopback(&parsed) ? beside(address, own) : ":0");
 	}
 	return rc < 0 ? rc : (int)(rail_of(opening->node, net) - opening->node->rails);
 }

@@ -12,8 +12,9 @@
 #define AHEAD_MAX (UINT32_C(1) << 20)
 #define ACK_PACKETS 16u
 #define GAP_PACKETS 3u /* RFC 9002, section 6.1.1 */
-/* A port that was not looked at for so long has not heard its peers, whoever was to blame. */
-#define STOOD_STILL_NS UINT64_C(20000000)
+/* A port that was not looked at for so long has not heard its peers, whoever was to blame. A worker that sleeps looks once
+ * in a second at the least, for the timers of its paths. */
+#define STOOD_STILL_NS UINT64_C(1500000000)
 
 static void hand_up(struct weft__path *path, uint64_t meta, const void *data, uint32_t len_bytes,
 		    struct weft_rx_frame *frame)

@@ -37,26 +37,7 @@ static void set_up(unsigned int peers, unsigned int lanes_each)
 	stranger_open(&crowd[0], &node_opts);
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(crowd[0].node, "test", NULL, &channel), 0);
 	CU_ASSERT_EQUAL(weft_recv_post(crowd[0].worker, channel, NULL, 0, 999, UINT64_MAX, NULL, NULL, NULL), 0);
-	for (unsigned int i = 0; i < peers; i++) {
-		char name[16];
-
-		snprintf(name, sizeof name, "peer-%u", i);
-		if (i)
-			stranger_join(&crowd[i], &crowd[0], name);
-		for (uint16_t lane = 0; lane < lanes_each; lane++)
-			stranger_open_lane(&crowd[i], lane, "test");
-	}
-}
-
-static void tear_down(unsigned int peers)
-{
-	struct weft_node_stats stats;
-
-	weft_node_describe(crowd[0].node, &stats);
-	CU_ASSERT_EQUAL(stats.violations, 0);
-	for (unsigned int i = 1; i < peers; i++)
-		stranger_part(&crowd[i]);
-	stranger_close(&crowd[0]);
+	stranger_crowd_join(crowd, 0, peers, lanes_each);
 }
 
 /* Message number sequence on lane 0 as soon as there is credit, which comes to a receive. False: it never may. */
@@ -79,7 +60,7 @@ static void every_lane_of_many_quiet_peers_may_send(void)
 	for (unsigned int i = 0; i < 24; i++)
 		for (uint16_t lane = 0; lane < 8; lane++)
 			CU_ASSERT_TRUE(crowd[i].limits[lane] > 0);
-	tear_down(24);
+	stranger_crowd_end(crowd, 24);
 }
 
 static void lanes_that_send_nothing_starve_no_other_peer(void)
@@ -111,7 +92,7 @@ static void lanes_that_send_nothing_starve_no_other_peer(void)
 			CU_ASSERT_TRUE(say(&crowd[i], sequence));
 	while (count)
 		weft_loan_release(loans[--count]);
-	tear_down(CROWD);
+	stranger_crowd_end(crowd, CROWD);
 }
 
 int main(int argc, char **argv)

@@ -48,30 +48,6 @@ static void set_up(void)
 	receive(999);
 }
 
-static void join(unsigned int first, unsigned int end, uint16_t lanes_each)
-{
-	for (unsigned int i = first; i < end; i++) {
-		char name[16];
-
-		snprintf(name, sizeof name, "peer-%u", i);
-		if (i)
-			stranger_join(&crowd[i], &crowd[0], name);
-		for (uint16_t lane = 0; lane < lanes_each; lane++)
-			stranger_open_lane(&crowd[i], lane, "test");
-	}
-}
-
-static void tear_down(unsigned int peers)
-{
-	struct weft_node_stats stats;
-
-	weft_node_describe(crowd[0].node, &stats);
-	CU_ASSERT_EQUAL(stats.violations, 0);
-	for (unsigned int i = 1; i < peers; i++)
-		stranger_part(&crowd[i]);
-	stranger_close(&crowd[0]);
-}
-
 static bool say(unsigned int peer, uint16_t lane, uint64_t tag)
 {
 	uint64_t header[2] = {tag, 0};
@@ -110,7 +86,7 @@ static void each_gets_on_though_others_have_sent_what_nobody_receives(void)
 	unsigned int all = 0;
 
 	set_up();
-	join(0, GREEDY, GREEDY_LANES);
+	stranger_crowd_join(crowd, 0, GREEDY, GREEDY_LANES);
 	fill(GREEDY, GREEDY_LANES);
 	for (unsigned int i = 0; i < GREEDY; i++)
 		all += sum(i);
@@ -119,14 +95,14 @@ static void each_gets_on_though_others_have_sent_what_nobody_receives(void)
 	/* Each has twice what is left of what is shared, but for what is lost in rounding. */
 	for (unsigned int i = 0; i < GREEDY; i++)
 		CU_ASSERT_TRUE(sum(i) > 0 && sum(i) + 2 * all + 2 >= 2 * SHARED);
-	join(GREEDY, CROWD, 1);
+	stranger_crowd_join(crowd, GREEDY, CROWD, 1);
 	for (unsigned int round = 0; round < 20; round++)
 		for (unsigned int i = GREEDY; i < CROWD; i++) {
 			CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&crowd[0], say(i, 0, 0)));
 			receive(0);
 			CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&crowd[0], received == round * GREEDY + i - GREEDY + 1));
 		}
-	tear_down(CROWD);
+	stranger_crowd_end(crowd, CROWD);
 }
 
 /* Lanes but the first. */
@@ -173,7 +149,7 @@ static void all_starved_lanes_that_may_have_some_get_it_before_the_worker_sleeps
 
 	set_up();
 	/* One that has all it may, left in a lane that it has closed: its other lanes can get nothing. */
-	join(0, 1, 1);
+	stranger_crowd_join(crowd, 0, 1, 1);
 	fill(1, 1);
 	CU_ASSERT_TRUE(stranger_say(&crowd[0], WEFT_CLASS_NORMAL, weft__meta(WEFT__LANE_CLOSE, 0, 0, 0), NULL, 0));
 	for (uint16_t lane = 1; lane < 41; lane++)
@@ -181,7 +157,7 @@ static void all_starved_lanes_that_may_have_some_get_it_before_the_worker_sleeps
 	count = take_loans(loans);
 	CU_ASSERT_EQUAL(count, LOANS - sum(0) - (FIRSTS - 1));
 	/* Behind those in the list stand more, of one that has its first message and could have more. */
-	join(1, 2, STRANGER_LANES);
+	stranger_crowd_join(crowd, 1, 2, STRANGER_LANES);
 	CU_ASSERT_EQUAL(crowd[1].limits[0], 1);
 	CU_ASSERT_EQUAL(with_credit(&crowd[1]), 0);
 	until_it_would_sleep();
@@ -196,7 +172,7 @@ static void all_starved_lanes_that_may_have_some_get_it_before_the_worker_sleeps
 	until_it_would_sleep();
 	CU_ASSERT_EQUAL(received, sum(0));
 	CU_ASSERT_TRUE(STRANGER_UNTIL(&crowd[0], with_credit(&crowd[0]) == 40));
-	tear_down(2);
+	stranger_crowd_end(crowd, 2);
 }
 
 static void lanes_that_are_closed_unused_leave_what_they_were_promised_to_starved_ones(void)
@@ -205,13 +181,13 @@ static void lanes_that_are_closed_unused_leave_what_they_were_promised_to_starve
 	unsigned int count, promised = 0;
 
 	set_up();
-	join(0, 1, STRANGER_LANES);
+	stranger_crowd_join(crowd, 0, 1, STRANGER_LANES);
 	for (unsigned int lane = 0; lane < STRANGER_LANES; lane++)
 		promised += crowd[0].limits[lane];
 	CU_ASSERT_TRUE(promised > APPLICATION);
 	count = take_loans(loans);
 	CU_ASSERT_EQUAL(count, LOANS - promised - (FIRSTS - 1));
-	join(1, 2, STRANGER_LANES);
+	stranger_crowd_join(crowd, 1, 2, STRANGER_LANES);
 	CU_ASSERT_EQUAL(with_credit(&crowd[1]), 0);
 	until_it_would_sleep();
 	for (uint16_t lane = 0; lane < STRANGER_LANES; lane++)
@@ -221,7 +197,7 @@ static void lanes_that_are_closed_unused_leave_what_they_were_promised_to_starve
 	CU_ASSERT_EQUAL(with_credit(&crowd[1]), STRANGER_LANES - 1);
 	while (count)
 		weft_loan_release(loans[--count]);
-	tear_down(2);
+	stranger_crowd_end(crowd, 2);
 }
 
 static struct weft_loan *kept[LOANS];
@@ -242,7 +218,7 @@ static void what_the_application_keeps_is_no_more_of_the_share_of_its_link(void)
 	set_up();
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(crowd[0].node, "other", NULL, &other), 0);
 	CU_ASSERT_EQUAL(weft_recv_post(crowd[0].worker, other, NULL, 0, 999, UINT64_MAX, NULL, NULL, NULL), 0);
-	join(0, 1, 1);
+	stranger_crowd_join(crowd, 0, 1, 1);
 	fill(1, 1);
 	CU_ASSERT_TRUE(stranger_say(&crowd[0], WEFT_CLASS_NORMAL, weft__meta(WEFT__LANE_CLOSE, 0, 0, 0), NULL, 0));
 	for (uint16_t lane = 1; lane < 41; lane++)
@@ -253,7 +229,7 @@ static void what_the_application_keeps_is_no_more_of_the_share_of_its_link(void)
 	CU_ASSERT_TRUE(STRANGER_UNTIL(&crowd[0], kept_count == sum(0) && with_credit(&crowd[0]) == 40));
 	while (kept_count)
 		weft_loan_release(kept[--kept_count]);
-	tear_down(1);
+	stranger_crowd_end(crowd, 1);
 }
 
 int main(int argc, char **argv)

@@ -150,3 +150,29 @@ void stranger_grant(struct stranger *stranger, uint64_t lane_open_meta)
 					       weft__meta_sequence(lane_open_meta)),
 				    bytes, sizeof bytes));
 }
+
+/* ---- crowds ---- */
+
+void stranger_crowd_join(struct stranger *crowd, unsigned int first, unsigned int end, unsigned int lanes_each)
+{
+	for (unsigned int i = first; i < end; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "peer-%u", i);
+		if (i)
+			stranger_join(&crowd[i], &crowd[0], name);
+		for (unsigned int lane = 0; lane < lanes_each; lane++)
+			stranger_open_lane(&crowd[i], (uint16_t)lane, "test");
+	}
+}
+
+void stranger_crowd_end(struct stranger *crowd, unsigned int count)
+{
+	struct weft_node_stats stats;
+
+	weft_node_describe(crowd[0].node, &stats);
+	CU_ASSERT_EQUAL(stats.violations, 0);
+	for (unsigned int i = 1; i < count; i++)
+		stranger_part(&crowd[i]);
+	stranger_close(&crowd[0]);
+}

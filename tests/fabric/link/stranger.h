@@ -31,6 +31,10 @@ void stranger_close(struct stranger *stranger);
 /* Another one, called which, connects to the same node; close it before the first. */
 void stranger_join(struct stranger *stranger, const struct stranger *first, const char *which);
 void stranger_part(struct stranger *stranger);
+/* Of a crowd whose first one is open: those from first to before end join, and each opens so many lanes on "test". */
+void stranger_crowd_join(struct stranger *crowd, unsigned int first, unsigned int end, unsigned int lanes_each);
+/* All count of them part, and nobody broke the protocol. */
+void stranger_crowd_end(struct stranger *crowd, unsigned int count);
 /* Connects (once more). */
 void stranger_connect(struct stranger *stranger);
 /* Closes its path in good order. */
