@@ -149,13 +149,19 @@ struct weft_loan *weft__message_hold(struct weft__rx_lane *lane, struct weft_rx 
 void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame)
 {
 	struct weft__view *view = lane->view;
+	bool promised = !view->handler;
 	struct weft_op *op;
 
-	if (!view->handler)
+	if (promised)
 		weft__promise_used(lane);
-	if (view->place && place(lane, rx, frame))
+	if (view->place && place(lane, rx, frame)) {
+		if (promised) /* a loan, which it did not take */
+			weft__promises_may_feed(view->station);
 		return;
+	}
 	if (!weft_list_empty(&view->posted) && (op = find_posted(view, rx->tag))) {
+		if (promised)
+			weft__promises_may_feed(view->station);
 		complete_posted(op, lane, rx, frame);
 		return;
 	}

@@ -29,8 +29,6 @@ void weft__promise_recount(struct weft__link *link)
 
 static void set_promised(struct weft__rx_lane *lane, uint32_t count)
 {
-	if (count < lane->promised)
-		weft__promises_may_feed(lane->link->station);
 	lane->link->promised += count - lane->promised;
 	lane->link->station->promised += count - lane->promised;
 	lane->promised = count;
@@ -157,6 +155,8 @@ void weft__promise_review(struct weft__rx_lane *lane)
 	int32_t told = (int32_t)(lane->limit_sequence - lane->next_sequence);
 	bool may_wait = lane->view && !lane->view->handler;
 
+	if (lane->promised)
+		weft__promises_may_feed(lane->link->station);
 	set_promised(lane, 0);
 	/* With a handler it was told of its whole window. What is beyond its share now must not be anybody else's lack. */
 	if (may_wait && told > 0) {
