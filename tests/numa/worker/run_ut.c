@@ -9,7 +9,9 @@
 #include <CUnit/Basic.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -17,9 +19,14 @@
 
 /* ---- running and stopping ---- */
 
+/* The thread has waited once: a sanitizer loses signals while it prepares a thread for them. */
+static _Atomic bool begun;
+
 static void *run(void *arg)
 {
 	(void)arg;
+	usleep(1);
+	atomic_store_explicit(&begun, true, memory_order_release); /* pairs with the acquire of whoever waits for it */
 	weft_worker_run(worker);
 	return NULL;
 }
@@ -39,7 +46,10 @@ static void a_sleeping_worker_is_stopped_from_a_signal_handler(void)
 	worker_set_up(WEFT_IDLE_BLOCK);
 	sigaction(SIGUSR1, &act, &before);
 	for (unsigned int i = 0; i < 100; i++) {
+		atomic_store_explicit(&begun, false, memory_order_relaxed);
 		CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, run, NULL), 0);
+		while (!atomic_load_explicit(&begun, memory_order_acquire)) /* pairs with the release in run */
+			sched_yield();
 		if (i % 2 == 0)
 			usleep(200);
 		pthread_kill(thread, SIGUSR1);
