@@ -4,6 +4,7 @@
  * two, and everything that it lent is home.
  */
 #include "conformance.h"
+#include "fork.h"
 #include "side.h"
 
 #include <CUnit/Basic.h>
@@ -63,7 +64,7 @@ static pid_t start_child(uint64_t frames, int *ready_fd)
 	pid_t child;
 
 	CU_ASSERT_EQUAL_FATAL(pipe(ready), 0);
-	child = fork();
+	child = fork_alone();
 	CU_ASSERT_TRUE_FATAL(child >= 0);
 	if (child == 0) {
 		struct weft_buf *buf;

@@ -5,6 +5,7 @@
  * says so once in the log, and nothing of the attempt stays. Time stands still: no handshake is given up.
  */
 #include "fault.h"
+#include "fork.h"
 #include "shm/shm.h"
 #include "suite.h"
 #include "two_sides.h"
@@ -134,7 +135,7 @@ static struct crowd begin_many(void)
 	int said[2];
 
 	CU_ASSERT_EQUAL_FATAL(pipe2(said, O_CLOEXEC), 0);
-	crowd = (struct crowd){fork(), said[0]};
+	crowd = (struct crowd){fork_alone(), said[0]};
 	CU_ASSERT_TRUE_FATAL(crowd.pid >= 0);
 	if (crowd.pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -5,6 +5,7 @@
  * together.
  */
 #include "conformance/side.h"
+#include "fork.h"
 #include "hostile/hostile.h"
 #include "shm/shm.h"
 #include "suite.h"
@@ -54,7 +55,7 @@ static struct crowd crowd_start(uid_t uid, unsigned char most)
 	CU_ASSERT_EQUAL_FATAL(pipe2(one.begins, O_CLOEXEC), 0);
 	CU_ASSERT_EQUAL_FATAL(pipe2(one.says, O_CLOEXEC | O_NONBLOCK), 0);
 	side_name(name, "crowded", (int)getpid());
-	one.pid = fork();
+	one.pid = fork_alone();
 	if (one.pid == 0) {
 		struct hostile h = {.victim = name};
 		unsigned char counts[2];

@@ -3,6 +3,7 @@
  * Proves that a user who may connect, and binds the name of somebody else's node, is not taken for that node. It needs
  * two users, and so root to be either.
  */
+#include "fork.h"
 #include "shm/shm.h"
 #include "suite.h"
 
@@ -30,7 +31,7 @@ static pid_t start_listener(uint32_t uid)
 
 	snprintf(name, sizeof name, "names-%d-%u", (int)getpid(), uid);
 	CU_ASSERT_EQUAL_FATAL(pipe(ready), 0);
-	child = fork();
+	child = fork_alone();
 	if (child == 0) {
 		struct sockaddr_un address = {.sun_family = AF_UNIX};
 		int len = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "weft/%u/%s", uid, name);

@@ -5,6 +5,7 @@
  * device makes of a peer's word is tested by hostile_ut.
  */
 #include "conformance/side.h"
+#include "fork.h"
 #include "hostile/hostile.h"
 #include "suite.h"
 
@@ -110,7 +111,7 @@ static struct watched meet(void)
 
 	CU_ASSERT_EQUAL_FATAL(pipe(ready), 0);
 	CU_ASSERT_EQUAL_FATAL(pipe(closing), 0);
-	watched = (struct watched){.pid = fork(), .ready_fd = ready[0], .close_fd = closing[1]};
+	watched = (struct watched){.pid = fork_alone(), .ready_fd = ready[0], .close_fd = closing[1]};
 	CU_ASSERT_TRUE_FATAL(watched.pid >= 0);
 	if (watched.pid == 0) {
 		ready_fd = ready[1];

@@ -4,6 +4,7 @@
  * all that it had sent.
  */
 #include "fabric/pair.h"
+#include "fork.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
@@ -193,7 +194,7 @@ static void a_killed_peer_is_lost(void)
 
 	snprintf(name, sizeof name, "watcher-%d", (int)getpid());
 	fflush(stdout);
-	victim = fork();
+	victim = fork_alone();
 	if (victim == 0)
 		run_victim(name);
 	weft_node_opts_init(&opts, sizeof opts);

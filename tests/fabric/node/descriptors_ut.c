@@ -3,6 +3,7 @@
  * Proves that a node that has run out of descriptors still serves those that it knows, and accepts new peers as soon as
  * it can.
  */
+#include "fork.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
@@ -74,7 +75,7 @@ static void a_peer_that_came_while_descriptors_lacked_is_accepted_later(void)
 
 	snprintf(name, sizeof name, "descriptors-%d", (int)getpid());
 	CU_ASSERT_EQUAL_FATAL(pipe(may), 0);
-	child = fork();
+	child = fork_alone();
 	if (child == 0)
 		say_hello(may[0], name);
 	weft_node_opts_init(&opts, sizeof opts);

@@ -3,6 +3,7 @@
  * Proves that a process may be killed at any moment: its peer is told, every buffer that it held comes home, and no
  * descriptor, file or memory stays. Rounds come from WEFT_TEST_KILLS (default 20), moments from WEFT_TEST_SEED.
  */
+#include "fork.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
@@ -126,7 +127,7 @@ static void kill_once(uint64_t turns)
 
 	snprintf(name, sizeof name, "survivor-%d", (int)getpid());
 	snprintf(peer, sizeof peer, "victim-%d", (int)getpid());
-	victim = fork(); /* while this process has one thread */
+	victim = fork_alone();
 	if (victim == 0)
 		run_victim(peer, name);
 	CU_ASSERT_TRUE_FATAL(victim > 0);
@@ -213,7 +214,7 @@ static void a_peer_that_hangs_up_and_lives_is_lost_and_keeps_what_it_borrowed_un
 	snprintf(name, sizeof name, "survivor-%d", (int)getpid());
 	snprintf(peer, sizeof peer, "mute-%d", (int)getpid());
 	fflush(stdout);
-	mute = fork(); /* while this process has one thread */
+	mute = fork_alone();
 	if (mute == 0)
 		run_mute(peer, name);
 	CU_ASSERT_EQUAL_FATAL(side_open(&side, name, peer), 0);

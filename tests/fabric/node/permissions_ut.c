@@ -3,6 +3,7 @@
  * Proves that users are kept apart: a peer of another user is refused, and told so, unless both sides allow it; a runtime
  * directory that others may write to is not used; and a hardened node cannot be looked into. Needs root, to be others.
  */
+#include "fork.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
@@ -109,7 +110,7 @@ static pid_t start_stranger(const char *to, int *go_fd)
 
 	CU_ASSERT_EQUAL_FATAL(pipe2(go, O_CLOEXEC), 0);
 	fflush(stdout);
-	child = fork();
+	child = fork_alone();
 	CU_ASSERT_TRUE_FATAL(child >= 0);
 	if (child == 0) {
 		if (become(STRANGER) < 0 || read(go[0], &byte, 1) != 1)
@@ -245,7 +246,7 @@ static void a_hardened_node_cannot_be_looked_into(void)
 		pid_t child;
 
 		fflush(stdout);
-		child = fork();
+		child = fork_alone();
 		CU_ASSERT_TRUE_FATAL(child >= 0);
 		if (child == 0)
 			_exit(is_open_to_its_user(hardening));

@@ -5,6 +5,7 @@
  * lent comes home when the attacker has ended; and the worker can sleep again.
  */
 #include "conformance/side.h"
+#include "fork.h"
 #include "hostile.h"
 #include "shm/shm.h"
 #include "suite.h"
@@ -58,7 +59,7 @@ static struct attacker attacker_start(const struct hostile_attack *attack)
 	CU_ASSERT_EQUAL_FATAL(pipe2(go, O_CLOEXEC), 0);
 	CU_ASSERT_EQUAL_FATAL(pipe2(done, O_CLOEXEC | O_NONBLOCK), 0);
 	attacker = (struct attacker){.go_fd = go[1], .done_fd = done[0]};
-	attacker.pid = fork();
+	attacker.pid = fork_alone();
 	CU_ASSERT_TRUE_FATAL(attacker.pid >= 0);
 	if (attacker.pid == 0) {
 		close(go[1]);
