@@ -130,9 +130,10 @@ enum weft__rx_slot {
 
 /* A request that will be answered later. */
 struct weft_call {
-	struct weft_list link; /* the station's free list, or its list of calls */
+	struct weft_list link; /* the station's free list, or its asker's list */
 	struct weft__station *station;
-	struct weft__link *to; /* NULL: the requester is gone */
+	struct weft__link *to;     /* NULL: the requester is gone */
+	struct weft__asker *asker; /* whose it is all the same */
 	uint64_t request_id;
 	uint16_t lane;
 	uint8_t class_; /* enum weft_class */
@@ -294,15 +295,46 @@ void weft__latest_drop(struct weft__tx_lane *lane, int status);
 /* Sends the latest messages as far as there is credit; false when the driver has no room. */
 bool weft__latest_flush(struct weft__link *link);
 
-/* ---- request.c, reply.c ---- */
+/* ---- request.c ---- */
 void weft__request_reply(struct weft__link *link, const struct weft_rx_frame *frame);
 void weft__request_cancel(struct weft_op *op);
 void weft__requests_end(struct weft_sender *sender, int status);
 /* Ends what is past its deadline. */
 void weft__requests_sweep(struct weft_timer *timer, void *user);
+
+/* ---- reply.c ---- */
+/* Where a reply goes, whatever it was made from. */
+struct weft__reply_to {
+	struct weft__link *link;
+	uint64_t request_id;
+	uint16_t lane;
+	uint8_t class_; /* of the request's channel: an answer is as urgent as its question */
+};
+
+/* Marks the request as answered and says where the answer goes. */
+int weft__reply_to(struct weft_rx *rx, struct weft__reply_to *to);
+/* Returns rc; a request whose answer could not be taken may be answered again. */
+int weft__answered(struct weft_rx *rx, int rc);
+int weft__reply_copy(const struct weft__reply_to *to, bool is_error, const void *data, size_t len_bytes);
+/*
+ * Whether a peer that has so many may have one more: as many as are still free, so that one alone gets half of them and many
+ * get less each. One is kept for each peer that has none from those that have some (served: so many). It is not kept from
+ * the application, whose own operations may take all.
+ */
+bool weft__may_have_more(unsigned int has, unsigned int free_count, unsigned int served);
 /* Sends replies that had to wait; true when none is left. */
 bool weft__replies_flush(struct weft__link *link);
-/* The link has gone: replies and calls to it come to nothing. */
+/* The link has gone: replies to it come to nothing. */
 void weft__replies_drop(struct weft__link *link);
+
+/* ---- deferred.c ---- */
+/* The link has come up: what its peer had before is its own. */
+void weft__asker_join(struct weft__link *link);
+/* The link has gone, or rests: the answers of calls to it come to nothing. Harmless when it has not come up. */
+void weft__asker_leave(struct weft__link *link);
+/* Whether its peer waits for answers that come later. */
+bool weft__asker_waits(const struct weft__link *link);
+/* The station closes. */
+void weft__askers_drop(struct weft__station *station);
 
 #endif

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The answering side: replies at once or later, and those that find the ring full and wait for room.
+ * Answers: how they go out, and those that find the ring full and wait for room.
  */
 #include "channel/channel_private.h"
 
 #include <string.h>
 
 #define REPLIES_HELD_MAX 7u
-
-/* Where a reply goes, whatever it was made from. */
-struct reply_to {
-	struct weft__link *link;
-	uint64_t request_id;
-	uint16_t lane;
-	uint8_t class_; /* of the request's channel: an answer is as urgent as its question */
-};
 
 /* Whether what is handled next is another request over the same path. */
 static bool another_request_is_here(const struct weft__station *station, const struct weft_path *path)
@@ -27,7 +19,7 @@ static bool another_request_is_here(const struct weft__station *station, const s
 
 /* An answer that is not urgent waits for the next, if that is certain to come at once: what goes out together takes fewer
  * lines and trips. */
-static unsigned int tx_flags(const struct reply_to *to)
+static unsigned int tx_flags(const struct weft__reply_to *to)
 {
 	struct weft__station *station = to->link->station;
 
@@ -41,7 +33,7 @@ static unsigned int tx_flags(const struct reply_to *to)
 	return WEFT_TX_MORE;
 }
 
-static bool tx_small(const struct reply_to *to, bool is_error, const void *data, size_t len_bytes)
+static bool tx_small(const struct weft__reply_to *to, bool is_error, const void *data, size_t len_bytes)
 {
 	struct weft_tx_frame frame = {
 		.meta = weft__meta(WEFT__REPLY, is_error ? WEFT__IS_ERROR : 0, to->lane, 0),
@@ -54,7 +46,7 @@ static bool tx_small(const struct reply_to *to, bool is_error, const void *data,
 	return weft__tx_one(to->link->path, (enum weft_class)to->class_, &frame, tx_flags(to), NULL);
 }
 
-static bool tx_lent(const struct reply_to *to, struct weft_buf *buf, size_t offset_bytes, size_t len_bytes)
+static bool tx_lent(const struct weft__reply_to *to, struct weft_buf *buf, size_t offset_bytes, size_t len_bytes)
 {
 	struct weft_tx_frame frame = {
 		.meta = weft__meta(WEFT__REPLY, weft__short_flag(to->link->station), to->lane, 0),
@@ -81,7 +73,7 @@ static bool is_small(const struct weft__link *link, size_t len_bytes)
 /* Sends what an operation holds; false when there is no room yet. */
 static bool tx_held(struct weft__link *link, struct weft_op *op)
 {
-	struct reply_to to = {link, op->as.reply.request_id, op->as.reply.lane, op->as.reply.class_};
+	struct weft__reply_to to = {link, op->as.reply.request_id, op->as.reply.lane, op->as.reply.class_};
 
 	if (is_small(link, op->as.reply.len_bytes))
 		return tx_small(&to, op->as.reply.is_error, op->as.reply.buf->data, op->as.reply.len_bytes);
@@ -102,12 +94,7 @@ static struct weft_op *pop_held(struct weft__link *link, struct weft_op *op)
 	return op;
 }
 
-/*
- * Whether a link that has so many may have one more: as many as are still free, so that one alone gets half of them and many
- * get less each. One is kept for each link that has none from those that have some (served: so many). It is not kept from
- * the application, whose own operations may take all, and whose calls last until it answers, though the link be gone.
- */
-static bool may_have_more(unsigned int has, unsigned int free_count, unsigned int served)
+bool weft__may_have_more(unsigned int has, unsigned int free_count, unsigned int served)
 {
 	unsigned int firsts = served < WEFT__LINK_FIRSTS ? WEFT__LINK_FIRSTS - served : 0;
 
@@ -117,11 +104,11 @@ static bool may_have_more(unsigned int has, unsigned int free_count, unsigned in
 /* Of the operations, for answers to a requester that does not read. */
 static bool may_hold(const struct weft__link *link)
 {
-	return may_have_more(link->replies_count, link->station->free_op_count, link->station->holding);
+	return weft__may_have_more(link->replies_count, link->station->free_op_count, link->station->holding);
 }
 
 /* Whether earlier answers of its class wait for room. */
-static bool others_wait(const struct reply_to *to)
+static bool others_wait(const struct weft__reply_to *to)
 {
 	WEFT_LIST_FOR_EACH(at, &to->link->replies)
 		if (WEFT_CONTAINER_OF(at, struct weft_op, link)->as.reply.class_ == to->class_)
@@ -130,7 +117,7 @@ static bool others_wait(const struct reply_to *to)
 }
 
 /* Takes the reference to buf: sends it now or when there is room. */
-static int send_buf(const struct reply_to *to, struct weft_buf *buf, size_t len_bytes, bool is_error)
+static int send_buf(const struct weft__reply_to *to, struct weft_buf *buf, size_t len_bytes, bool is_error)
 {
 	struct weft_op *op = may_hold(to->link) ? weft__op_get(to->link->station, WEFT__OP_REPLY) : NULL;
 
@@ -155,7 +142,7 @@ static int send_buf(const struct reply_to *to, struct weft_buf *buf, size_t len_
 	return 0;
 }
 
-static int send_copy(const struct reply_to *to, bool is_error, const void *data, size_t len_bytes)
+int weft__reply_copy(const struct weft__reply_to *to, bool is_error, const void *data, size_t len_bytes)
 {
 	struct weft__station *station = to->link->station;
 	struct weft_buf *buf;
@@ -195,20 +182,11 @@ void weft__replies_drop(struct weft__link *link)
 {
 	while (!weft_list_empty(&link->replies))
 		drop_held(pop_held(link, WEFT_CONTAINER_OF(link->replies.next, struct weft_op, link)));
-	WEFT_LIST_FOR_EACH(at, &link->station->open_calls) {
-		struct weft_call *call = WEFT_CONTAINER_OF(at, struct weft_call, link);
-
-		if (call->to == link)
-			call->to = NULL;
-	}
-	link->station->deferring -= link->calls > 0;
-	link->calls = 0;
 }
 
 /* ---- the application's side ---- */
 
-/* Marks the request as answered and says where the answer goes. */
-static int answering(struct weft_rx *rx, struct reply_to *to)
+int weft__reply_to(struct weft_rx *rx, struct weft__reply_to *to)
 {
 	struct weft__link *link = (struct weft__link *)(uintptr_t)rx->reserved[WEFT__RX_LINK];
 	struct weft__rx_lane *lane = (struct weft__rx_lane *)(uintptr_t)rx->reserved[WEFT__RX_LANE];
@@ -218,13 +196,12 @@ static int answering(struct weft_rx *rx, struct reply_to *to)
 	rx->reserved[WEFT__RX_STATE] |= WEFT__RX_ANSWERED;
 	if (!link)
 		return weft_set_error(WEFT_EPEERRESET, "\"%s\", which asked, is gone", rx->peer);
-	*to = (struct reply_to){link, rx->reserved[WEFT__RX_REQUEST_ID], lane->id,
-				weft__class_of((enum weft_priority)lane->terms.priority)};
+	*to = (struct weft__reply_to){link, rx->reserved[WEFT__RX_REQUEST_ID], lane->id,
+				      weft__class_of((enum weft_priority)lane->terms.priority)};
 	return 0;
 }
 
-/* A request whose answer could not be taken may be answered again. */
-static int answered(struct weft_rx *rx, int rc)
+int weft__answered(struct weft_rx *rx, int rc)
 {
 	if (rc < 0)
 		rx->reserved[WEFT__RX_STATE] &= ~(uint64_t)WEFT__RX_ANSWERED;
@@ -233,79 +210,35 @@ static int answered(struct weft_rx *rx, int rc)
 
 int weft_reply(struct weft_rx *rx, const void *data, size_t len_bytes)
 {
-	struct reply_to to = {0};
-	int rc = answering(rx, &to);
+	struct weft__reply_to to = {0};
+	int rc = weft__reply_to(rx, &to);
 
-	return rc < 0 ? rc : answered(rx, send_copy(&to, false, data, len_bytes));
+	return rc < 0 ? rc : weft__answered(rx, weft__reply_copy(&to, false, data, len_bytes));
 }
 
 int weft_reply_error(struct weft_rx *rx, int status)
 {
 	int32_t code = status;
-	struct reply_to to = {0};
-	int rc = answering(rx, &to);
+	struct weft__reply_to to = {0};
+	int rc = weft__reply_to(rx, &to);
 
-	return rc < 0 ? rc : answered(rx, send_copy(&to, true, &code, sizeof code));
+	return rc < 0 ? rc : weft__answered(rx, weft__reply_copy(&to, true, &code, sizeof code));
 }
 
 int weft_reply_loan(struct weft_rx *rx, struct weft_loan *loan)
 {
-	struct reply_to to = {0};
-	int rc = answering(rx, &to);
+	struct weft__reply_to to = {0};
+	int rc = weft__reply_to(rx, &to);
 
 	if (rc < 0)
 		return rc;
 	if (!loan->buf || !loan->len_bytes) {
-		rc = send_copy(&to, false, loan->data, loan->len_bytes);
+		rc = weft__reply_copy(&to, false, loan->data, loan->len_bytes);
 	} else {
 		weft_buf_ref(loan->buf);
 		rc = send_buf(&to, loan->buf, loan->len_bytes, false);
 	}
 	if (rc == 0)
 		weft_loan_release(loan);
-	return answered(rx, rc);
-}
-
-/* One requester alone may have half of them, as many as its window holds by default. */
-static bool may_defer(const struct weft__link *link)
-{
-	return !link || may_have_more(link->calls, link->station->free_call_count, link->station->deferring);
-}
-
-int weft_rx_defer(struct weft_rx *rx, struct weft_call **out)
-{
-	struct weft__station *station = weft__station_of(rx->worker);
-	struct reply_to to = {0};
-	struct weft_call *call;
-	int rc;
-
-	if (!may_defer((struct weft__link *)(uintptr_t)rx->reserved[WEFT__RX_LINK]))
-		return -WEFT_EAGAIN;
-	rc = answering(rx, &to);
-	if (rc < 0)
-		return rc;
-	call = WEFT_CONTAINER_OF(weft_list_pop_front(&station->free_calls), struct weft_call, link);
-	station->free_call_count--;
-	station->deferring += !to.link->calls++;
-	call->to = to.link;
-	call->request_id = to.request_id;
-	call->lane = to.lane;
-	call->class_ = to.class_;
-	weft_list_push_back(&station->open_calls, &call->link);
-	*out = call;
-	return 0;
-}
-
-int weft_call_reply(struct weft_call *call, int status, const void *data, size_t len_bytes)
-{
-	struct reply_to to = {call->to, call->request_id, call->lane, call->class_};
-	int32_t code = status;
-
-	weft_list_remove(&call->link);
-	weft_list_push_front(&call->station->free_calls, &call->link);
-	call->station->free_call_count++;
-	if (!to.link)
-		return -WEFT_EPEERRESET;
-	call->station->deferring -= !--to.link->calls;
-	return status < 0 ? send_copy(&to, true, &code, sizeof code) : send_copy(&to, false, data, len_bytes);
+	return weft__answered(rx, rc);
 }

@@ -239,6 +239,7 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 		weft__idle_lose_parked(link);
 	link->peer_incarnation = path->peer.incarnation;
 	link->peer_uid = path->peer.uid;
+	weft__asker_join(link);
 	if (link->closing)
 		weft__link_end(link, -WEFT_ECLOSED);
 	WEFT_LIST_FOR_EACH(at, &link->senders)
@@ -309,6 +310,7 @@ void weft__link_end(struct weft__link *link, int cause)
 	drop_rx_lanes(link, cause);
 	weft__waiting_left(link);
 	weft__replies_drop(link);
+	weft__asker_leave(link);
 	while (!weft_list_empty(&link->senders))
 		weft__sender_lost(WEFT_CONTAINER_OF(link->senders.next, struct weft_sender, in_link), cause);
 }
@@ -321,6 +323,7 @@ void weft__link_rest(struct weft__link *link)
 
 	drop_rx_lanes(link, -WEFT_ECLOSED); /* nobody watches them, or the link would have stayed */
 	weft__link_connect_over(link);
+	weft__asker_leave(link);
 	link->path->port->driver->disconnect(link->path);
 	link->path = NULL;
 	link->idle = WEFT__AWAKE;

@@ -19,9 +19,9 @@
 #define WEFT__STATIONS_MAX 64
 #define WEFT__OPS 4096
 #define WEFT__LOANS 2048
-#define WEFT__LINK_LOANS 256 /* of the loans: for links that have none */
+#define WEFT__LINK_LOANS 256 /* of the loans: for peers that have none */
 #define WEFT__CALLS 2048
-#define WEFT__LINK_FIRSTS 256 /* of the calls, and of the operations for answers: for links that have none */
+#define WEFT__LINK_FIRSTS 256 /* of the calls, and of the operations for answers: for peers that have none */
 
 struct weft__station {
 	struct weft_node *node;
@@ -51,7 +51,7 @@ struct weft__station {
 	struct weft_list busy_links;                   /* links with something to send at the end of the turn */
 	struct weft_list requesters;                   /* senders with requests in flight */
 	struct weft_list kept;                         /* received loans that the application keeps */
-	struct weft_list open_calls;                   /* requests to be answered later */
+	struct weft_list askers;                       /* peers, and what they have of the calls */
 	uint32_t request_generation;                   /* of the last request: no two in a station's life are alike */
 	unsigned int calm_turns;                       /* since something came in, up to a limit */
 	bool reap_due;                                 /* of some dead link nothing may be in use any more */
@@ -64,7 +64,7 @@ struct weft__station {
 
 	struct weft_list free_ops, free_loans, free_calls;
 	unsigned int free_op_count, free_loan_count, free_call_count;
-	unsigned int holding, deferring; /* links with answers that wait for room, and with calls */
+	unsigned int holding, deferring; /* links with answers that wait for room, and askers with calls */
 	unsigned int promised;           /* of the free loans: to messages that may have to wait, see link/promise.h */
 	unsigned int served;             /* links that have some, waiting or promised */
 	struct weft_list starved;        /* lanes that could not be promised anything */

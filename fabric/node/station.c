@@ -355,11 +355,10 @@ static int make_tables(struct weft__station *station)
 
 static void init_lists(struct weft__station *station)
 {
-	struct weft_list *lists[] = {&station->links,      &station->views,      &station->events,
-				     &station->orphans,    &station->finished,   &station->placing,
-				     &station->busy_links, &station->requesters, &station->kept,
-				     &station->open_calls, &station->free_ops,   &station->free_loans,
-				     &station->free_calls, &station->starved};
+	struct weft_list *lists[] = {&station->links,    &station->views,    &station->events,     &station->orphans,
+				     &station->finished, &station->placing,  &station->busy_links, &station->requesters,
+				     &station->kept,     &station->free_ops, &station->free_loans, &station->free_calls,
+				     &station->starved,  &station->askers};
 
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		weft_list_init(lists[i]);
@@ -473,6 +472,7 @@ void weft__station_close(struct weft__station **station_ptr)
 			station->ports[i]->driver->port_close(&station->ports[i]);
 	WEFT_LIST_FOR_EACH(at, &station->links)
 		weft__link_forget(WEFT_CONTAINER_OF(at, struct weft__link, in_station));
+	weft__askers_drop(station);
 	if (station->pool)
 		weft_pool_close(&station->pool);
 	if (station->worker)

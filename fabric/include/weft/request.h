@@ -50,7 +50,8 @@ WEFT_API int weft_reply_error(struct weft_rx *rx, int status);
 /* Answers later: gives a call that weft_call_reply ends. -WEFT_EINVAL if rx is no request or was answered; -WEFT_EPEERRESET
  * when the requester is gone; -WEFT_EAGAIN when as many requests of this peer are deferred as the worker has free calls
  * (half of 2048, if no other defers any), or all but one for each of 256 peers that have none deferred: answer it now, if
- * only by an error. Thread: owner. */
+ * only by an error. Calls count for the peer's name until weft_call_reply, though the peer be gone or have come again.
+ * Thread: owner. */
 WEFT_API int weft_rx_defer(struct weft_rx *rx, struct weft_call **out);
 /* Answers a deferred request; takes the call whatever it returns. status 0 with data, or a negative code.
  * -WEFT_EPEERRESET when the requester is gone, -WEFT_EAGAIN when no memory is free. Thread: owner. */

@@ -310,6 +310,44 @@ static void calls_of_a_peer_that_has_gone_are_nobodys(void)
 	stranger_close(&stranger);
 }
 
+static void come_again(void)
+{
+	stranger_leave(&stranger);
+	CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&stranger, node_stats().links == 0));
+	stranger_connect(&stranger);
+	stranger_open_lane(&stranger, 0, "test");
+}
+
+static void who_comes_again_still_has_the_calls_that_it_had(void)
+{
+	struct stranger modest;
+
+	call_count = 0;
+	set_up(answer_later);
+	stranger_open_lane(&stranger, 0, "test");
+	for (unsigned int round = 0; round < 300; round++) {
+		ask(&stranger, 0, 8);
+		come_again();
+	}
+	CU_ASSERT_EQUAL(call_count, CALLS / 2);
+	stranger_join(&modest, &stranger, "modest");
+	stranger_open_lane(&modest, 0, "test");
+	refused = 0;
+	ask(&modest, 0, 500);
+	CU_ASSERT_EQUAL(refused, 0);
+	while (call_count > CALLS / 2)
+		CU_ASSERT_EQUAL(weft_call_reply(calls[--call_count], 0, "late", 4), 0);
+	while (call_count)
+		CU_ASSERT_EQUAL(weft_call_reply(calls[--call_count], 0, "late", 4), -WEFT_EPEERRESET);
+	/* And has its share again. */
+	ask(&stranger, 0, WINDOW);
+	CU_ASSERT_EQUAL(call_count, WINDOW);
+	CU_ASSERT_EQUAL(refused, 0);
+	answer_all();
+	stranger_part(&modest);
+	stranger_close(&stranger);
+}
+
 /* ---- messages that nobody receives ---- */
 
 static unsigned int received;
@@ -449,6 +487,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(who_has_many_requests_answered_later_leaves_calls_for_others),
 		SUITE_CASE(whatever_calls_others_have_a_peer_gets_its_first),
 		SUITE_CASE(calls_of_a_peer_that_has_gone_are_nobodys),
+		SUITE_CASE(who_comes_again_still_has_the_calls_that_it_had),
 		SUITE_CASE(a_window_that_nobody_receives_waits_as_it_may),
 		SUITE_CASE(a_lane_opened_anew_brings_no_new_share),
 		SUITE_CASE(a_peer_that_comes_again_and_again_leaves_room_for_others),
