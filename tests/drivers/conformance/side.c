@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OPEN_MAX 80
+#define OPEN_MAX 260
 
 const struct weft_driver *side_driver;
 const char *side_faults;

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CROWD 64u
+#define CROWD FIRSTS
+#define ROUNDS 5u
 #define GREEDY 32u
 #define GREEDY_LANES 8u
 #define LOANS 2048u
@@ -43,6 +44,7 @@ static void set_up(void)
 	memset(sent, 0, sizeof sent);
 	received = 0;
 	weft_node_opts_init(&node_opts, sizeof node_opts);
+	node_opts.idle = WEFT_IDLE_BLOCK;
 	stranger_open(&crowd[0], &node_opts);
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(crowd[0].node, "test", NULL, &channel), 0);
 	receive(999);
@@ -81,6 +83,18 @@ static unsigned int sum(unsigned int peer)
 	return all;
 }
 
+/* These peers, in turns, send what is received at once. */
+static void get_on(unsigned int first, unsigned int end)
+{
+	for (unsigned int round = 0; round < ROUNDS; round++)
+		for (unsigned int i = first; i < end; i++) {
+			CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&crowd[0], say(i, 0, 0)));
+			receive(0);
+			CU_ASSERT_TRUE_FATAL(
+				STRANGER_UNTIL(&crowd[0], received == round * (end - first) + i - first + 1));
+		}
+}
+
 static void each_gets_on_though_others_have_sent_what_nobody_receives(void)
 {
 	unsigned int all = 0;
@@ -96,12 +110,13 @@ static void each_gets_on_though_others_have_sent_what_nobody_receives(void)
 	for (unsigned int i = 0; i < GREEDY; i++)
 		CU_ASSERT_TRUE(sum(i) > 0 && sum(i) + 2 * all + 2 >= 2 * SHARED);
 	stranger_crowd_join(crowd, GREEDY, CROWD, 1);
-	for (unsigned int round = 0; round < 20; round++)
-		for (unsigned int i = GREEDY; i < CROWD; i++) {
-			CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&crowd[0], say(i, 0, 0)));
-			receive(0);
-			CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&crowd[0], received == round * GREEDY + i - GREEDY + 1));
-		}
+	get_on(GREEDY, CROWD);
+	/* What lay about is received: the greedy ones get on too. */
+	for (unsigned int i = 0; i < all; i++)
+		receive(UNWANTED);
+	CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&crowd[0], received == (CROWD - GREEDY) * ROUNDS + all));
+	received = 0;
+	get_on(0, GREEDY);
 	stranger_crowd_end(crowd, CROWD);
 }
 
@@ -115,14 +130,23 @@ static unsigned int with_credit(const struct stranger *peer)
 	return count;
 }
 
-/* Turns the node until it has nothing to do, where its worker would sleep; then the peers read what it said. */
-static void until_it_would_sleep(void)
+static uint64_t sleeps(void)
 {
-	unsigned int turns = 0;
+	struct weft_worker_stats stats;
 
-	while (weft_worker_poll(crowd[0].worker) && turns < 1000)
-		turns++;
-	CU_ASSERT_TRUE(turns < 1000);
+	weft_worker_describe(crowd[0].worker, &stats);
+	return stats.sleeps;
+}
+
+/* Turns the node until its worker has slept; then the peers read what it said. */
+static void until_it_has_slept(void)
+{
+	struct weft_worker *worker = crowd[0].worker;
+	uint64_t slept = sleeps(), turns = 0;
+
+	while (sleeps() == slept && turns++ < 1000)
+		weft_worker_turn(worker, weft_worker_now(worker) + 1000000);
+	CU_ASSERT_TRUE(turns <= 1000);
 	for (unsigned int i = 0; i < 100; i++)
 		sides_turn();
 }
@@ -145,34 +169,39 @@ static unsigned int take_loans(struct weft_loan *loans[LOANS])
 static void all_starved_lanes_that_may_have_some_get_it_before_the_worker_sleeps(void)
 {
 	static struct weft_loan *loans[LOANS];
-	unsigned int count;
+	unsigned int count, waiting;
 
 	set_up();
-	/* One that has all it may, left in a lane that it has closed: its other lanes can get nothing. */
-	stranger_crowd_join(crowd, 0, 1, 1);
-	fill(1, 1);
-	CU_ASSERT_TRUE(stranger_say(&crowd[0], WEFT_CLASS_NORMAL, weft__meta(WEFT__LANE_CLOSE, 0, 0, 0), NULL, 0));
-	for (uint16_t lane = 1; lane < 41; lane++)
-		stranger_open_lane(&crowd[0], lane, "test");
+	/* Two that have all they may, left in lanes that they have closed: their other lanes can get nothing. */
+	stranger_crowd_join(crowd, 0, 2, 1);
+	fill(2, 1);
+	for (unsigned int i = 0; i < 2; i++) {
+		CU_ASSERT_TRUE(
+			stranger_say(&crowd[i], WEFT_CLASS_NORMAL, weft__meta(WEFT__LANE_CLOSE, 0, 0, 0), NULL, 0));
+		for (uint16_t lane = 1; lane < STRANGER_LANES; lane++)
+			stranger_open_lane(&crowd[i], lane, "test");
+	}
+	waiting = sum(0) + sum(1);
 	count = take_loans(loans);
-	CU_ASSERT_EQUAL(count, LOANS - sum(0) - (FIRSTS - 1));
+	CU_ASSERT_EQUAL(count, LOANS - waiting - (FIRSTS - 2));
 	/* Behind those in the list stand more, of one that has its first message and could have more. */
-	stranger_crowd_join(crowd, 1, 2, STRANGER_LANES);
-	CU_ASSERT_EQUAL(crowd[1].limits[0], 1);
-	CU_ASSERT_EQUAL(with_credit(&crowd[1]), 0);
-	until_it_would_sleep();
+	stranger_crowd_join(crowd, 2, 3, STRANGER_LANES);
+	CU_ASSERT_EQUAL(crowd[2].limits[0], 1);
+	CU_ASSERT_EQUAL(with_credit(&crowd[2]), 0);
+	until_it_has_slept();
 	while (count)
 		weft_loan_release(loans[--count]);
-	until_it_would_sleep();
-	CU_ASSERT_EQUAL(with_credit(&crowd[1]), STRANGER_LANES - 1);
-	CU_ASSERT_EQUAL(with_credit(&crowd[0]), 0);
+	until_it_has_slept();
+	CU_ASSERT_EQUAL(with_credit(&crowd[2]), STRANGER_LANES - 1);
+	CU_ASSERT_EQUAL(with_credit(&crowd[0]) + with_credit(&crowd[1]), 0);
 	/* What waited is received: then they get some too. */
-	for (unsigned int i = 0; i < sum(0); i++)
+	for (unsigned int i = 0; i < waiting; i++)
 		receive(UNWANTED);
-	until_it_would_sleep();
-	CU_ASSERT_EQUAL(received, sum(0));
-	CU_ASSERT_TRUE(STRANGER_UNTIL(&crowd[0], with_credit(&crowd[0]) == 40));
-	stranger_crowd_end(crowd, 2);
+	until_it_has_slept();
+	CU_ASSERT_EQUAL(received, waiting);
+	for (unsigned int i = 0; i < 2; i++)
+		CU_ASSERT_TRUE(STRANGER_UNTIL(&crowd[0], with_credit(&crowd[i]) == STRANGER_LANES - 1));
+	stranger_crowd_end(crowd, 3);
 }
 
 static void lanes_that_are_closed_unused_leave_what_they_were_promised_to_starved_ones(void)
@@ -189,11 +218,11 @@ static void lanes_that_are_closed_unused_leave_what_they_were_promised_to_starve
 	CU_ASSERT_EQUAL(count, LOANS - promised - (FIRSTS - 1));
 	stranger_crowd_join(crowd, 1, 2, STRANGER_LANES);
 	CU_ASSERT_EQUAL(with_credit(&crowd[1]), 0);
-	until_it_would_sleep();
+	until_it_has_slept();
 	for (uint16_t lane = 0; lane < STRANGER_LANES; lane++)
 		CU_ASSERT_TRUE(
 			stranger_say(&crowd[0], WEFT_CLASS_NORMAL, weft__meta(WEFT__LANE_CLOSE, 0, lane, 0), NULL, 0));
-	until_it_would_sleep();
+	until_it_has_slept();
 	CU_ASSERT_EQUAL(with_credit(&crowd[1]), STRANGER_LANES - 1);
 	while (count)
 		weft_loan_release(loans[--count]);
@@ -223,7 +252,7 @@ static void what_the_application_keeps_is_no_more_of_the_share_of_its_link(void)
 	CU_ASSERT_TRUE(stranger_say(&crowd[0], WEFT_CLASS_NORMAL, weft__meta(WEFT__LANE_CLOSE, 0, 0, 0), NULL, 0));
 	for (uint16_t lane = 1; lane < 41; lane++)
 		stranger_open_lane(&crowd[0], lane, "other");
-	until_it_would_sleep();
+	until_it_has_slept();
 	CU_ASSERT_EQUAL(with_credit(&crowd[0]), 0);
 	weft_channel_handle(channel, keep, NULL);
 	CU_ASSERT_TRUE(STRANGER_UNTIL(&crowd[0], kept_count == sum(0) && with_credit(&crowd[0]) == 40));
