@@ -7,41 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BITS_NS UINT64_C(8000000000) /* a byte a second, in bits and nanoseconds */
-
 /* Draws only what can be, so that a link without faults draws nothing. */
 static bool draw(struct sim_link *link, double probability)
 {
 	return probability > 0 && weft_random_unit(&link->random) < probability;
-}
-
-/* ---- the line ---- */
-
-/* Bytes that the line sends in so long. */
-static uint64_t bytes_in(uint64_t span_ns, uint64_t bits_per_second)
-{
-	return (uint64_t)((unsigned __int128)span_ns * bits_per_second / BITS_NS);
-}
-
-/* Queues a packet for the line: when it has been sent, or false if there is no room. It may be marked. */
-static bool queue(struct weft_sim *sim, struct sim_link *link, uint32_t len, uint8_t *ecn, uint64_t *sent_ns)
-{
-	uint64_t now_ns = weft_clock_now(sim->opts.clock), start_ns = link->free_ns > now_ns ? link->free_ns : now_ns;
-	const struct weft_sim_link *is = link->is;
-	uint64_t waiting;
-
-	*sent_ns = now_ns;
-	if (!is->bits_per_second)
-		return true;
-	waiting = bytes_in(start_ns - now_ns, is->bits_per_second);
-	if (is->queue_bytes && waiting && waiting + len > is->queue_bytes)
-		return false;
-	if (is->mark_bytes && waiting > is->mark_bytes && (*ecn == WEFT_ECN_ECT0 || *ecn == WEFT_ECN_ECT1)) {
-		*ecn = WEFT_ECN_CE;
-		sim->stats.marked++;
-	}
-	*sent_ns = link->free_ns = start_ns + (len * BITS_NS + is->bits_per_second - 1) / is->bits_per_second;
-	return true;
 }
 
 /* ---- under way ---- */
@@ -56,6 +25,7 @@ static struct sim_event *make(struct sim_link *link, const struct weft_net_tx *p
 	event->link = link;
 	event->len_bytes = len;
 	event->ecn = ecn;
+	event->on_downlink = false;
 	for (unsigned int i = 0; i < packet->piece_count; i++) {
 		if (packet->pieces[i].len_bytes)
 			memcpy(event->bytes + at, packet->pieces[i].data, packet->pieces[i].len_bytes);
@@ -104,8 +74,9 @@ static void dispatch(struct weft_sim *sim, struct sim_link *link, const struct w
 
 bool weft__sim_send(struct weft_sim *sim, struct sim_link *link, const struct weft_net_tx *packet)
 {
+	const struct weft_sim_line line = {link->is->bits_per_second, link->is->queue_bytes, link->is->mark_bytes};
+	struct sim_passage passage;
 	uint8_t ecn = packet->ecn;
-	uint64_t sent_ns;
 	uint32_t len = 0;
 
 	for (unsigned int i = 0; i < packet->piece_count; i++)
@@ -118,7 +89,7 @@ bool weft__sim_send(struct weft_sim *sim, struct sim_link *link, const struct we
 	}
 	if (link->cut) {
 		sim->stats.cut++;
-	} else if (!queue(sim, link, len, &ecn, &sent_ns)) {
+	} else if (!weft__sim_line_take(sim, &line, &link->free_ns, len, &ecn, &passage)) {
 		sim->stats.queue_full++;
 	} else if (draw(link, link->is->loss)) {
 		sim->stats.lost++;
@@ -127,7 +98,7 @@ bool weft__sim_send(struct weft_sim *sim, struct sim_link *link, const struct we
 
 		sim->stats.duplicated += twice;
 		for (unsigned int i = 0; i < 1u + twice; i++)
-			dispatch(sim, link, packet, len, ecn, sent_ns);
+			dispatch(sim, link, packet, len, ecn, passage.sent_ns);
 	}
 	return true;
 }
@@ -145,17 +116,27 @@ static struct sim_port *steer(const struct sim_event *event)
 	return net && index < WEFT_NET_PORTS_MAX ? net->ports[index] : NULL;
 }
 
+static void drop(struct weft_sim *sim, struct sim_event *event, uint64_t *count)
+{
+	++*count;
+	sim->stats.under_way--;
+	free(event);
+}
+
 static void arrive(struct weft_sim *sim, struct sim_event *event)
 {
 	struct sim_port *port = steer(event);
+	struct sim_link *link = event->link;
 
-	if (event->link->clogged) {
-		weft__sim_queue_push(&event->link->held, event);
-	} else if (event->link->cut || !port) {
-		sim->stats.cut += event->link->cut;
-		sim->stats.nobody += !event->link->cut;
-		sim->stats.under_way--;
-		free(event);
+	if (link->clogged && !event->on_downlink) {
+		weft__sim_queue_push(&link->held, event);
+	} else if (link->cut) {
+		drop(sim, event, &sim->stats.cut);
+	} else if (!port) {
+		drop(sim, event, &sim->stats.nobody);
+	} else if (link->to->downlink && !event->on_downlink) {
+		if (!weft__sim_downlink_take(sim, event))
+			drop(sim, event, &sim->stats.queue_full);
 	} else {
 		weft__sim_queue_push(&port->inbox, event);
 		sim->waiting++;

@@ -62,5 +62,8 @@ struct sim_host *weft__sim_host(struct weft_sim *sim, const struct weft_net_addr
 
 void weft__sim_host_free(struct sim_entry *entry)
 {
-	free(WEFT_CONTAINER_OF(entry, struct sim_host, entry));
+	struct sim_host *host = WEFT_CONTAINER_OF(entry, struct sim_host, entry);
+
+	weft__sim_downlink_free(&host->downlink);
+	free(host);
 }

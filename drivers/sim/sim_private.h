@@ -6,6 +6,7 @@
 #ifndef SIM_PRIVATE_H
 #define SIM_PRIVATE_H
 
+#include <weft/histogram.h>
 #include <weft/random.h>
 #include <weft/sim.h>
 
@@ -39,6 +40,7 @@ struct sim_event {
 	struct sim_event *next; /* in a queue */
 	uint32_t len_bytes;
 	uint8_t ecn;
+	bool on_downlink; /* it has left its link */
 	_Alignas(8) unsigned char bytes[];
 };
 
@@ -53,10 +55,18 @@ struct sim_heap {
 
 struct sim_net;
 
+/* The line to a host. */
+struct sim_downlink {
+	struct weft_sim_line line;
+	uint64_t free_ns;                     /* when it has sent what waits for it */
+	struct weft_histogram *waiting_bytes; /* that each packet found */
+};
+
 struct sim_host {
 	struct sim_entry entry;
 	struct weft_net_address name;
-	struct sim_net *net; /* NULL: nobody is there */
+	struct sim_net *net;           /* NULL: nobody is there */
+	struct sim_downlink *downlink; /* NULL: all links reach it by themselves */
 };
 
 /* One direction between two hosts. */
@@ -122,6 +132,18 @@ int weft__sim_link_check(const struct weft_sim_link *link);
 
 /* ---- delay.c ---- */
 uint64_t weft__sim_delay_draw(const struct weft_sim_link *link, struct weft_random *random);
+
+/* ---- downlink.c ---- */
+struct sim_passage {
+	uint64_t waiting_bytes; /* that were to be sent before */
+	uint64_t sent_ns;
+};
+/* Queues a packet for a line, which is free at *free_ns, which it changes: false if there is no room. It may be marked. */
+bool weft__sim_line_take(struct weft_sim *sim, const struct weft_sim_line *line, uint64_t *free_ns, uint32_t len_bytes,
+			 uint8_t *ecn, struct sim_passage *out);
+/* Sends a packet that its link has delivered on to its host; false: there is no room. */
+bool weft__sim_downlink_take(struct weft_sim *sim, struct sim_event *event);
+void weft__sim_downlink_free(struct sim_downlink **downlink);
 
 /* ---- fate.c: what becomes of a packet ---- */
 /* Whether the sender knows that it is lost. */

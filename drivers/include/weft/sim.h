@@ -46,6 +46,13 @@ struct weft_sim_link {
 	uint64_t reorder_ns; /* a packet that is overtaken waits for up to so much longer; others keep their order */
 };
 
+/* A line to which many links lead, on which one packet goes after the other. */
+struct weft_sim_line {
+	uint64_t bits_per_second; /* 0: no limit */
+	uint64_t queue_bytes;     /* what may wait, at most; more is lost. 0: no limit */
+	uint64_t mark_bytes;      /* packets that find more waiting are marked, if they may be (ECN); 0: none */
+};
+
 struct weft_sim_opts {
 	size_t size;
 	uint64_t seed;
@@ -57,8 +64,9 @@ struct weft_sim_opts {
  * twice, or is still under way. */
 struct weft_sim_stats {
 	uint64_t sent, sent_bytes, delivered, delivered_bytes;
-	uint64_t lost, too_long, queue_full, cut; /* by loss; by payload_max; by queue_bytes; by weft_sim_cut */
-	uint64_t nobody;                          /* no such host or port, when it came */
+	uint64_t lost, too_long, queue_full,
+		cut;     /* by loss; by payload_max; by queue_bytes, of a link or line; by weft_sim_cut */
+	uint64_t nobody; /* no such host or port, when it came */
 	uint64_t duplicated, corrupted, reordered, marked;
 	uint64_t under_way; /* now, also those that are held or wait to be received */
 	uint64_t trace;     /* a hash of all deliveries: when, from where, to where, what */
@@ -85,6 +93,13 @@ WEFT_API int weft_sim_cut(struct weft_sim *sim, const char *from, const char *to
 /* Clogs a link, one way, or frees it: what would arrive while it is clogged is held, and arrives in the same order when it is
  * freed. Errors as above. Thread: owner. */
 WEFT_API int weft_sim_clog(struct weft_sim *sim, const char *from, const char *to, bool clogged);
+
+/* Gives a host a line that is the last for all that is sent to it, as the port of the switch on which it hangs: what many send
+ * at once waits there. The delays of links are before it. Copies. Errors as above. Thread: owner. */
+WEFT_API int weft_sim_set_downlink(struct weft_sim *sim, const char *host, const struct weft_sim_line *line);
+/* How many bytes waited at the host's line when a packet came there: as many or fewer for so many percent of all packets so far.
+ * 0 without such a line, or packets. Thread: owner. */
+WEFT_API uint64_t weft_sim_downlink_waiting(struct weft_sim *sim, const char *host, double percent);
 
 /* When the next packet arrives: in the past if one waits to be received, WEFT_NEVER if none is under way (what is held does
  * not count). Thread: owner. */

@@ -43,6 +43,9 @@ static void call_sim()
 	opts.clock = clock;
 	REQUIRE(weft_sim_open(&opts, &sim) == 0 && weft_sim_driver(sim)->caps & WEFT_NET_ECN);
 	REQUIRE(weft_sim_set_link(sim, "a", "b", &opts.link) == 0);
+	weft_sim_line line = {};
+	line.bits_per_second = 1000000000;
+	REQUIRE(weft_sim_set_downlink(sim, "b", &line) == 0 && weft_sim_downlink_waiting(sim, "b", 99) == 0);
 	REQUIRE(weft_sim_cut(sim, "a", "b", true) == 0 && weft_sim_clog(sim, "b", "a", true) == 0);
 	REQUIRE(weft_sim_next_ns(sim) == WEFT_NEVER);
 	weft_sim_describe(sim, &stats);
