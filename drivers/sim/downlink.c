@@ -69,6 +69,7 @@ int weft_sim_set_downlink(struct weft_sim *sim, const char *name, const struct w
 		host->downlink = downlink;
 	}
 	host->downlink->line = *line;
+	weft_histogram_reset(host->downlink->waiting_bytes);
 	return 0;
 }
 

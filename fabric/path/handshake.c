@@ -53,7 +53,7 @@ static struct weft__path *path_new(struct weft__path_device *device, struct weft
 	path->base.port = &port->base;
 	path->base.peer.pid = -1;
 	path->base.peer.uid = UINT32_MAX;
-	path->unscheduled_left_bytes = WEFT__UNSCHEDULED_BYTES;
+	path->allowance_bytes = path->allowed_bytes = path->proven_bytes = WEFT__UNSCHEDULED_BYTES;
 	weft__ranges_init(&path->came);
 	for (unsigned int class_ = 0; class_ < WEFT_CLASS_COUNT; class_++) {
 		weft_list_init(&path->waiting[class_]);

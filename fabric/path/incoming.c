@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Large messages on their way in: a buffer of the whole length, into which chunks are copied wherever they belong. The
- * receiver says how far each may come: the first bytes as the path's allowance goes, more to the few messages of the
- * port of which least is missing (as Homa does: Montazeri and others, SIGCOMM 2018). So many senders at once neither
- * fill the network's queues nor our memory.
+ * Large messages on their way in: a buffer of the whole length, into which chunks are copied wherever they belong.
  */
 #include "path/path_private.h"
 
@@ -12,8 +9,6 @@
 #include <weft/errors.h>
 
 #define WINDOW_BITS (WEFT__WINDOW_BYTES / WEFT__GRAIN_BYTES)
-/* A grant is worth a packet when it is for so much, or for the rest. */
-#define GRANT_STEP_BYTES (WEFT__WINDOW_BYTES / 4)
 
 static struct weft__incoming *find(struct weft__path *path, uint8_t stream, uint32_t sequence)
 {
@@ -57,32 +52,30 @@ static struct weft__incoming *begin(struct weft__path *path, const struct weft__
 					    .buf = buf,
 					    .total_bytes = frame->total_bytes,
 					    .granted_bytes = first_bytes,
-					    .told_bytes = first_bytes,
+					    .number = port->begun++,
 					    .sequence = frame->sequence,
 					    .stream = frame->stream};
 	incoming->window = WEFT_CONTAINER_OF(weft_list_pop_front(&port->free_windows), struct weft__window, link);
 	memset(incoming->window->bits, 0, sizeof incoming->window->bits);
-	weft_list_init(&incoming->wants_link);
 	weft_list_push_back(&path->incoming, &incoming->link);
 	path->incoming_count++;
-	path->window_count++;
+	port->receiving_paths += !path->window_count++;
 	path->incoming_bytes += frame->total_bytes;
-	if (incoming->granted_bytes < incoming->total_bytes) {
-		weft_list_push_back(&port->wants, &incoming->wants_link);
-		port->grants_due = true;
-	}
+	weft_list_push_back(&port->receiving, &incoming->in_receiving);
+	weft__budget_expect(incoming, first_bytes);
+	weft__budget_tell(path);
+	port->grants_due |= first_bytes < incoming->total_bytes;
 	return incoming;
 }
 
 static void window_free(struct weft__incoming *incoming)
 {
 	struct weft__path *path = incoming->path;
+	struct weft__path_port *port = weft__path_port(path);
 
-	if (!incoming->window)
-		return;
-	weft_list_push_back(&weft__path_port(path)->free_windows, &incoming->window->link);
+	weft_list_push_back(&port->free_windows, &incoming->window->link);
 	incoming->window = NULL;
-	path->window_count--;
+	port->receiving_paths -= !--path->window_count;
 }
 
 static bool is_whole(const struct weft__incoming *incoming)
@@ -93,7 +86,10 @@ static bool is_whole(const struct weft__incoming *incoming)
 /* It is all there, or nobody wants it any more. */
 static void settle(struct weft__incoming *incoming)
 {
-	weft_list_remove(&incoming->wants_link);
+	if (!incoming->window)
+		return;
+	weft__budget_forget(incoming);
+	weft_list_remove(&incoming->in_receiving);
 	window_free(incoming);
 }
 
@@ -103,11 +99,17 @@ static void mark(struct weft__incoming *incoming, uint64_t offset_bytes, uint32_
 	uint64_t *bits = incoming->window->bits;
 	uint64_t end = (offset_bytes + len_bytes + WEFT__GRAIN_BYTES - 1) / WEFT__GRAIN_BYTES;
 	uint64_t last = (incoming->total_bytes + WEFT__GRAIN_BYTES - 1) / WEFT__GRAIN_BYTES;
-	uint64_t base = incoming->base_bytes / WEFT__GRAIN_BYTES;
+	uint64_t base = incoming->base_bytes / WEFT__GRAIN_BYTES, new_grains = 0;
 
-	for (uint64_t at = offset_bytes / WEFT__GRAIN_BYTES; at < end; at++)
-		if (at >= base)
-			bits[at % WINDOW_BITS / 64] |= UINT64_C(1) << at % 64;
+	for (uint64_t at = offset_bytes / WEFT__GRAIN_BYTES; at < end; at++) {
+		uint64_t bit = UINT64_C(1) << at % 64;
+
+		if (at < base || bits[at % WINDOW_BITS / 64] & bit)
+			continue;
+		bits[at % WINDOW_BITS / 64] |= bit;
+		new_grains++;
+	}
+	weft__budget_come(incoming, new_grains * WEFT__GRAIN_BYTES);
 	while (base < last && bits[base % WINDOW_BITS / 64] >> base % 64 & 1) {
 		bits[base % WINDOW_BITS / 64] &= ~(UINT64_C(1) << base % 64);
 		base++;
@@ -132,8 +134,7 @@ static int take_chunk(struct weft__incoming *incoming, const struct weft__frame 
 	port->stats.copies++;
 	port->stats.copied_bytes += frame->len_bytes;
 	mark(incoming, frame->offset_bytes, frame->len_bytes);
-	if (incoming->granted_bytes < incoming->total_bytes)
-		port->grants_due = true;
+	port->grants_due = true;
 	return 1;
 }
 
@@ -161,9 +162,7 @@ static void want(struct weft__incoming *incoming, const struct weft__frame *fram
 	if (end >= incoming->told_bytes || incoming->told_bytes > incoming->granted_bytes || incoming->wanted)
 		return;
 	incoming->wanted = true;
-	incoming->told_bytes = end;
-	if (weft_list_empty(&incoming->wants_link))
-		weft_list_push_back(&port->wants, &incoming->wants_link);
+	weft__budget_expect(incoming, end > incoming->come_bytes ? end : incoming->come_bytes);
 	port->grants_due = true;
 }
 
@@ -187,7 +186,7 @@ int weft__incoming_take(struct weft__path *path, const struct weft__frame *frame
 	rc = frame->kind == WEFT__FRAME_CHUNK ? take_chunk(incoming, frame) : take_head(incoming, frame);
 	if (rc == 1 && is_whole(incoming)) {
 		settle(incoming);
-		weft__path_port(path)->grants_due |= !weft_list_empty(&weft__path_port(path)->wants);
+		weft__path_port(path)->grants_due = true;
 		path->held_streams[frame->stream / 64] |= UINT64_C(1) << frame->stream % 64;
 	}
 	return rc;
@@ -198,66 +197,6 @@ struct weft__incoming *weft__incoming_whole(struct weft__path *path, uint8_t str
 	struct weft__incoming *incoming = find(path, stream, sequence);
 
 	return incoming && is_whole(incoming) ? incoming : NULL;
-}
-
-/* ---- grants ---- */
-
-/* What it may have beyond what it has; 0: too little to say so now. */
-static uint64_t may_grant(const struct weft__incoming *incoming)
-{
-	uint64_t up_to = incoming->base_bytes / WEFT__GRAIN_BYTES * WEFT__GRAIN_BYTES + WEFT__WINDOW_BYTES;
-
-	if (up_to > incoming->total_bytes)
-		up_to = incoming->total_bytes;
-	if (up_to <= incoming->told_bytes)
-		return 0;
-	return up_to == incoming->total_bytes || up_to - incoming->told_bytes >= GRANT_STEP_BYTES ? up_to : 0;
-}
-
-static bool grant(struct weft__incoming *incoming)
-{
-	uint64_t up_to = may_grant(incoming);
-	unsigned char *to;
-
-	if (!up_to)
-		return true;
-	to = weft__path_say(incoming->path, WEFT_CLASS_EXPRESS, WEFT__GRANT_BYTES);
-	if (!to)
-		return false;
-	weft__grant_write(to, incoming->stream, incoming->sequence, up_to);
-	incoming->granted_bytes = incoming->told_bytes = up_to;
-	return true;
-}
-
-void weft__incoming_grant(struct weft__path_port *port)
-{
-	struct weft_list chosen;
-	bool said = true;
-
-	port->grants_due = false;
-	weft_list_init(&chosen);
-	for (unsigned int i = 0; i < WEFT__GRANTED_AT_ONCE && !weft_list_empty(&port->wants); i++) {
-		struct weft__incoming *shortest = NULL;
-
-		WEFT_LIST_FOR_EACH(at, &port->wants) {
-			struct weft__incoming *incoming = WEFT_CONTAINER_OF(at, struct weft__incoming, wants_link);
-
-			if (!shortest ||
-			    incoming->total_bytes - incoming->base_bytes < shortest->total_bytes - shortest->base_bytes)
-				shortest = incoming;
-		}
-		weft_list_remove(&shortest->wants_link);
-		weft_list_push_back(&chosen, &shortest->wants_link);
-	}
-	while (!weft_list_empty(&chosen)) {
-		struct weft__incoming *incoming = WEFT_CONTAINER_OF(weft_list_pop_front(&chosen), struct weft__incoming,
-								    wants_link);
-
-		said &= grant(incoming);
-		if (incoming->told_bytes < incoming->total_bytes)
-			weft_list_push_back(&port->wants, &incoming->wants_link);
-	}
-	port->grants_due |= !said;
 }
 
 /* ---- to the layer above, and back ---- */

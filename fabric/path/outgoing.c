@@ -19,11 +19,14 @@ static bool has_work(const struct weft__outgoing *outgoing)
 /* What goes without being granted, as far as the path's allowance reaches. */
 static void take_allowance(struct weft__outgoing *outgoing)
 {
-	uint32_t left_bytes = outgoing->path->unscheduled_left_bytes & ~(WEFT__GRAIN_BYTES - 1);
+	struct weft__path *path = outgoing->path;
+	uint32_t left_bytes = path->unscheduled_bytes < path->allowance_bytes
+				      ? (path->allowance_bytes - path->unscheduled_bytes) & ~(WEFT__GRAIN_BYTES - 1)
+				      : 0;
 
 	outgoing->unscheduled_bytes = outgoing->total_bytes < left_bytes ? (uint32_t)outgoing->total_bytes : left_bytes;
 	outgoing->granted_bytes = outgoing->unscheduled_bytes;
-	outgoing->path->unscheduled_left_bytes -= outgoing->unscheduled_bytes;
+	path->unscheduled_bytes += outgoing->unscheduled_bytes;
 }
 
 static void join_turns(struct weft__outgoing *outgoing)
@@ -101,7 +104,7 @@ static void outgoing_free(struct weft__outgoing *outgoing)
 	weft_buf_put(outgoing->buf);
 	if (outgoing->cookie)
 		port->homes[(port->home_first + port->home_count++) % (2 * WEFT__PORT_OUTGOING)] = outgoing->cookie;
-	path->unscheduled_left_bytes += outgoing->unscheduled_bytes;
+	path->unscheduled_bytes -= outgoing->unscheduled_bytes;
 	path->outgoing_count--;
 	path->told_count -= outgoing->begun;
 	port->stats.loans_out--;
@@ -140,6 +143,18 @@ void weft__outgoing_granted(struct weft__path *path, const struct weft__frame *f
 		return;
 	}
 	/* else it has arrived meanwhile: the grant was repeated */
+}
+
+void weft__outgoing_allowed(struct weft__path *path, const struct weft__frame *frame)
+{
+	if (frame->offset_bytes > WEFT__UNSCHEDULED_BYTES) {
+		weft__path_violation(path, "an allowance beyond the largest");
+		return;
+	}
+	if ((int32_t)(frame->sequence - path->allow_heard) <= 0)
+		return;
+	path->allow_heard = frame->sequence;
+	path->allowance_bytes = (uint32_t)frame->offset_bytes;
 }
 
 bool weft__outgoing_ready(const struct weft__path *path, enum weft_class class_)
@@ -187,7 +202,7 @@ struct weft__parcel *weft__outgoing_next(struct weft__path *path, enum weft_clas
 	wants = end_bytes == outgoing->granted_bytes && end_bytes < outgoing->total_bytes;
 	if (!outgoing->told) {
 		weft__large_write(to, class_, outgoing->stream, outgoing->sequence, outgoing->meta,
-				  outgoing->total_bytes, outgoing->head_len_bytes, wants);
+				  outgoing->total_bytes, outgoing->head_len_bytes, wants && !parcel->chunk_len_bytes);
 		memset(to + WEFT__LARGE_HEAD, 0, WEFT__HEAD_BESIDE_MAX);
 		memcpy(to + WEFT__LARGE_HEAD, outgoing->head, outgoing->head_len_bytes);
 		parcel->len_bytes = heads_bytes;

@@ -155,6 +155,12 @@ void weft__grant_write(unsigned char *to, unsigned int stream, uint32_t sequence
 	put64(to + 8, up_to_bytes);
 }
 
+void weft__allow_write(unsigned char *to, uint32_t number, uint64_t bytes)
+{
+	head_write(to, WEFT__FRAME_ALLOW, 0, 0, 0, number);
+	put64(to + 8, bytes);
+}
+
 void weft__plain_write(unsigned char *to, enum weft__frame_kind kind, uint32_t reason)
 {
 	head_write(to, kind, 0, 0, 0, reason);
@@ -222,6 +228,7 @@ static uint32_t frame_len(enum weft__frame_kind kind, uint32_t len_bytes)
 		[WEFT__FRAME_PING] = WEFT__FRAME_HEAD,   [WEFT__FRAME_MESSAGE] = WEFT__MESSAGE_HEAD,
 		[WEFT__FRAME_LARGE] = WEFT__LARGE_HEAD,  [WEFT__FRAME_CHUNK] = WEFT__CHUNK_HEAD,
 		[WEFT__FRAME_GRANT] = WEFT__GRANT_BYTES, [WEFT__FRAME_CLOSE] = WEFT__FRAME_HEAD,
+		[WEFT__FRAME_ALLOW] = WEFT__ALLOW_BYTES,
 	};
 
 	switch (kind) {
@@ -234,6 +241,7 @@ static uint32_t frame_len(enum weft__frame_kind kind, uint32_t len_bytes)
 	case WEFT__FRAME_PING:
 	case WEFT__FRAME_GRANT:
 	case WEFT__FRAME_CLOSE:
+	case WEFT__FRAME_ALLOW:
 		return len_bytes ? 0 : heads[kind]; /* they carry nothing */
 	}
 	return 0;
@@ -276,6 +284,7 @@ int weft__frame_read(const unsigned char *packet, uint32_t len_bytes, uint32_t *
 		frame->offset_bytes = get64(from + 16);
 		break;
 	case WEFT__FRAME_GRANT:
+	case WEFT__FRAME_ALLOW:
 		frame->offset_bytes = get64(from + 8);
 		break;
 	default:

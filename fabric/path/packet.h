@@ -47,6 +47,7 @@ enum weft__frame_kind {
 	WEFT__FRAME_GRANT,    /* receiver: bytes of that message up to there may come */
 	WEFT__FRAME_ACK,
 	WEFT__FRAME_CLOSE, /* nothing more will come or be taken */
+	WEFT__FRAME_ALLOW, /* receiver: so much of large messages may come without a grant */
 };
 
 /* Of all kinds: the first 8 bytes. */
@@ -55,6 +56,7 @@ enum weft__frame_kind {
 #define WEFT__LARGE_HEAD 24u
 #define WEFT__CHUNK_HEAD 24u
 #define WEFT__GRANT_BYTES 16u
+#define WEFT__ALLOW_BYTES 16u
 #define WEFT__ACK_MAX (32u + 8u * (WEFT__ACK_RANGES_MAX - 1))
 #define WEFT__ACK_MIN 32u
 
@@ -68,7 +70,7 @@ struct weft__frame {
 	uint32_t len_bytes;
 	uint64_t meta;
 	uint64_t total_bytes;  /* of the large message */
-	uint64_t offset_bytes; /* of the chunk; of GRANT: up to here */
+	uint64_t offset_bytes; /* of the chunk; of GRANT: up to here; of ALLOW: so many */
 	const unsigned char *data;
 };
 
@@ -95,6 +97,8 @@ void weft__large_write(unsigned char *to, unsigned int class_, unsigned int stre
 void weft__chunk_write(unsigned char *to, unsigned int stream, uint32_t sequence, uint64_t total_bytes,
 		       uint64_t offset_bytes, uint32_t len_bytes, bool wants);
 void weft__grant_write(unsigned char *to, unsigned int stream, uint32_t sequence, uint64_t up_to_bytes);
+/* Number: of those that were sent on the path; an older one is none. */
+void weft__allow_write(unsigned char *to, uint32_t number, uint64_t bytes);
 void weft__plain_write(unsigned char *to, enum weft__frame_kind kind, uint32_t reason);
 /* Writes as many ranges as fit into room_bytes (at least WEFT__ACK_MIN), newest first; returns its length. */
 uint32_t weft__ack_write(unsigned char *to, uint32_t room_bytes, const struct weft__ack *ack);

@@ -42,7 +42,7 @@
 #define WEFT__WINDOW_BYTES (1u << 20) /* granted beyond what is missing first */
 #define WEFT__LARGE_MAX_BYTES (UINT64_C(1) << 30)
 #define WEFT__GRAIN_BYTES 64u /* chunks begin at multiples of it */
-#define WEFT__GRANTED_AT_ONCE 4u
+#define WEFT__GRANTED_AT_ONCE 6u
 
 /* ---- what goes out ---- */
 
@@ -99,11 +99,11 @@ struct weft__window {
 };
 
 struct weft__incoming {
-	struct weft_list link;       /* free, or of its path */
-	struct weft_list wants_link; /* of the port: wants grants */
-	struct weft__path *path;     /* NULL: the path has gone, its loan has not */
-	struct weft_buf *buf;        /* NULL: no memory yet */
-	struct weft__window *window; /* NULL: all has come */
+	struct weft_list link;         /* free, or of its path */
+	struct weft_list in_receiving; /* of the port, while some is missing */
+	struct weft__path *path;       /* NULL: the path has gone, its loan has not */
+	struct weft_buf *buf;          /* NULL: no memory yet */
+	struct weft__window *window;   /* NULL: all has come */
 	uint64_t total_bytes, base_bytes;
 	uint64_t granted_bytes; /* so far it may come */
 	uint64_t told_bytes;    /* so far the sender knows of it */
@@ -111,6 +111,11 @@ struct weft__incoming {
 	uint32_t sequence;
 	uint32_t head_len_bytes;
 	uint8_t stream;
+	uint64_t come_bytes;                           /* of what its sender was told */
+	uint64_t looked_told_bytes, looked_come_bytes; /* as they were when it was last looked for slow ones */
+	uint32_t number;                               /* of all that were begun */
+	uint32_t pass;                                 /* in which it was last looked at for a grant */
+	bool slow;                                     /* it does not use its grants */
 	bool has_head, lent;
 	bool wanted; /* the sender has said that it waits */
 	unsigned char head[WEFT__HEAD_BESIDE_MAX];
@@ -168,8 +173,13 @@ struct weft__path {
 	unsigned int message_count;                  /* in parcels that were sent and have not arrived */
 	unsigned int owing_count;                    /* parcels that owe, and have not arrived */
 	unsigned int told_count;                     /* outgoing that the receiver knows of, or is about to */
+	unsigned int slow_count;                     /* incoming that do not use their grants */
+	uint32_t proven_bytes;                       /* so much at a time it has shown to use */
 	unsigned int parcel_count, outgoing_count, incoming_count, window_count, held_count;
-	uint32_t unscheduled_left_bytes;
+	uint32_t unscheduled_bytes;       /* of large messages on their way that nobody granted */
+	uint32_t allowance_bytes;         /* so many may be */
+	uint32_t allowed_bytes;           /* and the peer's, as it was told */
+	uint32_t allow_heard, allow_said; /* of those that were told, the last */
 	uint64_t incoming_bytes; /* memory of messages that are being put together, or lent to the layer above */
 	bool down_due;           /* path_down is to be told */
 	unsigned int farewells;
@@ -199,10 +209,20 @@ struct weft__path_port {
 	struct weft_list dirty; /* paths with something to send, in turns */
 	struct weft_list ended; /* paths whose end is to be told: by in_dirty */
 	struct weft_list free_parcels, free_outgoing, free_incoming, free_windows, free_held;
-	unsigned int held_made; /* of the table: the others were never used */
-	struct weft_list spent; /* held ones whose data the layer above may look at until the next rx */
-	struct weft_list wants; /* incoming that want grants */
+	unsigned int held_made;     /* of the table: the others were never used */
+	struct weft_list spent;     /* held ones whose data the layer above may look at until the next rx */
+	struct weft_list receiving; /* incoming of which some is missing */
+	uint32_t grant_pass;
+	struct weft_timer slow_look;
 	bool grants_due;
+	/* budget.c */
+	uint64_t budget_bytes;   /* may be on their way to us of large messages that we granted, at most */
+	uint64_t expected_bytes; /* what was told and has not come */
+	uint64_t round_bytes;    /* that have come since the budget was last looked at */
+	uint32_t round_packets, round_marked;
+	double marked_share;
+	uint32_t begun;           /* incoming so far */
+	uint32_t receiving_paths; /* on which something is being put together */
 	bool net_full;
 	uint64_t looked_ns; /* when it last asked the net */
 	uint64_t awake_ns;  /* since when it has looked without a long break: no silence counts before */
@@ -290,6 +310,35 @@ void weft__outgoing_arrived(struct weft__outgoing *outgoing, uint32_t len_bytes,
 void weft__outgoing_granted(struct weft__path *path, const struct weft__frame *frame);
 void weft__outgoing_drop(struct weft__path *path);
 
+/* The receiver says how much may go without a grant. */
+void weft__outgoing_allowed(struct weft__path *path, const struct weft__frame *frame);
+
+/* ---- grants.c: who may send large messages now ---- */
+
+void weft__grants_give(struct weft__path_port *port);
+/* The timer that finds those who do not use their grants. */
+void weft__grants_look_for_slow(struct weft_timer *timer, void *user);
+
+/* ---- budget.c: how much may be on its way to a port ---- */
+
+void weft__budget_init(struct weft__path_port *port);
+/* A packet has come, marked or not. */
+void weft__budget_heard(struct weft__path_port *port, uint32_t len_bytes, bool marked);
+/* The sender of a message knows from now on that so much of it may come. */
+void weft__budget_expect(struct weft__incoming *incoming, uint64_t told_bytes);
+/* So much of it has come for the first time. */
+void weft__budget_come(struct weft__incoming *incoming, uint64_t bytes);
+/* It does not use what it may: that is somebody else's. Until it has used it. */
+void weft__budget_is_slow(struct weft__incoming *incoming);
+/* Nothing more is expected of it. */
+void weft__budget_forget(struct weft__incoming *incoming);
+/* What it may have beyond what it has. */
+uint64_t weft__budget_left(const struct weft__incoming *incoming);
+/* A grant for less is not worth its packet. */
+uint64_t weft__budget_step(const struct weft__incoming *incoming);
+/* Tells the peer what it may send without a grant, if it should know. */
+void weft__budget_tell(struct weft__path *path);
+
 /* ---- transmit.c: packets go out ---- */
 
 /* Sends what there is and may be sent. True: nothing is left that could go before something happens. */
@@ -329,8 +378,6 @@ struct weft__incoming *weft__incoming_whole(struct weft__path *path, uint8_t str
 /* Hands it up. */
 void weft__incoming_lend(struct weft__incoming *incoming, struct weft_rx_frame *frame);
 void weft__incoming_release(struct weft_path *path, uint32_t loan_id);
-/* Grants to the shortest few of the port. */
-void weft__incoming_grant(struct weft__path_port *port);
 /* Those that are not lent; with all, also those. */
 void weft__incoming_drop(struct weft__path *path, bool all);
 

@@ -14,7 +14,7 @@ static void init_lists(struct weft__path_port *port)
 {
 	struct weft_list *lists[] = {&port->paths,        &port->parting,       &port->dirty,     &port->ended,
 				     &port->free_parcels, &port->free_outgoing, &port->free_held, &port->free_incoming,
-				     &port->free_windows, &port->spent,         &port->wants};
+				     &port->free_windows, &port->spent,         &port->receiving};
 
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		weft_list_init(lists[i]);
@@ -133,6 +133,8 @@ int weft__path_port_open(struct weft_device *base, const struct weft_port_opts *
 	port->worker = opts->worker;
 	port->pool = opts->pool;
 	port->loan_quota_bytes = opts->loan_quota_bytes;
+	weft__budget_init(port);
+	weft_timer_init(&port->slow_look, weft__grants_look_for_slow, port);
 	init_lists(port);
 	rc = make_tables(port);
 	pthread_mutex_lock(&device->lock);
@@ -194,6 +196,7 @@ void weft__path_port_close(struct weft_port **out)
 	weft__errands_drop(device, port);
 	weft_list_init(&port->ended);
 	part_all(port);
+	weft_timer_cancel(port->worker, &port->slow_look);
 	while (!weft_list_empty(&port->spent))
 		weft__held_free(port, WEFT_CONTAINER_OF(port->spent.next, struct weft__held, link));
 	if (port->packet_copy)

@@ -154,6 +154,9 @@ static enum outcome take_frame(struct weft__path *path, const struct weft__frame
 	case WEFT__FRAME_GRANT:
 		weft__outgoing_granted(path, frame);
 		return path->state == WEFT__PATH_UP ? TAKEN : BROKEN;
+	case WEFT__FRAME_ALLOW:
+		weft__outgoing_allowed(path, frame);
+		return path->state == WEFT__PATH_UP ? TAKEN : BROKEN;
 	case WEFT__FRAME_ACK:
 		return take_ack(path, ack);
 	case WEFT__FRAME_CLOSE:
@@ -233,6 +236,7 @@ static void packet_end(struct weft__path_port *port, struct weft__path *path, co
 		path->largest_seen_ns = now_ns;
 	(void)weft__ranges_add(&path->came, port->packet_number);
 	path->ce_count += packet->ecn == WEFT_ECN_CE;
+	weft__budget_heard(port, packet->len_bytes, packet->ecn == WEFT_ECN_CE);
 	if (!port->packet_eliciting)
 		return;
 	if (!path->ack_count++)
@@ -337,7 +341,7 @@ unsigned int weft__path_rx(struct weft_port *base, struct weft_rx_frame *frames,
 	while (count < max && next_frame(port, &frames[count]))
 		count++;
 	if (port->grants_due)
-		weft__incoming_grant(port);
+		weft__grants_give(port);
 	if (!weft_list_empty(&port->ended) && !count)
 		weft__paths_tell(port);
 	return count;

@@ -95,9 +95,9 @@ WEFT_API int weft_sim_cut(struct weft_sim *sim, const char *from, const char *to
 WEFT_API int weft_sim_clog(struct weft_sim *sim, const char *from, const char *to, bool clogged);
 
 /* Gives a host a line that is the last for all that is sent to it, as the port of the switch on which it hangs: what many send
- * at once waits there. The delays of links are before it. Copies. Errors as above. Thread: owner. */
+ * at once waits there. The delays of links are before it. What waits is counted anew. Copies. Errors as above. Thread: owner. */
 WEFT_API int weft_sim_set_downlink(struct weft_sim *sim, const char *host, const struct weft_sim_line *line);
-/* How many bytes waited at the host's line when a packet came there: as many or fewer for so many percent of all packets so far.
+/* How many bytes waited at the host's line when a packet came there: as many or fewer for so many percent of all packets since then.
  * 0 without such a line, or packets. Thread: owner. */
 WEFT_API uint64_t weft_sim_downlink_waiting(struct weft_sim *sim, const char *host, double percent);
 

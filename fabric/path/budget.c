@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How much of large messages may be on its way to a port. The network marks packets that had to wait (ECN): then less is
+ * granted, as much less as the share of the marked ones says (as senders do after DCTCP, RFC 8257; for what a receiver grants,
+ * as SIRD does: Prasopoulos and others, NSDI 2025), else a little more each time. When many send at once, those who begin
+ * are told to wait for a grant from the first byte on.
+ */
+#include "path/path_private.h"
+
+#define BUDGET_MAX_BYTES (WEFT__GRANTED_AT_ONCE * WEFT__WINDOW_BYTES)
+#define BUDGET_MIN_BYTES 32768u
+#define MORE_BYTES 4096u
+#define WEIGHT 0.25
+#define ALLOWANCE_MIN_BYTES 4096u
+
+void weft__budget_init(struct weft__path_port *port)
+{
+	port->budget_bytes = BUDGET_MAX_BYTES;
+}
+
+/* ---- how much it is ---- */
+
+/* About once in a round trip, when the budget is what limits us. */
+static void adapt(struct weft__path_port *port)
+{
+	double share = (double)port->round_marked / port->round_packets;
+
+	port->marked_share += (share - port->marked_share) * WEIGHT;
+	if (port->round_marked)
+		port->budget_bytes -= (uint64_t)((double)port->budget_bytes * port->marked_share / 2);
+	else
+		port->budget_bytes += port->budget_bytes / 16 + MORE_BYTES;
+	if (port->budget_bytes < BUDGET_MIN_BYTES)
+		port->budget_bytes = BUDGET_MIN_BYTES;
+	if (port->budget_bytes > BUDGET_MAX_BYTES)
+		port->budget_bytes = BUDGET_MAX_BYTES;
+	port->round_bytes = port->round_packets = port->round_marked = 0;
+}
+
+void weft__budget_heard(struct weft__path_port *port, uint32_t len_bytes, bool marked)
+{
+	port->round_bytes += len_bytes;
+	port->round_packets++;
+	port->round_marked += marked;
+	if (port->round_bytes >= port->budget_bytes)
+		adapt(port);
+}
+
+/* ---- what of it is used ---- */
+
+/* What counts of a message: what its sender was told and has not sent, unless it is slow. */
+static uint64_t expected(const struct weft__incoming *incoming)
+{
+	return incoming->slow ? 0 : incoming->told_bytes - incoming->come_bytes;
+}
+
+static void set_slow(struct weft__incoming *incoming, bool slow)
+{
+	incoming->path->slow_count += slow - incoming->slow;
+	incoming->slow = slow;
+}
+
+void weft__budget_expect(struct weft__incoming *incoming, uint64_t told_bytes)
+{
+	struct weft__path_port *port = weft__path_port(incoming->path);
+
+	port->expected_bytes -= expected(incoming);
+	incoming->told_bytes = told_bytes;
+	port->expected_bytes += expected(incoming);
+}
+
+void weft__budget_come(struct weft__incoming *incoming, uint64_t bytes)
+{
+	struct weft__path_port *port = weft__path_port(incoming->path);
+	uint64_t open_bytes = incoming->told_bytes - incoming->come_bytes;
+
+	port->expected_bytes -= expected(incoming);
+	/* The last grain is not whole, and what came before its sender said that it waits was not told of. */
+	incoming->come_bytes += bytes < open_bytes ? bytes : open_bytes;
+	if (incoming->path->proven_bytes < WEFT__WINDOW_BYTES)
+		incoming->path->proven_bytes += (uint32_t)bytes;
+	if (incoming->come_bytes == incoming->told_bytes)
+		set_slow(incoming, false);
+	port->expected_bytes += expected(incoming);
+}
+
+void weft__budget_is_slow(struct weft__incoming *incoming)
+{
+	weft__path_port(incoming->path)->expected_bytes -= expected(incoming);
+	set_slow(incoming, true);
+	incoming->path->proven_bytes = WEFT__UNSCHEDULED_BYTES;
+}
+
+void weft__budget_forget(struct weft__incoming *incoming)
+{
+	weft__path_port(incoming->path)->expected_bytes -= expected(incoming);
+	set_slow(incoming, false);
+}
+
+/* One alone may have a quarter of it, once it has shown that it uses what it is granted; and somebody may always have a step. */
+uint64_t weft__budget_left(const struct weft__incoming *incoming)
+{
+	const struct weft__path_port *port = weft__path_port(incoming->path);
+	uint64_t left_bytes = port->budget_bytes > port->expected_bytes ? port->budget_bytes - port->expected_bytes : 0;
+	uint64_t open_bytes = incoming->told_bytes - incoming->come_bytes, own_bytes = port->budget_bytes / 4;
+
+	own_bytes = own_bytes < incoming->path->proven_bytes ? own_bytes : incoming->path->proven_bytes;
+	own_bytes = own_bytes > open_bytes ? own_bytes - open_bytes : 0;
+	if (!port->expected_bytes && !open_bytes)
+		return weft__budget_step(incoming) > own_bytes ? weft__budget_step(incoming) : own_bytes;
+	return left_bytes < own_bytes ? left_bytes : own_bytes;
+}
+
+uint64_t weft__budget_step(const struct weft__incoming *incoming)
+{
+	uint64_t of_all_bytes = weft__path_port(incoming->path)->budget_bytes / 16;
+	uint64_t of_own_bytes = incoming->path->proven_bytes / 4;
+	uint64_t step_bytes = of_all_bytes < of_own_bytes ? of_all_bytes : of_own_bytes;
+
+	return step_bytes / WEFT__GRAIN_BYTES * WEFT__GRAIN_BYTES;
+}
+
+/* ---- what goes without a grant ---- */
+
+void weft__budget_tell(struct weft__path *path)
+{
+	struct weft__path_port *port = weft__path_port(path);
+	uint64_t share_bytes = port->budget_bytes / (port->receiving_paths ? port->receiving_paths : 1);
+	uint32_t allowed_bytes = WEFT__UNSCHEDULED_BYTES;
+	unsigned char *to;
+
+	while (allowed_bytes > share_bytes)
+		allowed_bytes /= 2;
+	if (allowed_bytes < ALLOWANCE_MIN_BYTES)
+		allowed_bytes = 0;
+	if (allowed_bytes == path->allowed_bytes)
+		return;
+	to = weft__path_say(path, WEFT_CLASS_EXPRESS, WEFT__ALLOW_BYTES);
+	if (!to)
+		return; /* the next message finds it so */
+	weft__allow_write(to, ++path->allow_said, allowed_bytes);
+	path->allowed_bytes = allowed_bytes;
+}
