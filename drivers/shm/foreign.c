@@ -8,6 +8,7 @@
  * for each GiB in small pages. Only some of them ever wait for one process: what others have sent is closed meanwhile.
  */
 #include "shm/foreign.h"
+#include "shm/process_lock.h"
 #include "shm/who.h"
 
 #include <errno.h>
@@ -34,8 +35,7 @@
 #define ALL_OF_ONE_MAX 1024u
 #define STACK_BYTES ((size_t)256 << 10)
 
-/* Of the whole process, under the lock: descriptors are the process's. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Under the process's lock: descriptors are the process's. */
 struct foreign {
 	int fd; /* -1: memory instead */
 	struct weft_mapping *mappings;
@@ -51,37 +51,18 @@ static struct foreign waiting[WAITING_MAX]; /* oldest first */
 static unsigned int waiting_count, waiting_fds;
 static bool full_was_said;
 
-/* A fork takes place between what the threads do under the lock. */
-static void forks(void)
+/* A forked child has none of the threads; what they close is its parent's. */
+static void take_lock(void)
 {
-	pthread_mutex_lock(&lock);
-}
+	static unsigned int forks_seen;
+	unsigned int forks = shm_process_lock();
 
-static void has_forked(void)
-{
-	pthread_mutex_unlock(&lock);
-}
-
-/* The child has none of the threads; what they close is its parent's. */
-static void forked(void)
-{
+	if (forks == forks_seen)
+		return;
+	forks_seen = forks;
 	memset(closers, 0, sizeof closers);
 	waiting_count = waiting_fds = 0;
 	full_was_said = false;
-	pthread_mutex_unlock(&lock);
-}
-
-static void watch_forks(void)
-{
-	pthread_atfork(forks, has_forked, forked);
-}
-
-static void take_lock(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, watch_forks);
-	pthread_mutex_lock(&lock);
 }
 
 static bool has_option(int fd, int option, int wanted)
@@ -139,13 +120,13 @@ static void *close_them(void *argument)
 	take_lock();
 	while (take_one(&self->one)) {
 		self->closes = true;
-		pthread_mutex_unlock(&lock);
+		shm_process_unlock();
 		let_go(&self->one); /* which nobody else writes */
 		take_lock();
 		self->closes = false;
 	}
 	self->runs = false;
-	pthread_mutex_unlock(&lock);
+	shm_process_unlock();
 	return NULL;
 }
 
@@ -191,11 +172,11 @@ static bool put_aside(const struct foreign *one)
 		waiting_fds += one->fd >= 0;
 	}
 	closer = reserve_closer();
-	pthread_mutex_unlock(&lock);
+	shm_process_unlock();
 	if (closer && !start(closer)) {
 		take_lock();
 		closer->runs = false;
-		pthread_mutex_unlock(&lock);
+		shm_process_unlock();
 	}
 	return has_room;
 }
@@ -290,7 +271,7 @@ bool shm_foreign_is_full(void)
 	say = is_full && !full_was_said;
 	full_was_said = is_full;
 	who = is_full ? waiting[0].who : 0;
-	pthread_mutex_unlock(&lock);
+	shm_process_unlock();
 	if (say)
 		weft_log(WEFT_LOG_WARN, "shm",
 			 "closing what peers sent does not get on: %u wait, the first of %s action no peer "
@@ -317,6 +298,6 @@ bool shm_foreign_is_shunned(int64_t who)
 	for (unsigned int i = 0; i < CLOSERS_MAX; i++)
 		if (closers[i].closes)
 			count(&closers[i].one, who, &all, &odd);
-	pthread_mutex_unlock(&lock);
+	shm_process_unlock();
 	return odd > ODD_OF_ONE_MAX || all > ALL_OF_ONE_MAX;
 }

@@ -5,9 +5,9 @@
  * bounds nothing. One process may make us map twice what is free: it alone gets two thirds, many get less each, and some is
  * left for the next one. By all its paths to all our devices together, each of which has a runner of its own.
  */
+#include "shm/process_lock.h"
 #include "shm/shm.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <weft/errors.h>
@@ -20,34 +20,10 @@ struct mapper {
 	struct shm_mapped mapped;
 };
 
-/* Under the lock. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Under the process's lock. */
 static struct weft_list mappers = {&mappers, &mappers};
 static struct shm_mapped all;
 static bool was_said;
-
-static void forks(void)
-{
-	pthread_mutex_lock(&lock);
-}
-
-static void has_forked(void)
-{
-	pthread_mutex_unlock(&lock);
-}
-
-static void watch_forks(void)
-{
-	pthread_atfork(forks, has_forked, has_forked);
-}
-
-static void take_lock(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, watch_forks);
-	pthread_mutex_lock(&lock);
-}
 
 static struct mapper *find(int64_t who)
 {
@@ -125,12 +101,12 @@ int shm_ledger_add(int64_t who, uint64_t len_bytes)
 	bool say;
 	int rc;
 
-	take_lock();
+	(void)shm_process_lock();
 	rc = book(who, len_bytes);
 	now = all;
 	say = rc == -WEFT_ENOMEM && !was_said;
 	was_said |= say;
-	pthread_mutex_unlock(&lock);
+	shm_process_unlock();
 	switch (rc) {
 	case 0:
 		return 0;
@@ -147,7 +123,7 @@ void shm_ledger_take(int64_t who, uint64_t len_bytes)
 {
 	struct mapper *mapper;
 
-	take_lock();
+	(void)shm_process_lock();
 	mapper = find(who);
 	mapper->mapped.count--;
 	mapper->mapped.bytes -= len_bytes;
@@ -157,5 +133,5 @@ void shm_ledger_take(int64_t who, uint64_t len_bytes)
 		weft_list_remove(&mapper->link);
 		free(mapper);
 	}
-	pthread_mutex_unlock(&lock);
+	shm_process_unlock();
 }

@@ -76,7 +76,7 @@ void weft__path_flush(struct weft_port *base)
 		if (path->ack_at_once)
 			weft__path_acknowledge(path);
 		if (!sent)
-			weft_list_push_back(&port->dirty, &path->in_dirty);
+			weft__path_dirty(path); /* if it has not become so meanwhile */
 	}
 	base->flush_due = !weft_list_empty(&port->dirty);
 }

@@ -80,16 +80,3 @@ bool weft__ranges_add(struct weft__ranges *ranges, uint64_t number)
 	}
 	return true;
 }
-
-void weft__ranges_forget(struct weft__ranges *ranges, uint64_t number)
-{
-	if (number == UINT64_MAX)
-		number--;
-	if (number < ranges->below)
-		return;
-	ranges->below = number + 1;
-	while (ranges->count && ranges->at[ranges->count - 1].last <= number)
-		ranges->count--;
-	if (ranges->count && ranges->at[ranges->count - 1].first <= number)
-		ranges->at[ranges->count - 1].first = number + 1;
-}

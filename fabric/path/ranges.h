@@ -26,7 +26,5 @@ void weft__ranges_init(struct weft__ranges *ranges);
 bool weft__ranges_add(struct weft__ranges *ranges, uint64_t number);
 /* Whether add would say true. */
 bool weft__ranges_is_new(const struct weft__ranges *ranges, uint64_t number);
-/* The peer knows of all up to number: they need not be acknowledged again. Those that did not come yet are not waited for. */
-void weft__ranges_forget(struct weft__ranges *ranges, uint64_t number);
 
 #endif

@@ -6,6 +6,8 @@
 #ifndef PAIR_H
 #define PAIR_H
 
+#include "patience.h"
+
 #include <weft/weft.h>
 
 struct pair {
@@ -39,14 +41,7 @@ bool pair_is_apart(void);
 /* One turn of each worker that is open. */
 void pair_turn(struct pair *pair);
 
-/* Turns both until the condition holds; false after ten seconds. */
-#define PAIR_UNTIL(pair, condition)                                                           \
-	({                                                                                    \
-		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + 10000000000;           \
-		bool held_;                                                                   \
-		while (!(held_ = (condition)) && weft_clock_now(weft_clock_real()) < end_ns_) \
-			pair_turn(pair);                                                      \
-		held_;                                                                        \
-	})
+/* Turns both until the condition holds. */
+#define PAIR_UNTIL(pair, condition) PATIENCE_UNTIL(pair_turn(pair), condition)
 
 #endif

@@ -88,15 +88,12 @@ static struct weft_buf *talk(pid_t child, int ready_fd, uint64_t frames)
 {
 	struct weft_buf *buf = open_with_buffer("parent");
 	char name[48], byte;
-	uint64_t end_ns = weft_clock_now(weft_clock_real()) + UINT64_C(20000000000);
 
 	side_name(name, "child", (int)child);
 	CU_ASSERT_EQUAL_FATAL(read(ready_fd, &byte, 1), 1);
 	close(ready_fd);
 	CU_ASSERT_EQUAL_FATAL(side_connect(end, name, 0, NULL), 0);
-	while (end->got < frames && !end->downs && weft_clock_now(weft_clock_real()) < end_ns)
-		traffic(buf);
-	CU_ASSERT_TRUE_FATAL(end->got >= frames || end->downs);
+	CU_ASSERT_TRUE_FATAL(PATIENCE_UNTIL(traffic(buf), end->got >= frames || end->downs));
 	return buf;
 }
 

@@ -6,6 +6,8 @@
 #ifndef SIDE_H
 #define SIDE_H
 
+#include "patience.h"
+
 #include <weft/driver.h>
 #include <weft/errors.h>
 
@@ -106,14 +108,7 @@ static inline bool side_holds(const void *bytes, size_t len_bytes, uint64_t numb
 	return true;
 }
 
-/* Turns all sides until the condition holds; false after twenty seconds. */
-#define SIDES_UNTIL(condition)                                                                \
-	({                                                                                    \
-		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + UINT64_C(20000000000); \
-		bool held_;                                                                   \
-		while (!(held_ = (condition)) && weft_clock_now(weft_clock_real()) < end_ns_) \
-			sides_turn();                                                         \
-		held_;                                                                        \
-	})
+/* Turns all sides until the condition holds. */
+#define SIDES_UNTIL(condition) PATIENCE_UNTIL(sides_turn(), condition)
 
 #endif

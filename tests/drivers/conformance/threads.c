@@ -85,7 +85,7 @@ static bool is_done(const struct talk *talk)
 
 static void *run_end(void *argument)
 {
-	uint64_t end_ns = weft_clock_now(weft_clock_real()) + UINT64_C(60000000000);
+	uint64_t end_ns = patience_end_ns();
 	struct talk *talk = argument;
 	bool done = false;
 

@@ -7,6 +7,8 @@
 #ifndef NODE_H
 #define NODE_H
 
+#include "patience.h"
+
 #include <weft/errors.h>
 #include <weft/sim.h>
 
@@ -72,14 +74,7 @@ unsigned char *node_packet(unsigned char *bytes, uint32_t len_bytes, unsigned in
 bool node_send(struct weft_net_route *route, unsigned int index, uint32_t number, uint32_t len_bytes);
 struct weft_net_stats node_stats(const struct node_port *port);
 
-/* Turns all nodes until the condition holds; false after ten seconds. */
-#define NODES_UNTIL(condition)                                                                \
-	({                                                                                    \
-		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + UINT64_C(10000000000); \
-		bool held_;                                                                   \
-		while (!(held_ = (condition)) && weft_clock_now(weft_clock_real()) < end_ns_) \
-			nodes_turn();                                                         \
-		held_;                                                                        \
-	})
+/* Turns all nodes until the condition holds. */
+#define NODES_UNTIL(condition) PATIENCE_UNTIL(nodes_turn(), condition)
 
 #endif

@@ -42,12 +42,12 @@ static void receive(struct talker *talker)
 	}
 }
 
-/* A few under way at a time, so that nothing is lost for lack of room; until all have got all, or half a minute is over. */
+/* A few under way at a time, so that nothing is lost for lack of room; until all have got all. */
 static void *talk(void *user)
 {
 	struct talker *talker = user;
 	unsigned int index = talker->port->index;
-	uint64_t end_ns = weft_clock_now(weft_clock_real()) + UINT64_C(30000000000);
+	uint64_t end_ns = patience_end_ns();
 
 	while (atomic_load_explicit(&finished, memory_order_relaxed) < TALKERS &&
 	       weft_clock_now(weft_clock_real()) < end_ns) {

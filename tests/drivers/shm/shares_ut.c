@@ -4,6 +4,7 @@
  * Mapping itself is tested elsewhere (tests/numa/mem): here it is only said to have been done, since the limits are larger
  * than what a test can be expected to have.
  */
+#include "patience.h"
 #include "shm/shm.h"
 #include "suite.h"
 
@@ -16,7 +17,6 @@
 #define LARGE_BYTES (UINT64_C(1) << 30)
 #define PATH_SHARES (SHM_PATH_BYTES / LARGE_BYTES)
 #define PATHS_MAX 80u
-#define WAIT_MS 10000
 #define STRANGER (INT64_C(1) << 40) /* no process has this number, nor those after it */
 
 static struct shm_device device;
@@ -85,9 +85,7 @@ static void end(void)
 {
 	while (path_count)
 		free_path(paths[--path_count]);
-	for (unsigned int ms = 0; ms < WAIT_MS && mapped; ms++)
-		usleep(1000);
-	CU_ASSERT_EQUAL(mapped, 0);
+	CU_ASSERT_TRUE(PATIENCE_UNTIL(usleep(1000), mapped == 0));
 }
 
 static int share(struct shm_path *path, uint32_t segment_id)

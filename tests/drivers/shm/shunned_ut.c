@@ -5,6 +5,7 @@
  */
 #include "fault.h"
 #include "hostile/hostile.h"
+#include "patience.h"
 #include "shm/foreign.h"
 #include "suite.h"
 
@@ -22,14 +23,13 @@
 
 #define SLOW (INT64_C(1) << 40) /* no process has these numbers */
 #define QUICK (SLOW + 1)
-#define WAIT_MS 20000
 
 /* Waits until the writing end of a pipe is closed everywhere. */
 static bool is_closed(int fd)
 {
 	struct pollfd end = {.fd = fd};
 
-	return poll(&end, 1, WAIT_MS) == 1 && end.revents & POLLHUP;
+	return poll(&end, 1, PATIENCE_NS / 1000000) == 1 && end.revents & POLLHUP;
 }
 
 static void what_one_sent_holds_up_nothing_that_another_sent(void)
@@ -78,8 +78,7 @@ static void hold_up(int readers[4])
 		shm_foreign_close(fds[i], SLOW);
 	/* All four at once: the number is free as soon as the closing begins. */
 	for (unsigned int i = 0; i < 4; i++)
-		for (unsigned int ms = 0; ms < WAIT_MS && is_open(fds[i]); ms++)
-			usleep(1000);
+		CU_ASSERT_TRUE(PATIENCE_UNTIL(usleep(1000), !is_open(fds[i])));
 }
 
 static void let_go(const int readers[4])
@@ -153,8 +152,7 @@ static void what_cannot_be_closed_fills_us_up_to_here_and_no_further(void)
 	CU_ASSERT_EQUAL(shm_wire_receive(others[1], QUICK, &got, fds, &fd_count), 1);
 	CU_ASSERT_EQUAL(shm_wire_receive(others[1], QUICK, &got, fds, &fd_count), -WEFT_EMFILE);
 	let_go(readers);
-	for (unsigned int i = 0; i < WAIT_MS && shm_foreign_is_full(); i++)
-		usleep(1000);
+	CU_ASSERT_TRUE(PATIENCE_UNTIL(usleep(1000), !shm_foreign_is_full()));
 	CU_ASSERT_EQUAL(shm_wire_receive(others[1], QUICK, &got, fds, &fd_count), 1);
 	CU_ASSERT_EQUAL_FATAL(fd_count, 1);
 	close(fds[0]);
@@ -284,8 +282,7 @@ static void a_forked_child_closes_what_is_sent_to_it(void)
 	for (unsigned int i = 0; i < 20; i++)
 		shm_foreign_close(things[i], SLOW + i / 5);
 	/* AddressSanitizer cannot start threads in a child that was forked while some were starting here. */
-	for (unsigned int ms = 0; ms < WAIT_MS && count_open(things, 20) > 4; ms++)
-		usleep(1000);
+	CU_ASSERT_TRUE(PATIENCE_UNTIL(usleep(1000), count_open(things, 20) <= 4));
 	child = fork();
 	if (child == 0)
 		_exit(shm_foreign_is_shunned(SLOW) || !closes(QUICK));

@@ -63,17 +63,14 @@ static void third_open(struct third *third, struct pair *pair, weft_rx_fn *handl
 		PAIR_UNTIL(pair, (weft_worker_poll(third->worker), weft_sender_status(third->sender) == 0)));
 }
 
+static void turn_without_far(const struct pair *pair, const struct third *third)
+{
+	weft_worker_poll(pair->near_worker);
+	weft_worker_poll(third->worker);
+}
+
 /* Until the condition holds, with far standing still. */
-#define WITHOUT_FAR_UNTIL(pair, third, condition)                                               \
-	({                                                                                      \
-		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + 10000000000;             \
-		bool held_;                                                                     \
-		while (!(held_ = (condition)) && weft_clock_now(weft_clock_real()) < end_ns_) { \
-			weft_worker_poll((pair)->near_worker);                                  \
-			weft_worker_poll((third)->worker);                                      \
-		}                                                                               \
-		held_;                                                                          \
-	})
+#define WITHOUT_FAR_UNTIL(pair, third, condition) PATIENCE_UNTIL(turn_without_far(pair, third), condition)
 
 static bool send_to(struct weft_sender *sender, unsigned int *sent)
 {

@@ -7,6 +7,7 @@
 #define STRANGER_H
 
 #include "drivers/conformance/side.h"
+#include "patience.h"
 #include "wire/meta.h"
 
 #include <weft/weft.h>
@@ -51,14 +52,7 @@ void stranger_open_lane(struct stranger *stranger, uint16_t id, const char *chan
 /* Grants much credit on a lane that the node has opened. */
 void stranger_grant(struct stranger *stranger, uint64_t lane_open_meta);
 
-/* Turns both until the condition holds; false after ten seconds. */
-#define STRANGER_UNTIL(stranger, condition)                                                   \
-	({                                                                                    \
-		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + 10000000000;           \
-		bool held_;                                                                   \
-		while (!(held_ = (condition)) && weft_clock_now(weft_clock_real()) < end_ns_) \
-			stranger_turn(stranger);                                              \
-		held_;                                                                        \
-	})
+/* Turns both until the condition holds. */
+#define STRANGER_UNTIL(stranger, condition) PATIENCE_UNTIL(stranger_turn(stranger), condition)
 
 #endif

@@ -4,6 +4,7 @@
  * descriptor, file or memory stays. Rounds come from WEFT_TEST_KILLS (default 20), moments from WEFT_TEST_SEED.
  */
 #include "fork.h"
+#include "patience.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
@@ -117,10 +118,20 @@ static bool all_home(struct side *side)
 	return side->lost && stats.loans_out == 0 && stats.links == 0;
 }
 
+/* A turn in which what is kept of a peer that is lost is let go. */
+static void mourn(struct side *side)
+{
+	for (unsigned int i = 0; i < KEEP; i++)
+		if (side->kept[i] && side->lost) {
+			weft_loan_release(side->kept[i]);
+			side->kept[i] = NULL;
+		}
+	weft_worker_turn(side->worker, patience_end_ns());
+}
+
 /* One life and death; the moment is some turns after traffic has begun. */
 static void kill_once(uint64_t turns)
 {
-	uint64_t end_ns = weft_clock_now(weft_clock_real()) + UINT64_C(20000000000);
 	char name[48], peer[48];
 	struct side side;
 	pid_t victim;
@@ -132,21 +143,11 @@ static void kill_once(uint64_t turns)
 		run_victim(peer, name);
 	CU_ASSERT_TRUE_FATAL(victim > 0);
 	CU_ASSERT_EQUAL_FATAL(side_open(&side, name, peer), 0);
-	while ((side.received == 0 || weft_sender_status(side.sender) < 0) &&
-	       weft_clock_now(weft_clock_real()) < end_ns)
-		side_turn(&side);
+	CU_ASSERT_TRUE(PATIENCE_UNTIL(side_turn(&side), side.received > 0 && weft_sender_status(side.sender) == 0));
 	while (turns--)
 		side_turn(&side);
 	kill(victim, SIGKILL);
-	while (!all_home(&side) && weft_clock_now(weft_clock_real()) < end_ns) {
-		for (unsigned int i = 0; i < KEEP; i++)
-			if (side.kept[i] && side.lost) {
-				weft_loan_release(side.kept[i]);
-				side.kept[i] = NULL;
-			}
-		weft_worker_turn(side.worker, end_ns);
-	}
-	CU_ASSERT_TRUE(all_home(&side));
+	CU_ASSERT_TRUE(PATIENCE_UNTIL(mourn(&side), all_home(&side)));
 	waitpid(victim, NULL, 0);
 	weft_node_close(&side.node);
 }
@@ -154,9 +155,7 @@ static void kill_once(uint64_t turns)
 /* Whether so many descriptors are open, before long: what peers have sent is closed aside. */
 static bool has_open(unsigned int count)
 {
-	for (unsigned int ms = 0; ms < 10000 && count_entries("/proc/self/fd", NULL) != count; ms++)
-		usleep(1000);
-	return count_entries("/proc/self/fd", NULL) == count;
+	return PATIENCE_UNTIL(usleep(1000), count_entries("/proc/self/fd", NULL) == count);
 }
 
 static void a_killed_peer_leaves_nothing_and_loses_nothing_of_ours(void)
@@ -202,7 +201,6 @@ static void run_mute(const char *name, const char *peer)
 
 static void a_peer_that_hangs_up_and_lives_is_lost_and_keeps_what_it_borrowed_until_it_dies(void)
 {
-	uint64_t end_ns = weft_clock_now(weft_clock_real()) + UINT64_C(20000000000);
 	struct weft_node_stats stats;
 	char name[48], peer[48];
 	struct side side;
@@ -218,9 +216,7 @@ static void a_peer_that_hangs_up_and_lives_is_lost_and_keeps_what_it_borrowed_un
 	if (mute == 0)
 		run_mute(peer, name);
 	CU_ASSERT_EQUAL_FATAL(side_open(&side, name, peer), 0);
-	while (!side.lost && weft_clock_now(weft_clock_real()) < end_ns)
-		side_turn(&side);
-	CU_ASSERT_TRUE(side.lost);
+	CU_ASSERT_TRUE(PATIENCE_UNTIL(side_turn(&side), side.lost));
 	CU_ASSERT_EQUAL(side.cause, -WEFT_EPEERRESET);
 	for (unsigned int i = 0; i < 1000; i++)
 		weft_worker_poll(side.worker);
@@ -230,9 +226,7 @@ static void a_peer_that_hangs_up_and_lives_is_lost_and_keeps_what_it_borrowed_un
 	for (unsigned int i = 0; i < KEEP; i++)
 		if (side.kept[i])
 			weft_loan_release(side.kept[i]);
-	while (!all_home(&side) && weft_clock_now(weft_clock_real()) < end_ns)
-		weft_worker_turn(side.worker, end_ns);
-	CU_ASSERT_TRUE(all_home(&side));
+	CU_ASSERT_TRUE(PATIENCE_UNTIL(weft_worker_turn(side.worker, patience_end_ns()), all_home(&side)));
 	waitpid(mute, NULL, 0);
 	weft_node_close(&side.node);
 	CU_ASSERT_TRUE(has_open(before));

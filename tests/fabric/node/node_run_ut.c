@@ -3,6 +3,7 @@
  * Proves that weft_node_run ends by weft_node_stop from anywhere, by SIGINT and by SIGTERM, whoever turns the workers; that
  * one signal ends it for all nodes that run; and that the application's signal dispositions are its own again afterwards.
  */
+#include "patience.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
@@ -50,12 +51,7 @@ static void await_taken(int number)
 {
 	struct sigaction now;
 
-	for (unsigned int tries = 0; tries < 10000; tries++) {
-		sigaction(number, NULL, &now);
-		if (now.sa_handler != on_own_signal)
-			return;
-		usleep(1000);
-	}
+	CU_ASSERT_TRUE(PATIENCE_UNTIL(usleep(1000), (sigaction(number, NULL, &now), now.sa_handler != on_own_signal)));
 }
 
 static void *signal_later(void *number)
@@ -159,9 +155,7 @@ static pthread_t run_beside(struct weft_node *node)
 
 static void await_running(unsigned int count)
 {
-	for (unsigned int tries = 0; tries < 10000 && atomic_load(&running) < count; tries++)
-		usleep(1000);
-	CU_ASSERT_EQUAL(atomic_load(&running), count);
+	CU_ASSERT_TRUE(PATIENCE_UNTIL(usleep(1000), atomic_load(&running) == count));
 }
 
 static void several_that_run_share_signals_until_the_last_has_ended(void)

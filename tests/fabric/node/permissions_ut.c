@@ -4,6 +4,7 @@
  * directory that others may write to is not used; and a hardened node cannot be looked into. Needs root, to be others.
  */
 #include "fork.h"
+#include "patience.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
@@ -77,7 +78,7 @@ static void on_done(struct weft_op *op, int status, void *user)
 static enum outcome talk(const char *to)
 {
 	struct weft_sender_opts sender_opts = {.size = sizeof sender_opts, .on_event = on_event};
-	uint64_t end_ns = weft_clock_now(weft_clock_real()) + UINT64_C(10000000000);
+	uint64_t end_ns = patience_end_ns();
 	struct weft_send_opts how = WEFT_SEND_OPTS_INIT;
 	bool asked = false, delivered = false;
 	struct weft_sender *sender;

@@ -22,7 +22,6 @@ struct channel_opts {
 
 struct channel_datagram {
 	uint64_t number;
-	bool is_heard;  /* the sender has heard of that number's acknowledgement */
 	bool is_marked; /* by the network */
 };
 

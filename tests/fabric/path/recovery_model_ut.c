@@ -162,10 +162,6 @@ static void take_acknowledgement(const struct weft__ack *ack)
 	if (happens(0.01))
 		model.wrong += weft__recovery_acknowledged(&model.recovery, model.now_ns, &forged) == 0;
 	model.wrong += weft__recovery_acknowledged(&model.recovery, model.now_ns, ack) != 0;
-	/* Once in a while the receiver learns of it. */
-	if (happens(0.2))
-		channel_send(model.now_ns, 50,
-			     (struct channel_datagram){.number = ack->ranges[0].last, .is_heard = true});
 }
 
 /* ---- the receiver ---- */
@@ -229,12 +225,8 @@ static void step_receiver(void)
 {
 	struct channel_datagram datagram;
 
-	while (channel_next_datagram(model.now_ns, &datagram)) {
-		if (datagram.is_heard)
-			weft__ranges_forget(&model.came, datagram.number);
-		else
-			take_packet(&datagram);
-	}
+	while (channel_next_datagram(model.now_ns, &datagram))
+		take_packet(&datagram);
 	if (model.now_ns >= model.ack_at_ns)
 		acknowledge();
 }

@@ -3,6 +3,7 @@
  * The attacker's own sockets and memory.
  */
 #include "hostile.h"
+#include "patience.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,6 @@
 
 #define INCARNATION UINT64_C(0xbad)
 #define RINGS_OFFSET 4096u
-#define WAIT_MS 20000
 #define LINGER_S 3600
 
 void hostile_expect(bool holds, const char *what)
@@ -198,7 +198,7 @@ int hostile_receive(struct hostile *h, struct shm_wire *wire, int fds[SHM_FDS_MA
 	struct cmsghdr *cmsg;
 	ssize_t got;
 
-	HOSTILE_EXPECT(poll(&ready, 1, WAIT_MS) == 1);
+	HOSTILE_EXPECT(poll(&ready, 1, PATIENCE_NS / 1000000) == 1);
 	got = recvmsg(h->control_fd, &message, MSG_CMSG_CLOEXEC);
 	if (got <= 0)
 		return 0;

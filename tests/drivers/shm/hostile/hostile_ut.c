@@ -139,14 +139,7 @@ static void turn(void)
 	sides_turn();
 }
 
-#define TURNS_UNTIL(condition)                                                                \
-	({                                                                                    \
-		uint64_t end_ns_ = weft_clock_now(weft_clock_real()) + UINT64_C(60000000000); \
-		bool held_;                                                                   \
-		while (!(held_ = (condition)) && weft_clock_now(weft_clock_real()) < end_ns_) \
-			turn();                                                               \
-		held_;                                                                        \
-	})
+#define TURNS_UNTIL(condition) PATIENCE_UNTIL(turn(), condition)
 
 static bool honest_goes_on(void)
 {

@@ -3,12 +3,10 @@
  * Rings as an attacker writes and reads them.
  */
 #include "hostile.h"
+#include "patience.h"
 
 #include <sched.h>
 #include <string.h>
-#include <weft/clock.h>
-
-#define WAIT_NS UINT64_C(60000000000)
 
 #define UNITS (HOSTILE_SLOTS * SHM_LINE_UNITS)
 
@@ -38,7 +36,7 @@ bool hostile_is_full(const struct hostile *h, enum weft_class class_)
 bool hostile_put_units(struct hostile *h, enum weft_class class_, unsigned int kind, uint32_t claimed_units,
 		       uint32_t claimed_len_bytes, const void *data, size_t data_len_bytes)
 {
-	uint64_t end_ns = weft_clock_now(weft_clock_real()) + WAIT_NS;
+	uint64_t end_ns = patience_end_ns();
 	struct shm_unit *unit = own_unit(h, class_, h->tails[class_]);
 
 	while (hostile_is_full(h, class_)) {
