@@ -122,7 +122,8 @@ static void check_home(void)
 		    length_of(&port->free_incoming) == WEFT__PORT_INCOMING &&
 		    length_of(&port->free_windows) == WEFT__PORT_WINDOWS &&
 		    length_of(&port->free_held) == port->held_made);
-	WEFT_ASSERT(weft_list_empty(&port->dirty) && weft_list_empty(&port->ended) && weft_list_empty(&port->wants));
+	WEFT_ASSERT(weft_list_empty(&port->dirty) && weft_list_empty(&port->ended) &&
+		    weft_list_empty(&port->receiving) && !port->expected_bytes && !port->receiving_paths);
 	WEFT_ASSERT(!port->packet_path && !port->packet_copy && !port->ready_path);
 	WEFT_ASSERT(!port->stats.paths && !port->stats.loans_out && !weft_pool_out_count(pool));
 	for (unsigned int i = 0; i < WEFT__SLOT_WORDS; i++)

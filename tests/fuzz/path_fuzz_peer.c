@@ -221,6 +221,15 @@ static void put_ack(struct saying *saying, struct fuzz_input *in)
 	saying->len_bytes += weft__frame_padded(weft__ack_write(to, WEFT__ACK_MAX, &ack));
 }
 
+static void put_allowance(struct saying *saying, struct fuzz_input *in)
+{
+	uint8_t what = fuzz_byte(in);
+	unsigned char *to = room(saying, WEFT__ALLOW_BYTES);
+
+	if (to)
+		weft__allow_write(to, what & 7, (uint64_t)(what >> 3) << 12);
+}
+
 static void put_plain(struct saying *saying, struct fuzz_input *in)
 {
 	uint8_t what = fuzz_byte(in);
@@ -244,9 +253,9 @@ static void put_raw(struct saying *saying, struct fuzz_input *in)
 
 void fuzz_say_frames(struct fuzz_input *in)
 {
-	static void (*const parts[])(struct saying *, struct fuzz_input *) = {put_message, put_large,  put_chunk,
-									      put_grant,   put_ack,    put_plain,
-									      put_raw,     put_message};
+	static void (*const parts[])(struct saying *, struct fuzz_input *) = {put_message, put_large,    put_chunk,
+									      put_grant,   put_ack,      put_plain,
+									      put_raw,     put_allowance};
 	uint8_t what = fuzz_byte(in), how = fuzz_byte(in);
 	unsigned int count = 1 + (what >> 2 & 7);
 	uint64_t skip = how < 0xc0 ? 0 : fuzz_byte(in);

@@ -195,17 +195,17 @@ static void share_the_line(uint32_t len_bytes, uint64_t span_ns)
 
 static void large_messages_share_the_line(void)
 {
-	share_the_line(1 << 20, 24 * MS_NS);
+	share_the_line(1 << 20, 12 * MS_NS);
 }
 
 static void middling_messages_share_the_line(void)
 {
-	share_the_line(100000, 8 * MS_NS);
+	share_the_line(100000, 4 * MS_NS);
 }
 
 static void short_messages_share_the_line(void)
 {
-	share_the_line(16384, 8 * MS_NS);
+	share_the_line(16384, 3 * MS_NS);
 }
 
 static void who_is_granted_and_sends_nothing_holds_up_nobody(void)
@@ -213,16 +213,16 @@ static void who_is_granted_and_sends_nothing_holds_up_nobody(void)
 	char address[WEFT_DEVICE_ADDRESS_MAX];
 	double before, after;
 
-	open_world(1 << 20);
+	open_world(100000);
 	run_for(BEGIN_NS);
-	before = carry_for(8 * MS_NS);
+	before = carry_for(4 * MS_NS);
 	/* All of them may be granted something, and twice as many as get grants at once do not use it. */
 	for (unsigned int i = 0; i < SILENT; i++)
 		CU_ASSERT_EQUAL(weft_sim_clog(world.sim, side_address(world.senders[i].name, address), world.host,
 					      true),
 				0);
 	run_for(4 * MS_NS);
-	after = carry_for(8 * MS_NS);
+	after = carry_for(4 * MS_NS);
 	printf("%.2f of the line, and %.2f without %u of them ", before, after, SILENT);
 	CU_ASSERT_TRUE(after >= 0.8);
 	/* And they go on. */
@@ -231,7 +231,7 @@ static void who_is_granted_and_sends_nothing_holds_up_nobody(void)
 		CU_ASSERT_EQUAL(weft_sim_clog(world.sim, side_address(world.senders[i].name, address), world.host,
 					      false),
 				0);
-	run_for(16 * MS_NS);
+	run_for(8 * MS_NS);
 	for (unsigned int i = 0; i < SILENT; i++)
 		CU_ASSERT_TRUE(world.got_bytes[i] > 0);
 	CU_ASSERT_EQUAL(world.wrong, 0);

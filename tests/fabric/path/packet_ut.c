@@ -94,6 +94,8 @@ static void every_frame_is_read_as_it_was_written(void)
 	end += WEFT__CHUNK_HEAD + 8;
 	weft__grant_write(packet + end, 70, 11, 4096);
 	end += WEFT__GRANT_BYTES;
+	weft__allow_write(packet + end, 3, 8192);
+	end += WEFT__ALLOW_BYTES;
 	weft__plain_write(packet + end, WEFT__FRAME_CLOSE, 71);
 	end += WEFT__FRAME_HEAD;
 	CU_ASSERT_EQUAL(weft__frame_read(packet, end, &at, &frame, &ack), 1);
@@ -107,6 +109,8 @@ static void every_frame_is_read_as_it_was_written(void)
 		       frame.total_bytes == UINT64_C(1) << 33 && memcmp(frame.data, "12345", 5) == 0);
 	CU_ASSERT_EQUAL(weft__frame_read(packet, end, &at, &frame, &ack), 1);
 	CU_ASSERT_TRUE(frame.kind == WEFT__FRAME_GRANT && frame.offset_bytes == 4096 && frame.sequence == 11);
+	CU_ASSERT_EQUAL(weft__frame_read(packet, end, &at, &frame, &ack), 1);
+	CU_ASSERT_TRUE(frame.kind == WEFT__FRAME_ALLOW && frame.offset_bytes == 8192 && frame.sequence == 3);
 	CU_ASSERT_EQUAL(weft__frame_read(packet, end, &at, &frame, &ack), 1);
 	CU_ASSERT_TRUE(frame.kind == WEFT__FRAME_CLOSE && frame.sequence == 71);
 	CU_ASSERT_EQUAL(weft__frame_read(packet, end, &at, &frame, &ack), 0);
