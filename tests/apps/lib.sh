@@ -25,9 +25,11 @@ is()
 # one_line FILE WORDS: a single line that holds the words.
 one_line()
 {
-	is "lines of the error" "$(wc -l <"$1")" 1
-	grep -qF -- "$2" "$1" || fail "the error is \"$(cat "$1")\", without \"$2\""
-	echo "ok: $(cat "$1")"
+	local lines
+	mapfile -t lines <"$1"
+	is "lines of the error" ${#lines[@]} 1
+	[[ ${lines[0]} == *"$2"* ]] || fail "the error is \"${lines[0]}\", without \"$2\""
+	echo "ok: ${lines[0]}"
 }
 
 # await_node NAME: until the node listens.
