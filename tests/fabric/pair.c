@@ -23,17 +23,24 @@ static struct weft_node *open_node(const struct weft_node_opts *base, const char
 	return node;
 }
 
+static char near_dir[] = "/tmp/weft-test-XXXXXX", far_dir[] = "/tmp/weft-test-XXXXXX";
+
+static void remove_dirs(void)
+{
+	(void)rmdir(near_dir);
+	(void)rmdir(far_dir);
+}
+
 /* Over a network, as if they were on two machines: each has a directory of its own, so that they do not meet here. */
 static void open_apart(struct pair *pair, const char *net, const struct weft_node_opts *near_base,
 		       const struct weft_node_opts *far_base)
 {
-	static char near_dir[] = "/tmp/weft-test-XXXXXX", far_dir[] = "/tmp/weft-test-XXXXXX";
 	struct weft_node_opts near_opts = *near_base, far_opts = *far_base;
 	char listen[64], address[128], peers[256];
 	static bool made;
 
 	if (!made)
-		CU_ASSERT_TRUE_FATAL(mkdtemp(near_dir) && mkdtemp(far_dir));
+		CU_ASSERT_TRUE_FATAL(mkdtemp(near_dir) && mkdtemp(far_dir) && atexit(remove_dirs) == 0);
 	made = true;
 	snprintf(listen, sizeof listen, "%s:127.0.0.1:0", net);
 	far_opts.listen = listen;
