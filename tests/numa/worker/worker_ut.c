@@ -293,6 +293,38 @@ static void descriptors_are_seen_by_a_busy_and_by_a_sleeping_worker(void)
 	worker_tear_down();
 }
 
+static unsigned int long_messages;
+
+/* Takes its time, and there is always one more. */
+static void take_long(struct weft_worker *at, const struct weft_message *message)
+{
+	long_messages++;
+	usleep(200);
+	CU_ASSERT_EQUAL(weft_worker_post(at, message), 0);
+}
+
+static void a_worker_that_blocks_looks_at_descriptors_between_long_messages(void)
+{
+	struct weft_message message = {.run = take_long};
+	struct seen seen;
+
+	long_messages = 0;
+	worker_set_up(WEFT_IDLE_BLOCK);
+	seen_open(&seen, EPOLLIN);
+	weft_worker_poll(worker);
+	CU_ASSERT_EQUAL(weft_worker_post(worker, &message), 0);
+	for (unsigned int i = 1; i <= 3; i++) {
+		ring(&seen);
+		for (unsigned int turns = 0; turns < 2; turns++)
+			weft_worker_poll(worker);
+		CU_ASSERT_EQUAL(seen.calls, i);
+	}
+	CU_ASSERT_TRUE(long_messages >= 6);
+	weft_worker_remove_fd(worker, &seen.watch);
+	close(seen.watch.fd);
+	worker_tear_down();
+}
+
 static void a_watch_removed_by_a_callback_is_not_called(void)
 {
 	struct seen both[2];
@@ -359,6 +391,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_poller_that_cannot_wake_is_polled_all_the_same),
 		SUITE_CASE(a_foreign_event_loop_is_woken_by_a_post),
 		SUITE_CASE(descriptors_are_seen_by_a_busy_and_by_a_sleeping_worker),
+		SUITE_CASE(a_worker_that_blocks_looks_at_descriptors_between_long_messages),
 		SUITE_CASE(a_watch_removed_by_a_callback_is_not_called),
 		SUITE_CASE(a_watch_without_a_callback_only_wakes),
 		SUITE_CASE(what_epoll_cannot_watch_is_refused),
