@@ -25,6 +25,28 @@ static struct weft_list mappers = {&mappers, &mappers};
 static struct shm_mapped all;
 static bool was_said;
 
+/* What is not mapped there is not inherited either: a child begins with nothing. */
+static void forget_parent(void)
+{
+	WEFT_LIST_FOR_EACH(at, &mappers) {
+		weft_list_remove(at);
+		free(WEFT_CONTAINER_OF(at, struct mapper, link));
+	}
+	all = (struct shm_mapped){0};
+	was_said = false;
+}
+
+static void take_lock(void)
+{
+	static unsigned int forks_seen;
+	unsigned int forks = shm_process_lock();
+
+	if (forks == forks_seen)
+		return;
+	forks_seen = forks;
+	forget_parent();
+}
+
 static struct mapper *find(int64_t who)
 {
 	WEFT_LIST_FOR_EACH(at, &mappers) {
@@ -101,7 +123,7 @@ int shm_ledger_add(int64_t who, uint64_t len_bytes)
 	bool say;
 	int rc;
 
-	(void)shm_process_lock();
+	take_lock();
 	rc = book(who, len_bytes);
 	now = all;
 	say = rc == -WEFT_ENOMEM && !was_said;
@@ -123,8 +145,12 @@ void shm_ledger_take(int64_t who, uint64_t len_bytes)
 {
 	struct mapper *mapper;
 
-	(void)shm_process_lock();
+	take_lock();
 	mapper = find(who);
+	if (!mapper) {
+		shm_process_unlock(); /* a child forgets what its parent had mapped */
+		return;
+	}
 	mapper->mapped.count--;
 	mapper->mapped.bytes -= len_bytes;
 	all.count--;

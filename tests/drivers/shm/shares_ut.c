@@ -4,6 +4,7 @@
  * Mapping itself is tested elsewhere (tests/numa/mem): here it is only said to have been done, since the limits are larger
  * than what a test can be expected to have.
  */
+#include "fork.h"
 #include "patience.h"
 #include "shm/shm.h"
 #include "suite.h"
@@ -11,6 +12,7 @@
 #include <CUnit/Basic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <weft/errors.h>
 
@@ -180,6 +182,23 @@ static void one_process_has_its_share_of_all_devices_together(void)
 	end();
 }
 
+/* Mappings of peers are not inherited. */
+static void a_forked_child_begins_with_nothing_mapped(void)
+{
+	int status = -1;
+	pid_t child;
+
+	begin(4096);
+	CU_ASSERT_EQUAL(share_all(STRANGER, SHM_SEGMENTS), -WEFT_EQUOTA);
+	child = fork_alone();
+	if (child == 0)
+		_exit(shm_ledger_add(STRANGER, 4096) != 0);
+	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+	CU_ASSERT_EQUAL(status, 0);
+	CU_ASSERT_EQUAL(share(add_path(STRANGER), 0), -WEFT_EQUOTA);
+	end();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -188,6 +207,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(all_together_map_so_many_segments_and_no_more),
 		SUITE_CASE(one_process_leaves_room_for_others),
 		SUITE_CASE(one_process_has_its_share_of_all_devices_together),
+		SUITE_CASE(a_forked_child_begins_with_nothing_mapped),
 	};
 
 	return suite_main("shm shares", cases, SUITE_COUNT(cases), argc, argv);
