@@ -155,7 +155,7 @@ void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct 
 	if (promised)
 		weft__promise_used(lane);
 	if (view->place && place(lane, rx, frame)) {
-		if (promised) /* a loan, which it did not take */
+		if (promised && !(rx->reserved[WEFT__RX_STATE] & WEFT__RX_KEPT)) /* a loan, which it did not take */
 			weft__promises_may_feed(view->station);
 		return;
 	}

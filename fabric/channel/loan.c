@@ -79,17 +79,21 @@ void weft__loans_forget_lane(struct weft__station *station, const struct weft__r
 int weft_loan_get(struct weft_worker *worker, size_t len_bytes, struct weft_loan **out)
 {
 	struct weft__station *station = weft__station_of(worker);
-	struct weft_loan *loan = weft__loans_spare(station) ? weft__loan_alloc(station) : NULL;
+	struct weft_loan *loan;
+	struct weft_buf *buf;
 	int rc;
 
-	if (!loan)
+	if (!weft__loans_spare(station))
 		return -WEFT_EAGAIN;
-	rc = weft_pool_get(station->pool, len_bytes, &loan->buf);
-	if (rc < 0) {
-		loan->buf = NULL;
-		weft__loan_free(loan);
+	rc = weft_pool_get(station->pool, len_bytes, &buf);
+	if (rc < 0)
 		return rc == -WEFT_EAGAIN ? weft__station_grow(station, len_bytes) : rc;
+	loan = weft__loan_alloc(station);
+	if (!loan) {
+		weft_buf_put(buf);
+		return -WEFT_EAGAIN;
 	}
+	loan->buf = buf;
 	loan->data = loan->buf->data;
 	loan->len_bytes = len_bytes;
 	*out = loan;
