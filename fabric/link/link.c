@@ -324,6 +324,7 @@ void weft__link_rest(struct weft__link *link)
 	drop_rx_lanes(link, -WEFT_ECLOSED); /* nobody watches them, or the link would have stayed */
 	weft__link_connect_over(link);
 	weft__asker_leave(link);
+	link->way = 0; /* who is looked for again is looked for on this machine first */
 	link->path->port->driver->disconnect(link->path);
 	link->path = NULL;
 	link->idle = WEFT__AWAKE;
