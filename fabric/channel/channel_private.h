@@ -332,8 +332,6 @@ void weft__replies_drop(struct weft__link *link);
 void weft__asker_join(struct weft__link *link);
 /* The link has gone, or rests: the answers of calls to it come to nothing. Harmless when it has not come up. */
 void weft__asker_leave(struct weft__link *link);
-/* Whether its peer waits for answers that come later. */
-bool weft__asker_waits(const struct weft__link *link);
 /* The station closes. */
 void weft__askers_drop(struct weft__station *station);
 

@@ -7,13 +7,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <weft/errors.h>
 
-/* A peer that is linked or has calls, and how many. */
+/* A peer that is linked or has calls, and how many. All links to one name, as those of its workers, have one. */
 struct weft__asker {
 	struct weft_list link;  /* the station's askers */
 	struct weft_list calls; /* until they are answered */
-	unsigned int call_count;
-	bool is_linked;
+	unsigned int call_count, link_count;
 	uint32_t uid;
 	char peer[];
 };
@@ -23,7 +23,7 @@ static struct weft__asker *find(const struct weft__link *to)
 	WEFT_LIST_FOR_EACH(at, &to->station->askers) {
 		struct weft__asker *asker = WEFT_CONTAINER_OF(at, struct weft__asker, link);
 
-		if (!asker->is_linked && asker->uid == to->peer_uid && strcmp(asker->peer, to->peer) == 0)
+		if (asker->uid == to->peer_uid && strcmp(asker->peer, to->peer) == 0)
 			return asker;
 	}
 	return NULL;
@@ -53,9 +53,9 @@ void weft__asker_join(struct weft__link *link)
 {
 	link->asker = find(link);
 	if (!link->asker)
-		link->asker = make(link); /* without it the link's requests are answered at once or not at all */
+		link->asker = make(link); /* without memory it is tried again when a request is to be answered later */
 	if (link->asker)
-		link->asker->is_linked = true;
+		link->asker->link_count++;
 }
 
 void weft__asker_leave(struct weft__link *link)
@@ -63,26 +63,23 @@ void weft__asker_leave(struct weft__link *link)
 	struct weft__asker *asker = link->asker;
 
 	link->asker = NULL;
+	link->calls = 0;
 	if (!asker)
 		return;
-	asker->is_linked = false;
-	if (!asker->call_count) {
-		forget(asker);
-		return;
+	WEFT_LIST_FOR_EACH(at, &asker->calls) {
+		struct weft_call *call = WEFT_CONTAINER_OF(at, struct weft_call, link);
+
+		if (call->to == link)
+			call->to = NULL;
 	}
-	WEFT_LIST_FOR_EACH(at, &asker->calls)
-		WEFT_CONTAINER_OF(at, struct weft_call, link)->to = NULL;
+	if (!--asker->link_count && !asker->call_count)
+		forget(asker);
 }
 
 void weft__askers_drop(struct weft__station *station)
 {
 	WEFT_LIST_FOR_EACH(at, &station->askers)
 		forget(WEFT_CONTAINER_OF(at, struct weft__asker, link));
-}
-
-bool weft__asker_waits(const struct weft__link *link)
-{
-	return link->asker && link->asker->call_count;
 }
 
 /* ---- the application's side ---- */
@@ -97,12 +94,17 @@ int weft_rx_defer(struct weft_rx *rx, struct weft_call **out)
 
 	if (rc < 0)
 		return rc;
+	if (to.link->state != WEFT__LINK_UP)
+		return weft_set_error(WEFT_EPEERRESET, "\"%s\", which asked, is gone", rx->peer);
+	if (!to.link->asker)
+		weft__asker_join(to.link);
 	asker = to.link->asker;
 	if (!asker || !weft__may_have_more(asker->call_count, station->free_call_count, station->deferring))
 		return weft__answered(rx, -WEFT_EAGAIN);
 	call = WEFT_CONTAINER_OF(weft_list_pop_front(&station->free_calls), struct weft_call, link);
 	station->free_call_count--;
 	station->deferring += !asker->call_count++;
+	to.link->calls++;
 	call->to = to.link;
 	call->asker = asker;
 	call->request_id = to.request_id;
@@ -121,10 +123,12 @@ static void give_back(struct weft_call *call)
 	weft_list_remove(&call->link);
 	weft_list_push_front(&station->free_calls, &call->link);
 	station->free_call_count++;
+	if (call->to)
+		call->to->calls--;
 	if (--asker->call_count)
 		return;
 	station->deferring--;
-	if (!asker->is_linked)
+	if (!asker->link_count)
 		forget(asker);
 }
 

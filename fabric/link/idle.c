@@ -70,7 +70,7 @@ static bool is_quiet(const struct weft__link *link)
 	return link->state == WEFT__LINK_UP && !link->closing && !link->kept && !link->connect_out &&
 	       !link->close_lanes[0] && !link->close_lanes[1] && weft_list_empty(&link->replies) &&
 	       weft_list_empty(&link->tx_dirty) && weft_list_empty(&link->rx_dirty) && lanes_quiet(link) &&
-	       !weft__asker_waits(link) && senders_quiet(link);
+	       !link->calls && senders_quiet(link);
 }
 
 /* ---- asking ---- */
@@ -296,7 +296,7 @@ static bool outcomes_due(const struct weft__link *link)
 
 bool weft__idle_may_rest(const struct weft__link *link)
 {
-	return !link->kept && weft_list_empty(&link->replies) && !weft__asker_waits(link) && !outcomes_due(link);
+	return !link->kept && weft_list_empty(&link->replies) && !link->calls && !outcomes_due(link);
 }
 
 bool weft__idle_is_wanted(const struct weft__link *link)

@@ -162,6 +162,7 @@ struct weft__link {
 	bool served;                 /* it has some of either */
 	unsigned int starved_count;  /* lanes of it in the list of those that could be told of nothing */
 	struct weft__asker *asker;   /* what counts its requests that will be answered later; NULL when it is not up */
+	uint16_t calls;              /* requests that came by it and will be answered later */
 	uint16_t replies_count;      /* of them, altogether and to requests of each lane */
 	uint16_t lane_replies[WEFT__LINK_LANES];
 	struct weft__tx_lane *tx_lanes[WEFT__LINK_LANES];

@@ -17,6 +17,7 @@
 static struct stranger stranger;
 static struct weft_channel *channel;
 static unsigned int asked, refused;
+static uint64_t link_idle_ns;
 static struct stranger many[MANY];
 
 static const char long_answer[16384] = "answer";
@@ -42,6 +43,7 @@ static void set_up(weft_rx_fn *handler)
 	asked = refused = 0;
 	answer_len_bytes = 6;
 	weft_node_opts_init(&node_opts, sizeof node_opts);
+	node_opts.link_idle_ns = link_idle_ns;
 	stranger_open(&stranger, &node_opts);
 	CU_ASSERT_EQUAL_FATAL(weft_channel_open(stranger.node, "test", NULL, &channel), 0);
 	if (handler)
@@ -290,7 +292,7 @@ static void whatever_calls_others_have_a_peer_gets_its_first(void)
 	stranger_close(&stranger);
 }
 
-static void calls_of_a_peer_that_has_gone_are_nobodys(void)
+static void answers_to_a_peer_that_has_gone_come_to_nothing(void)
 {
 	call_count = 0;
 	set_up(answer_later);
@@ -316,6 +318,37 @@ static void come_again(void)
 	CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&stranger, node_stats().links == 0));
 	stranger_connect(&stranger);
 	stranger_open_lane(&stranger, 0, "test");
+}
+
+static void all_links_of_one_name_have_calls_together(void)
+{
+	call_count = 0;
+	set_up(answer_later);
+	for (unsigned int links = 1; links <= 4; links++) {
+		if (links > 1)
+			stranger_connect(&stranger);
+		CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&stranger, node_stats().links == links));
+		stranger_open_lane(&stranger, 0, "test");
+		ask(&stranger, 0, WINDOW);
+		CU_ASSERT_EQUAL(call_count, WINDOW);
+	}
+	answer_all();
+	CU_ASSERT_EQUAL(violations(), 0);
+	stranger_close(&stranger);
+}
+
+static void calls_of_an_earlier_link_keep_no_later_one_from_its_rest(void)
+{
+	call_count = 0;
+	link_idle_ns = 50000000;
+	set_up(answer_later);
+	link_idle_ns = 0;
+	stranger_open_lane(&stranger, 0, "test");
+	ask(&stranger, 0, 1);
+	come_again();
+	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger.heard[WEFT__IDLE_ASK] > 0));
+	CU_ASSERT_EQUAL(weft_call_reply(calls[--call_count], 0, "late", 4), -WEFT_EPEERRESET);
+	stranger_close(&stranger);
 }
 
 static void who_comes_again_still_has_the_calls_that_it_had(void)
@@ -486,8 +519,10 @@ int main(int argc, char **argv)
 		SUITE_CASE(the_lane_of_unread_answers_gets_no_credit_and_others_do),
 		SUITE_CASE(who_has_many_requests_answered_later_leaves_calls_for_others),
 		SUITE_CASE(whatever_calls_others_have_a_peer_gets_its_first),
-		SUITE_CASE(calls_of_a_peer_that_has_gone_are_nobodys),
+		SUITE_CASE(answers_to_a_peer_that_has_gone_come_to_nothing),
 		SUITE_CASE(who_comes_again_still_has_the_calls_that_it_had),
+		SUITE_CASE(all_links_of_one_name_have_calls_together),
+		SUITE_CASE(calls_of_an_earlier_link_keep_no_later_one_from_its_rest),
 		SUITE_CASE(a_window_that_nobody_receives_waits_as_it_may),
 		SUITE_CASE(a_lane_opened_anew_brings_no_new_share),
 		SUITE_CASE(a_peer_that_comes_again_and_again_leaves_room_for_others),
