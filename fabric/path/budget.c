@@ -7,7 +7,7 @@
  */
 #include "path/path_private.h"
 
-#define BUDGET_MAX_BYTES (WEFT__GRANTED_AT_ONCE * WEFT__WINDOW_BYTES)
+#define BUDGET_MAX_BYTES ((uint64_t)WEFT__GRANTED_AT_ONCE * WEFT__WINDOW_BYTES)
 #define BUDGET_MIN_BYTES 32768u
 #define MORE_BYTES 4096u
 #define WEIGHT 0.25
