@@ -66,22 +66,21 @@ static unsigned int run_view(struct weft__station *station, struct weft__view *v
 	return count;
 }
 
-/* Callbacks may close any channel but their own, and open others: so the walk keeps no place in the list. */
+/* Callbacks may close any channel but their own, and open others: so the walk keeps no place in the list, but takes the first
+ * each time and puts it last. Where some were closed meanwhile, others have a second turn. */
 static unsigned int run_views(struct weft__station *station)
 {
-	struct weft_list seen;
-	unsigned int count = 0;
+	unsigned int count = 0, left = 0;
 
-	weft_list_init(&seen);
 	station->views_due = false;
-	while (!weft_list_empty(&station->views)) {
+	WEFT_LIST_FOR_EACH(at, &station->views)
+		left++;
+	for (; left && !weft_list_empty(&station->views); left--) {
 		struct weft_list *first = weft_list_pop_front(&station->views);
 
-		weft_list_push_back(&seen, first);
+		weft_list_push_back(&station->views, first);
 		count += run_view(station, WEFT_CONTAINER_OF(first, struct weft__view, in_station));
 	}
-	while (!weft_list_empty(&seen))
-		weft_list_push_back(&station->views, weft_list_pop_front(&seen));
 	return count;
 }
 
