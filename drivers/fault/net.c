@@ -119,6 +119,7 @@ static struct composed *compose(const struct weft_net_driver *below)
 		.address_read = below->address_read,
 		.address_write = below->address_write,
 		.is_loopback = below->is_loopback,
+		.host = below->host,
 		.route_open = weft__fault_net_route_open,
 		.route_close = weft__fault_net_route_close,
 		.arm = weft__fault_net_arm,

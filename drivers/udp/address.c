@@ -128,6 +128,14 @@ bool weft__udp_address_is_loopback(const struct weft_net_address *address)
 	return kind_of(address) == KIND_V6 && memcmp(address->bytes + HOST_AT, &in6addr_loopback, 16) == 0;
 }
 
+void weft__udp_address_host(const struct weft_net_address *address, struct weft_net_address *out)
+{
+	*out = *address;
+	if (weft__udp_address_is_loopback(address))
+		make(out, KIND_V6, LEN_V6, &in6addr_loopback, sizeof in6addr_loopback);
+	weft__udp_address_set_port(out, 0);
+}
+
 bool weft__udp_address_is_host(const struct weft_net_address *address)
 {
 	static const uint8_t unspecified[16];

@@ -199,6 +199,7 @@ const struct weft_net_driver weft__udp_driver = {
 	.address_read = weft__udp_address_read,
 	.address_write = weft__udp_address_write,
 	.is_loopback = weft__udp_address_is_loopback,
+	.host = weft__udp_address_host,
 	.route_open = weft__udp_route_open,
 	.route_close = weft__udp_route_close,
 	.arm = port_arm,

@@ -106,6 +106,8 @@ bool weft__udp_address_from(const union udp_sockaddr *from, struct weft_net_addr
 bool weft__udp_address_is_any(const struct weft_net_address *address);      /* ":7000" */
 bool weft__udp_address_is_loopback(const struct weft_net_address *address); /* of this machine only */
 bool weft__udp_address_is_host(const struct weft_net_address *address);     /* can be sent to */
+/* Without its port; of those that stay on this machine there is one. */
+void weft__udp_address_host(const struct weft_net_address *address, struct weft_net_address *out);
 uint16_t weft__udp_address_port(const struct weft_net_address *address);
 void weft__udp_address_set_port(struct weft_net_address *address, uint16_t port);
 

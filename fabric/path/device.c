@@ -13,10 +13,15 @@
 
 /* ---- slots ---- */
 
-int weft__device_slot_take(struct weft__path_device *device, struct weft__path_port *port, uint32_t *id)
+int weft__device_slot_take(struct weft__path_device *device, struct weft__path *path)
 {
+	struct weft__path_port *port = weft__path_port(path);
+
+	/* Only this thread takes: there may be fewer by now. */
+	if (atomic_load_explicit(&path->source->paths, memory_order_relaxed) >= WEFT__SOURCE_PATHS)
+		return -WEFT_ENOSPC;
 	for (unsigned int word = 0; word < WEFT__SLOT_WORDS; word++) {
-		/* Only this thread takes: what looks free is. */
+		/* What looks free is. */
 		uint64_t taken = atomic_load_explicit(&port->slots_taken[word], memory_order_relaxed);
 		unsigned int bit;
 
@@ -25,18 +30,21 @@ int weft__device_slot_take(struct weft__path_device *device, struct weft__path_p
 		bit = (unsigned int)__builtin_ctzll(~taken);
 		/* Acquire: pairs with the release of slot_free, so that the one before has gone. */
 		atomic_fetch_or_explicit(&port->slots_taken[word], UINT64_C(1) << bit, memory_order_acquire);
-		*id = (uint32_t)(weft_random_next(&device->random) << 16) | (word * 64 + bit);
-		if (!*id) /* which is nobody's name */
-			*id = UINT32_C(1) << 31;
+		atomic_fetch_add_explicit(&path->source->paths, 1, memory_order_relaxed);
+		path->id = (uint32_t)(weft_random_next(&device->random) << 16) | (word * 64 + bit);
+		if (!path->id) /* which is nobody's name */
+			path->id = UINT32_C(1) << 31;
 		return 0;
 	}
 	return -WEFT_ENOSPC;
 }
 
-void weft__device_slot_free(struct weft__path_port *port, uint32_t id)
+void weft__device_slot_free(const struct weft__path *path)
 {
-	uint32_t slot = id % WEFT__PORT_SLOTS;
+	struct weft__path_port *port = weft__path_port(path);
+	uint32_t slot = path->id % WEFT__PORT_SLOTS;
 
+	atomic_fetch_sub_explicit(&path->source->paths, 1, memory_order_relaxed);
 	/* Release: pairs with the acquire of slot_take. */
 	atomic_fetch_and_explicit(&port->slots_taken[slot / 64], ~(UINT64_C(1) << slot % 64), memory_order_release);
 }

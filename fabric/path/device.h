@@ -104,8 +104,9 @@ const struct weft_net_driver *weft__path_net_of(const struct weft_driver *driver
 weft__stream_fn *weft__path_streams_of(const struct weft_driver *driver);
 
 /* Of a port's slots of paths, by bits; the runner takes, the worker gives back. */
-int weft__device_slot_take(struct weft__path_device *device, struct weft__path_port *port, uint32_t *id);
-void weft__device_slot_free(struct weft__path_port *port, uint32_t id);
+/* Draws its id, which names the slot. -WEFT_ENOSPC: all slots, or all of its source, are taken. */
+int weft__device_slot_take(struct weft__path_device *device, struct weft__path *path);
+void weft__device_slot_free(const struct weft__path *path);
 
 /* Does an errand, now or when the worker's mailbox has room. Thread: runner. */
 void weft__errand_run(struct weft__path_device *device, struct weft__errand *errand);

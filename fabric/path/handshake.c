@@ -44,13 +44,17 @@ static void answer(struct weft__path_device *device, const struct weft_net_addre
 
 /* ---- a path that is to be ---- */
 
-static struct weft__path *path_new(struct weft__path_device *device, struct weft__path_port *port)
+/* NULL: no memory or no place, or its address has all that it may have. */
+static struct weft__path *path_new(struct weft__path_device *device, struct weft__path_port *port,
+				   const struct weft_net_address *to)
 {
 	struct weft__path *path = calloc(1, sizeof *path);
 
 	if (!path)
 		return NULL;
 	path->base.port = &port->base;
+	path->to = *to;
+	path->source = weft__source_of(port, to);
 	path->base.peer.pid = -1;
 	path->base.peer.uid = UINT32_MAX;
 	path->allowance_bytes = path->allowed_bytes = path->proven_bytes = WEFT__UNSCHEDULED_BYTES;
@@ -67,7 +71,7 @@ static struct weft__path *path_new(struct weft__path_device *device, struct weft
 	weft_list_init(&path->incoming);
 	weft_list_init(&path->held);
 	path->hello = malloc(sizeof *path->hello);
-	if (!path->hello || weft__device_slot_take(device, port, &path->id) < 0) {
+	if (!path->hello || weft__device_slot_take(device, path) < 0) {
 		free(path->hello);
 		free(path);
 		return NULL;
@@ -77,7 +81,7 @@ static struct weft__path *path_new(struct weft__path_device *device, struct weft
 
 static void path_forget(struct weft__path *path)
 {
-	weft__device_slot_free(weft__path_port(path), path->id);
+	weft__device_slot_free(path);
 	free(path->hello);
 	free(path);
 }
@@ -160,10 +164,11 @@ int weft__handshake_connect(struct weft_port *base, const char *to, const struct
 	if (rc < 0)
 		return rc;
 	knock = calloc(1, sizeof *knock);
-	if (!knock || !(knock->path = path_new(device, port))) {
+	if (!knock || !(knock->path = path_new(device, port, &address))) {
 		free(knock);
-		return weft_set_error(WEFT_ENOMEM, "no memory, or no place of %u, for a path to %s", WEFT__PORT_SLOTS,
-				      to);
+		return weft_set_error(
+			WEFT_ENOMEM, "no memory, or no place of %u for paths, %u of them to one machine, for one to %s",
+			WEFT__PORT_SLOTS, WEFT__SOURCE_PATHS, to);
 	}
 	rc = device->driver->route_open(device->door, &address, &knock->route);
 	if (rc < 0) {
@@ -175,7 +180,6 @@ int weft__handshake_connect(struct weft_port *base, const char *to, const struct
 	knock->errand.port = port;
 	knock->path->request = request;
 	knock->path->asked = true;
-	knock->path->to = address;
 	knock->greeting = (struct weft__greeting){.form = WEFT__FORM_KNOCK,
 						  .from_path = knock->path->id,
 						  .incarnation = device->opts.incarnation,
@@ -329,13 +333,12 @@ static void accept_knock(struct weft__path_device *device, const struct weft__gr
 	}
 	port = weft__port_of(base);
 	embryo = calloc(1, sizeof *embryo);
-	if (!embryo || !(embryo->path = path_new(device, port))) {
+	if (!embryo || !(embryo->path = path_new(device, port, from))) {
 		free(embryo);
 		refuse(device, knock, from, -WEFT_EAGAIN);
 		return;
 	}
 	know_peer(embryo->path, knock);
-	embryo->path->to = *from;
 	mine.from_path = embryo->path->id;
 	mine.steer = (uint16_t)port->index;
 	device->accepted_next = (device->accepted_next + 1) % WEFT__EMBRYOS_MAX;

@@ -49,13 +49,12 @@ static bool copy_packet(struct weft__path_port *port)
 	return true;
 }
 
+/* There is one: the table's share counts all, also those that are spent. */
 static struct weft__held *held_new(struct weft__path_port *port)
 {
 	struct weft_list *first = weft_list_pop_front(&port->free_held);
 
-	if (first)
-		return WEFT_CONTAINER_OF(first, struct weft__held, link);
-	return port->held_made < WEFT__PORT_HELD ? &port->held[port->held_made++] : NULL;
+	return first ? WEFT_CONTAINER_OF(first, struct weft__held, link) : &port->held[port->held_made++];
 }
 
 bool weft__held_keep(struct weft__path *path, const struct weft__frame *frame)
@@ -65,14 +64,13 @@ bool weft__held_keep(struct weft__path *path, const struct weft__frame *frame)
 	struct weft__held *held;
 	struct weft_buf *buf;
 
-	if (path->held_count >= WEFT__PATH_HELD || !copy_packet(port))
+	if (path->held_count >= WEFT__PATH_HELD || !weft__share_left(path, WEFT__TABLE_HELD) || !copy_packet(port))
 		return false;
 	held = held_new(port);
-	if (!held)
-		return false;
 	buf = port->packet_copy;
 	weft_buf_ref(buf);
 	*held = (struct weft__held){.path = path,
+				    .source = path->source,
 				    .buf = buf,
 				    .data = (unsigned char *)buf->data +
 					    (frame->data - (const unsigned char *)packet->data),
@@ -83,6 +81,7 @@ bool weft__held_keep(struct weft__path *path, const struct weft__frame *frame)
 	weft_list_push_back(bucket_of(path, frame->stream, frame->sequence), &held->link);
 	weft_list_push_back(&path->held, &held->in_path);
 	path->held_count++;
+	weft__share_count(port, path->source, WEFT__TABLE_HELD, 1);
 	path->held_streams[frame->stream / 64] |= UINT64_C(1) << frame->stream % 64;
 	port->path_stats.held++;
 	return true;
@@ -105,6 +104,7 @@ struct weft__held *weft__held_take(struct weft__path *path, uint8_t stream, uint
 void weft__held_free(struct weft__path_port *port, struct weft__held *held)
 {
 	weft_buf_put(held->buf);
+	weft__share_count(port, held->source, WEFT__TABLE_HELD, -1);
 	held->path = NULL;
 	weft_list_remove(&held->link);
 	weft_list_push_back(&port->free_held, &held->link);

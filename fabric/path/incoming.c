@@ -26,7 +26,8 @@ static bool is_allowed(const struct weft__path *path, uint64_t total_bytes)
 {
 	const struct weft__path_port *port = weft__path_port(path);
 
-	if (path->incoming_count >= WEFT__PATH_INCOMING || path->window_count >= WEFT__PATH_WINDOWS)
+	if (path->incoming_count >= WEFT__PATH_INCOMING || path->window_count >= WEFT__PATH_WINDOWS ||
+	    !weft__share_left(path, WEFT__TABLE_INCOMING) || !weft__share_left(path, WEFT__TABLE_WINDOWS))
 		return false;
 	return !path->incoming_bytes || !port->loan_quota_bytes ||
 	       path->incoming_bytes + total_bytes <= port->loan_quota_bytes;
@@ -40,8 +41,7 @@ static struct weft__incoming *begin(struct weft__path *path, const struct weft__
 	struct weft__incoming *incoming;
 	struct weft_buf *buf;
 
-	if (!is_allowed(path, frame->total_bytes) || weft_list_empty(&port->free_incoming) ||
-	    weft_list_empty(&port->free_windows))
+	if (!is_allowed(path, frame->total_bytes))
 		return NULL;
 	if (weft_pool_get(port->pool, frame->total_bytes ? frame->total_bytes : 1, &buf) < 0) {
 		weft__path_wants_memory(port, frame->total_bytes);
@@ -60,6 +60,8 @@ static struct weft__incoming *begin(struct weft__path *path, const struct weft__
 	weft_list_push_back(&path->incoming, &incoming->link);
 	path->incoming_count++;
 	port->receiving_paths += !path->window_count++;
+	weft__share_count(port, path->source, WEFT__TABLE_INCOMING, 1);
+	weft__share_count(port, path->source, WEFT__TABLE_WINDOWS, 1);
 	path->incoming_bytes += frame->total_bytes;
 	weft_list_push_back(&port->receiving, &incoming->in_receiving);
 	weft__budget_expect(incoming, first_bytes);
@@ -76,6 +78,7 @@ static void window_free(struct weft__incoming *incoming)
 	weft_list_push_back(&port->free_windows, &incoming->window->link);
 	incoming->window = NULL;
 	port->receiving_paths -= !--path->window_count;
+	weft__share_count(port, path->source, WEFT__TABLE_WINDOWS, -1);
 }
 
 static bool is_whole(const struct weft__incoming *incoming)
@@ -227,6 +230,7 @@ static void incoming_free(struct weft__incoming *incoming)
 	settle(incoming);
 	weft_buf_put(incoming->buf);
 	path->incoming_count--;
+	weft__share_count(port, path->source, WEFT__TABLE_INCOMING, -1);
 	path->incoming_bytes -= incoming->total_bytes;
 	incoming->path = NULL;
 	weft_list_remove(&incoming->link);

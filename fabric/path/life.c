@@ -148,7 +148,7 @@ void weft__path_free(struct weft__path *path)
 	if (path->state == WEFT__PATH_UP)
 		port->stats.paths--;
 	port->slots[path->id % WEFT__PORT_SLOTS] = NULL;
-	weft__device_slot_free(port, path->id);
+	weft__device_slot_free(path);
 	weft_list_remove(&path->in_port);
 	port->net->driver->route_close(&path->route);
 	free(path->hello);

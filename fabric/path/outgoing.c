@@ -64,7 +64,7 @@ int weft__outgoing_start(struct weft__path *path, enum weft_class class_, const 
 		return -WEFT_EMSGSIZE;
 	if (path->state != WEFT__PATH_UP)
 		return -WEFT_EAGAIN;
-	if (path->outgoing_count >= WEFT__PATH_OUTGOING || weft_list_empty(&port->free_outgoing) ||
+	if (path->outgoing_count >= WEFT__PATH_OUTGOING || !weft__share_left(path, WEFT__TABLE_OUTGOING) ||
 	    port->home_count >= WEFT__PORT_OUTGOING) {
 		port->stats.full++;
 		return -WEFT_EAGAIN;
@@ -88,6 +88,7 @@ int weft__outgoing_start(struct weft__path *path, enum weft_class class_, const 
 	weft_list_push_back(&path->untold[class_], &outgoing->link);
 	weft_list_push_back(&path->outgoing, &outgoing->in_path);
 	path->outgoing_count++;
+	weft__share_count(port, path->source, WEFT__TABLE_OUTGOING, 1);
 	port->stats.tx_frames++;
 	port->stats.tx_loans++;
 	port->stats.loan_bytes += total_bytes;
@@ -106,6 +107,7 @@ static void outgoing_free(struct weft__outgoing *outgoing)
 		port->homes[(port->home_first + port->home_count++) % (2 * WEFT__PORT_OUTGOING)] = outgoing->cookie;
 	path->unscheduled_bytes -= outgoing->unscheduled_bytes;
 	path->outgoing_count--;
+	weft__share_count(port, path->source, WEFT__TABLE_OUTGOING, -1);
 	path->told_count -= outgoing->begun;
 	port->stats.loans_out--;
 	weft_list_remove(&outgoing->link);

@@ -40,7 +40,7 @@ struct weft__parcel *weft__parcel_new(struct weft__path *path, enum weft_class c
 	struct weft__parcel *parcel;
 	struct weft_buf *buf;
 
-	if (path->parcel_count >= WEFT__PATH_PARCELS || weft_list_empty(&port->free_parcels))
+	if (path->parcel_count >= WEFT__PATH_PARCELS || !weft__share_left(path, WEFT__TABLE_PARCELS))
 		return NULL;
 	if (weft_pool_get(port->pool, room_bytes, &buf) < 0) {
 		weft__path_wants_memory(port, room_bytes);
@@ -54,6 +54,7 @@ struct weft__parcel *weft__parcel_new(struct weft__path *path, enum weft_class c
 					.generation = (uint16_t)(parcel->generation + 1)};
 	weft_list_init(&parcel->link);
 	path->parcel_count++;
+	weft__share_count(port, path->source, WEFT__TABLE_PARCELS, 1);
 	return parcel;
 }
 
@@ -89,6 +90,7 @@ static void parcel_free(struct weft__parcel *parcel)
 		parcel->path->message_count -= parcel->messages;
 	weft_list_remove(&parcel->link);
 	parcel->path->parcel_count--;
+	weft__share_count(port, parcel->path->source, WEFT__TABLE_PARCELS, -1);
 	parcel->path = NULL;
 	weft_list_push_back(&port->free_parcels, &parcel->link);
 }

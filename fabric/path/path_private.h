@@ -29,9 +29,11 @@
 #define WEFT__PATH_OUTGOING 128u
 #define WEFT__PORT_INCOMING 2048u
 #define WEFT__PATH_INCOMING 512u /* of one path: being put together, or lent to the layer above */
-#define WEFT__PORT_WINDOWS 128u  /* large messages of which some is missing */
+#define WEFT__PORT_WINDOWS 256u  /* large messages of which some is missing */
 #define WEFT__PATH_WINDOWS 32u
 #define WEFT__PORT_SLOTS 65536u
+#define WEFT__SOURCE_PATHS (WEFT__PORT_SLOTS / 2) /* of one address */
+#define WEFT__SOURCES 4096u
 #define WEFT__PORT_HELD 65536u
 #define WEFT__PATH_HELD 16384u        /* and so many small messages may be under way on one */
 #define WEFT__FLIGHT_BYTES (2u << 20) /* under way on one path, whatever congestion control says */
@@ -43,6 +45,28 @@
 #define WEFT__LARGE_MAX_BYTES (UINT64_C(1) << 30)
 #define WEFT__GRAIN_BYTES 64u /* chunks begin at multiples of it */
 #define WEFT__GRANTED_AT_ONCE 6u
+
+/* ---- shares.c: who has how much of a port ---- */
+
+/* The port's tables of which peers use places, or make us use them. */
+enum weft__table {
+	WEFT__TABLE_PARCELS,
+	WEFT__TABLE_OUTGOING,
+	WEFT__TABLE_INCOMING,
+	WEFT__TABLE_WINDOWS,
+	WEFT__TABLE_HELD,
+	WEFT__TABLES,
+};
+extern const unsigned int weft__table_size[WEFT__TABLES];
+
+/*
+ * What all paths with one machine have: however many those are, they have one share. Machines are told apart by a hash with
+ * a key, so that nobody can choose with whom he shares.
+ */
+struct weft__source {
+	_Atomic uint32_t paths; /* the runner adds, and the worker takes off */
+	unsigned int has[WEFT__TABLES];
+};
 
 /* ---- what goes out ---- */
 
@@ -125,6 +149,7 @@ struct weft__held {
 	struct weft_list link;    /* free, spent, or of its bucket */
 	struct weft_list in_path; /* of its path */
 	struct weft__path *path;
+	struct weft__source *source;
 	struct weft_buf *buf;
 	const unsigned char *data; /* in buf, which it shares with others of its packet */
 	uint64_t meta;
@@ -144,6 +169,7 @@ struct weft__path {
 	struct weft_path base;
 	struct weft_net_address to;
 	struct weft_net_route *route;
+	struct weft__source *source;
 	uint32_t id, peer_id; /* what we call it, and what the peer does */
 	uint16_t peer_steer;
 	uint8_t state;
@@ -214,6 +240,8 @@ struct weft__path_port {
 	struct weft_list receiving; /* incoming of which some is missing */
 	uint32_t grant_pass;
 	struct weft_timer slow_look;
+	struct weft__source *sources;
+	unsigned int used[WEFT__TABLES];
 	bool grants_due;
 	/* budget.c */
 	uint64_t budget_bytes;   /* may be on their way to us of large messages that we granted, at most */
@@ -263,6 +291,29 @@ static inline struct weft__path_port *weft__port_of(struct weft_port *port)
 static inline struct weft__path_port *weft__path_port(const struct weft__path *path)
 {
 	return weft__port_of(path->base.port);
+}
+
+/* That of a machine. Thread: any. */
+struct weft__source *weft__source_of(struct weft__path_port *port, const struct weft_net_address *address);
+
+/*
+ * Whether it may have one more place of a table: as many as are still free, so that there are always some for one who comes
+ * later (Choudhury and Hahne 1998), and one of the last if it has none.
+ */
+static inline bool weft__share_left(const struct weft__path *path, enum weft__table table)
+{
+	unsigned int has = path->source->has[table];
+	unsigned int free_count = weft__table_size[table] - weft__path_port(path)->used[table];
+
+	return has ? has < free_count : free_count > 0;
+}
+
+/* A place of a table is taken (1), or given back (-1). */
+static inline void weft__share_count(struct weft__path_port *port, struct weft__source *source, enum weft__table table,
+				     int change)
+{
+	source->has[table] += (unsigned int)change;
+	port->used[table] += (unsigned int)change;
 }
 
 /* ---- send.c: frames of the layer above ---- */

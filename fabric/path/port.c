@@ -30,10 +30,11 @@ static int make_tables(struct weft__path_port *port)
 	port->outgoing = calloc(WEFT__PORT_OUTGOING, sizeof *port->outgoing);
 	port->incoming = calloc(WEFT__PORT_INCOMING, sizeof *port->incoming);
 	port->windows = calloc(WEFT__PORT_WINDOWS, sizeof *port->windows);
+	port->sources = calloc(WEFT__SOURCES, sizeof *port->sources);
 	port->held = calloc(WEFT__PORT_HELD, sizeof *port->held);
 	port->buckets = calloc(WEFT__HELD_BUCKETS, sizeof *port->buckets);
 	if (!port->slots || !port->slots_taken || !port->homes || !port->parcels || !port->outgoing ||
-	    !port->incoming || !port->windows || !port->held || !port->buckets)
+	    !port->incoming || !port->windows || !port->sources || !port->held || !port->buckets)
 		return weft_set_error(WEFT_ENOMEM, "no memory for the tables of a network's port");
 	for (unsigned int i = 0; i < WEFT__PORT_PARCELS; i++)
 		weft_list_push_back(&port->free_parcels, &port->parcels[i].link);
@@ -104,6 +105,7 @@ static void tables_free(struct weft__path_port *port)
 	free(port->outgoing);
 	free(port->incoming);
 	free(port->windows);
+	free(port->sources);
 	free(port->held);
 	free(port->buckets);
 	free(port);

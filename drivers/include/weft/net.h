@@ -149,6 +149,9 @@ struct weft_net_driver {
 	void (*address_write)(const struct weft_net_address *address, char *text);
 	/* Whether what is sent to it, or listened for there, never leaves this machine. Thread: any. */
 	bool (*is_loopback)(const struct weft_net_address *address);
+	/* The machine at an address: without what names one of its sockets, so that all processes there have the same; all of
+	 * this machine's own are one. NULL: each address is a machine. Thread: any. */
+	void (*host)(const struct weft_net_address *address, struct weft_net_address *out);
 	/* The way to an address. Never blocks: what has to be asked for first is asked meanwhile. Gives. -WEFT_ENOMEM,
 	 * -WEFT_EINVAL (not an address of this driver). Thread: the port's owner. */
 	int (*route_open)(struct weft_net_port *port, const struct weft_net_address *to, struct weft_net_route **out);

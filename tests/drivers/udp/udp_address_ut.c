@@ -118,6 +118,29 @@ static void what_never_leaves_this_machine_is_known(void)
 	}
 }
 
+static void all_sockets_of_one_machine_have_one_host(void)
+{
+	static const struct {
+		const char *one, *other;
+		bool same;
+	} cases[] = {
+		{"10.0.0.1:7000", "10.0.0.1:7001", true},     {"10.0.0.1:7000", "10.0.0.2:7000", false},
+		{"[2001:db8::1]:1", "[2001:db8::1]:2", true}, {"[2001:db8::1]:1", "[2001:db8::2]:1", false},
+		{"127.0.0.1:7000", "127.3.2.1:9", true},      {"127.0.0.1:7000", "[::1]:9", true},
+		{"127.0.0.1:7000", "10.0.0.1:7000", false},
+	};
+
+	for (unsigned int i = 0; i < SUITE_COUNT(cases); i++) {
+		struct weft_net_address address, one, other;
+
+		CU_ASSERT_EQUAL_FATAL(node_driver->address_read(cases[i].one, &address), 0);
+		node_driver->host(&address, &one);
+		CU_ASSERT_EQUAL_FATAL(node_driver->address_read(cases[i].other, &address), 0);
+		node_driver->host(&address, &other);
+		CU_ASSERT_EQUAL(memcmp(&one, &other, sizeof one) == 0, cases[i].same);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -125,6 +148,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(an_address_of_ipv4_is_the_same_in_the_guise_of_ipv6),
 		SUITE_CASE(others_are_refused_with_a_reason),
 		SUITE_CASE(what_never_leaves_this_machine_is_known),
+		SUITE_CASE(all_sockets_of_one_machine_have_one_host),
 		SUITE_CASE(nothing_is_sent_to_any_host_or_no_port),
 	};
 
