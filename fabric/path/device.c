@@ -208,7 +208,7 @@ int weft__path_device_open(const struct weft_device_opts *opts, struct weft_devi
 	weft_list_init(&device->errands);
 	weft_timer_init(&device->errand_timer, post_again, device);
 	device->opts.name = opts->name ? strdup(opts->name) : NULL;
-	device->accepted = calloc(WEFT__EMBRYOS_MAX, sizeof *device->accepted);
+	device->accepted = weft__accepted_new();
 	rc = device->accepted && (device->opts.name || !opts->name)
 		     ? 0
 		     : weft_set_error(WEFT_ENOMEM, "no memory for a network");

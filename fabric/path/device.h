@@ -25,7 +25,6 @@
 	576u /* each is so long, and no answer is longer: nothing is gained by lying about the sender */
 #define WEFT__COOKIE_BYTES 16u
 #define WEFT__SLOT_WORDS (WEFT__PORT_SLOTS / 64)
-#define WEFT__EMBRYOS_MAX 256u /* accepted of late: a repeated knock gets the same answer */
 
 /* Something that the runner has a worker do; embedded in what it is about. */
 struct weft__errand {
@@ -67,14 +66,18 @@ struct weft__knock {
 	const char *why;
 };
 
-/* A listener's memory of whom it accepted. */
+/* A listener's memory of whom it accepted, for as long as the cookie of his knock may be good. */
 struct weft__accepted {
+	struct weft_list in_bucket;
+	struct weft_list by_age; /* or free */
 	struct weft_net_address from;
 	struct weft__greeting answer;
 	uint64_t incarnation;
 	uint32_t from_path;
+	uint32_t source;
 	uint64_t until_ns;
 };
+struct weft__accepted_table;
 
 struct weft__path_device {
 	struct weft_device_opts opts;
@@ -87,8 +90,7 @@ struct weft__path_device {
 	struct weft_list knocks;
 	struct weft_list errands;       /* with lock: not run yet */
 	struct weft_timer errand_timer; /* for those whose worker's mailbox was full */
-	struct weft__accepted *accepted;
-	unsigned int accepted_next;
+	struct weft__accepted_table *accepted;
 	pthread_mutex_t lock; /* of ports, which come and go on any thread, and of errands */
 	struct weft__path_port *ports[WEFT_NET_PORTS_MAX];
 };
@@ -107,6 +109,25 @@ weft__stream_fn *weft__path_streams_of(const struct weft_driver *driver);
 /* Draws its id, which names the slot. -WEFT_ENOSPC: all slots, or all of its source, are taken. */
 int weft__device_slot_take(struct weft__path_device *device, struct weft__path *path);
 void weft__device_slot_free(const struct weft__path *path);
+
+/* Of a port's sources, by a hash with the device's key. Thread: any. */
+unsigned int weft__source_index(const struct weft__path_device *device, const struct weft_net_address *address);
+
+/* ---- accepted.c. Thread: runner ---- */
+
+#define WEFT__COOKIE_LIFE_NS UINT64_C(4000000000) /* whoever knocks gives up after half of it */
+
+/* NULL: no memory. Gives; free it. */
+struct weft__accepted_table *weft__accepted_new(void);
+/* Who knocked so before; NULL: nobody, or his cookie is good no more. */
+const struct weft__accepted *weft__accepted_find(const struct weft__path_device *device,
+						 const struct weft__greeting *knock,
+						 const struct weft_net_address *from);
+/* Whether one more from there can be remembered. Forgets those whose time is over. */
+bool weft__accepted_room(struct weft__path_device *device, const struct weft_net_address *from);
+/* There is room. Copies. */
+void weft__accepted_add(struct weft__path_device *device, const struct weft__greeting *knock,
+			const struct weft_net_address *from, const struct weft__greeting *answer);
 
 /* Does an errand, now or when the worker's mailbox has room. Thread: runner. */
 void weft__errand_run(struct weft__path_device *device, struct weft__errand *errand);

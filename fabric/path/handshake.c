@@ -11,8 +11,6 @@
 
 #define GIVE_UP_NS UINT64_C(2000000000)
 #define WAIT_MAX_NS UINT64_C(500000000)
-#define COOKIE_LIFE_NS UINT64_C(10000000000)
-#define ACCEPTED_NS UINT64_C(5000000000)
 #define DOOR_BURST 16u
 
 static uint64_t now_of(const struct weft__path_device *device)
@@ -259,23 +257,8 @@ static bool cookie_good(const struct weft__path_device *device, const struct wef
 
 	memcpy(&time_ns, knock->cookie, 8);
 	cookie_make(device, from, knock, time_ns, expected);
-	return knock->has_cookie && now_of(device) - time_ns < COOKIE_LIFE_NS &&
+	return knock->has_cookie && now_of(device) - time_ns < WEFT__COOKIE_LIFE_NS &&
 	       memcmp(expected, knock->cookie, sizeof expected) == 0;
-}
-
-static struct weft__accepted *accepted_before(struct weft__path_device *device, const struct weft__greeting *knock,
-					      const struct weft_net_address *from)
-{
-	uint64_t now_ns = now_of(device);
-
-	for (unsigned int i = 0; i < WEFT__EMBRYOS_MAX; i++) {
-		struct weft__accepted *accepted = &device->accepted[i];
-
-		if (accepted->until_ns > now_ns && accepted->incarnation == knock->incarnation &&
-		    accepted->from_path == knock->from_path && memcmp(&accepted->from, from, sizeof *from) == 0)
-			return accepted;
-	}
-	return NULL;
 }
 
 /* On the worker: a path that was accepted. */
@@ -315,7 +298,6 @@ static void accept_knock(struct weft__path_device *device, const struct weft__gr
 			 const struct weft_net_address *from)
 {
 	struct weft_peer_identity peer = {.incarnation = knock->incarnation, .pid = -1, .uid = UINT32_MAX};
-	struct weft__accepted *accepted = &device->accepted[device->accepted_next];
 	struct weft__greeting mine = {.form = WEFT__FORM_ACCEPT,
 				      .to_path = knock->from_path,
 				      .incarnation = device->opts.incarnation};
@@ -324,7 +306,7 @@ static void accept_knock(struct weft__path_device *device, const struct weft__gr
 	struct embryo *embryo;
 	int rc;
 
-	if (accepted->until_ns > now_of(device))
+	if (!weft__accepted_room(device, from))
 		return; /* so many at once: it will knock again */
 	rc = device->opts.events->accept(device->opts.user, &peer, &knock->hello, &mine.hello, &base);
 	if (rc < 0) {
@@ -341,12 +323,7 @@ static void accept_knock(struct weft__path_device *device, const struct weft__gr
 	know_peer(embryo->path, knock);
 	mine.from_path = embryo->path->id;
 	mine.steer = (uint16_t)port->index;
-	device->accepted_next = (device->accepted_next + 1) % WEFT__EMBRYOS_MAX;
-	*accepted = (struct weft__accepted){.from = *from,
-					    .answer = mine,
-					    .incarnation = knock->incarnation,
-					    .from_path = knock->from_path,
-					    .until_ns = now_of(device) + ACCEPTED_NS};
+	weft__accepted_add(device, knock, from, &mine);
 	embryo->errand.port = port;
 	embryo->errand.run = embryo_begin;
 	embryo->errand.drop = embryo_drop;
@@ -357,7 +334,7 @@ static void accept_knock(struct weft__path_device *device, const struct weft__gr
 static void knocked(struct weft__path_device *device, const struct weft__greeting *knock,
 		    const struct weft_net_address *from)
 {
-	struct weft__accepted *before;
+	const struct weft__accepted *before;
 
 	if (!device->opts.name || !knock->from_path || !knock->steer || knock->steer >= WEFT_NET_PORTS_MAX)
 		return;
@@ -370,7 +347,7 @@ static void knocked(struct weft__path_device *device, const struct weft__greetin
 		answer(device, from, &cookie);
 		return;
 	}
-	before = accepted_before(device, knock, from);
+	before = weft__accepted_find(device, knock, from);
 	if (before)
 		answer(device, from, &before->answer);
 	else

@@ -12,12 +12,16 @@ const unsigned int weft__table_size[WEFT__TABLES] = {
 	[WEFT__TABLE_HELD] = WEFT__PORT_HELD,
 };
 
-struct weft__source *weft__source_of(struct weft__path_port *port, const struct weft_net_address *address)
+unsigned int weft__source_index(const struct weft__path_device *device, const struct weft_net_address *address)
 {
-	const struct weft__path_device *device = port->device;
 	struct weft_net_address host = *address;
 
 	if (device->driver->host)
 		device->driver->host(address, &host);
-	return &port->sources[weft_siphash(device->cookie_key, &host, sizeof host) % WEFT__SOURCES];
+	return (unsigned int)(weft_siphash(device->cookie_key, &host, sizeof host) % WEFT__SOURCES);
+}
+
+struct weft__source *weft__source_of(struct weft__path_port *port, const struct weft_net_address *address)
+{
+	return &port->sources[weft__source_index(port->device, address)];
 }

@@ -9,6 +9,7 @@
 #include "path_fuzz.h"
 #include "fuzz.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <weft/assert.h>
 
@@ -87,8 +88,9 @@ static void begin_world(void)
 
 	weft_random_seed(&fuzz.device->random, 1);
 	memcpy(fuzz.device->cookie_key, key, sizeof key);
-	memset(fuzz.device->accepted, 0, WEFT__EMBRYOS_MAX * sizeof *fuzz.device->accepted);
-	fuzz.device->accepted_next = 0;
+	free(fuzz.device->accepted);
+	fuzz.device->accepted = weft__accepted_new();
+	WEFT_ASSERT(fuzz.device->accepted != NULL);
 	fuzz_net_room = UINT32_MAX;
 	fuzz_peer_begin();
 }
