@@ -33,20 +33,53 @@ bool weft__held_has(struct weft__path *path, uint8_t stream, uint32_t sequence)
 	return path->held_count && find(path, stream, sequence);
 }
 
-/* The packet that is being read, once for all of its messages. */
-static bool copy_packet(struct weft__path_port *port)
+/* A copy of a packet: it counts for its source while a message of it is held. */
+struct copy {
+	uint32_t held_count;
+	uint32_t counts_bytes;
+	_Alignas(8) unsigned char packet[];
+};
+
+static struct copy *copy_in(const struct weft_buf *buf)
 {
+	return (struct copy *)(void *)buf->data;
+}
+
+/* The packet that is being read, once for all of its messages. */
+static bool copy_packet(struct weft__path *path)
+{
+	struct weft__path_port *port = weft__path_port(path);
 	const struct weft_net_rx *packet = &port->packets[port->packet_at];
+	uint32_t len_bytes = (uint32_t)sizeof(struct copy) + packet->len_bytes;
+	struct copy *copy;
 
 	if (port->packet_copy)
 		return true;
-	if (weft_pool_get(port->pool, packet->len_bytes, &port->packet_copy) < 0) {
+	if (port->loan_quota_bytes && path->source->bytes + len_bytes > 2 * port->loan_quota_bytes)
+		return false;
+	if (weft_pool_get(port->pool, len_bytes, &port->packet_copy) < 0) {
 		port->packet_copy = NULL;
-		weft__path_wants_memory(port, packet->len_bytes);
+		weft__path_wants_memory(port, len_bytes);
 		return false;
 	}
-	memcpy(port->packet_copy->data, packet->data, packet->len_bytes);
+	copy = copy_in(port->packet_copy);
+	*copy = (struct copy){.counts_bytes = len_bytes};
+	memcpy(copy->packet, packet->data, packet->len_bytes);
 	return true;
+}
+
+static void hold(struct weft_buf *buf, struct weft__source *source)
+{
+	weft_buf_ref(buf);
+	if (!copy_in(buf)->held_count++)
+		source->bytes += copy_in(buf)->counts_bytes;
+}
+
+static void let_go(struct weft_buf *buf, struct weft__source *source)
+{
+	if (!--copy_in(buf)->held_count)
+		source->bytes -= copy_in(buf)->counts_bytes;
+	weft_buf_put(buf);
 }
 
 /* There is one: the table's share counts all, also those that are spent. */
@@ -64,16 +97,15 @@ bool weft__held_keep(struct weft__path *path, const struct weft__frame *frame)
 	struct weft__held *held;
 	struct weft_buf *buf;
 
-	if (path->held_count >= WEFT__PATH_HELD || !weft__share_left(path, WEFT__TABLE_HELD) || !copy_packet(port))
+	if (path->held_count >= WEFT__PATH_HELD || !weft__share_left(path, WEFT__TABLE_HELD) || !copy_packet(path))
 		return false;
 	held = held_new(port);
 	buf = port->packet_copy;
-	weft_buf_ref(buf);
+	hold(buf, path->source);
 	*held = (struct weft__held){.path = path,
 				    .source = path->source,
 				    .buf = buf,
-				    .data = (unsigned char *)buf->data +
-					    (frame->data - (const unsigned char *)packet->data),
+				    .data = copy_in(buf)->packet + (frame->data - (const unsigned char *)packet->data),
 				    .meta = frame->meta,
 				    .sequence = frame->sequence,
 				    .len_bytes = frame->len_bytes,
@@ -103,7 +135,7 @@ struct weft__held *weft__held_take(struct weft__path *path, uint8_t stream, uint
 
 void weft__held_free(struct weft__path_port *port, struct weft__held *held)
 {
-	weft_buf_put(held->buf);
+	let_go(held->buf, held->source);
 	weft__share_count(port, held->source, WEFT__TABLE_HELD, -1);
 	held->path = NULL;
 	weft_list_remove(&held->link);

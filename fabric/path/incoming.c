@@ -21,16 +21,29 @@ static struct weft__incoming *find(struct weft__path *path, uint8_t stream, uint
 	return NULL;
 }
 
-/* Whether one more message of so many bytes may be put together: one of any size, else within the quota. */
-static bool is_allowed(const struct weft__path *path, uint64_t total_bytes)
+/* Whether a path may have a place for one more message. */
+static bool has_place(const struct weft__path *path)
 {
-	const struct weft__path_port *port = weft__path_port(path);
+	return path->incoming_count < WEFT__PATH_INCOMING && path->window_count < WEFT__PATH_WINDOWS &&
+	       weft__share_left(path, WEFT__TABLE_INCOMING) && weft__share_left(path, WEFT__TABLE_WINDOWS);
+}
 
-	if (path->incoming_count >= WEFT__PATH_INCOMING || path->window_count >= WEFT__PATH_WINDOWS ||
-	    !weft__share_left(path, WEFT__TABLE_INCOMING) || !weft__share_left(path, WEFT__TABLE_WINDOWS))
-		return false;
-	return !path->incoming_bytes || !port->loan_quota_bytes ||
-	       path->incoming_bytes + total_bytes <= port->loan_quota_bytes;
+/* Whether so many bytes more are within the quota of the path, and twice that of all paths with the machine. */
+static bool is_within_quota(const struct weft__path *path, uint64_t total_bytes)
+{
+	uint64_t quota_bytes = weft__path_port(path)->loan_quota_bytes;
+
+	return !quota_bytes || (path->incoming_bytes + total_bytes <= quota_bytes &&
+				path->source->bytes + total_bytes <= 2 * quota_bytes);
+}
+
+/*
+ * Of each machine one at a time may be longer: the only one of its path, or one whose turn it is, which others that have come
+ * may wait for.
+ */
+static bool may_be_over(const struct weft__path *path, const struct weft__frame *frame)
+{
+	return !path->source->has_over && (!path->incoming_bytes || frame->sequence == path->rx_next[frame->stream]);
 }
 
 static struct weft__incoming *begin(struct weft__path *path, const struct weft__frame *frame)
@@ -38,10 +51,11 @@ static struct weft__incoming *begin(struct weft__path *path, const struct weft__
 	struct weft__path_port *port = weft__path_port(path);
 	uint64_t first_bytes = frame->total_bytes < WEFT__UNSCHEDULED_BYTES ? frame->total_bytes
 									    : WEFT__UNSCHEDULED_BYTES;
+	bool over = !is_within_quota(path, frame->total_bytes);
 	struct weft__incoming *incoming;
 	struct weft_buf *buf;
 
-	if (!is_allowed(path, frame->total_bytes))
+	if (!has_place(path) || (over && !may_be_over(path, frame)))
 		return NULL;
 	if (weft_pool_get(port->pool, frame->total_bytes ? frame->total_bytes : 1, &buf) < 0) {
 		weft__path_wants_memory(port, frame->total_bytes);
@@ -54,7 +68,8 @@ static struct weft__incoming *begin(struct weft__path *path, const struct weft__
 					    .granted_bytes = first_bytes,
 					    .number = port->begun++,
 					    .sequence = frame->sequence,
-					    .stream = frame->stream};
+					    .stream = frame->stream,
+					    .over = over};
 	incoming->window = WEFT_CONTAINER_OF(weft_list_pop_front(&port->free_windows), struct weft__window, link);
 	memset(incoming->window->bits, 0, sizeof incoming->window->bits);
 	weft_list_push_back(&path->incoming, &incoming->link);
@@ -63,6 +78,8 @@ static struct weft__incoming *begin(struct weft__path *path, const struct weft__
 	weft__share_count(port, path->source, WEFT__TABLE_INCOMING, 1);
 	weft__share_count(port, path->source, WEFT__TABLE_WINDOWS, 1);
 	path->incoming_bytes += frame->total_bytes;
+	path->source->bytes += frame->total_bytes;
+	path->source->has_over |= over;
 	weft_list_push_back(&port->receiving, &incoming->in_receiving);
 	weft__budget_expect(incoming, first_bytes);
 	weft__budget_tell(path);
@@ -232,6 +249,9 @@ static void incoming_free(struct weft__incoming *incoming)
 	path->incoming_count--;
 	weft__share_count(port, path->source, WEFT__TABLE_INCOMING, -1);
 	path->incoming_bytes -= incoming->total_bytes;
+	path->source->bytes -= incoming->total_bytes;
+	if (incoming->over)
+		path->source->has_over = false;
 	incoming->path = NULL;
 	weft_list_remove(&incoming->link);
 	weft_list_push_back(&port->free_incoming, &incoming->link);

@@ -66,6 +66,8 @@ extern const unsigned int weft__table_size[WEFT__TABLES];
 struct weft__source {
 	_Atomic uint32_t paths; /* the runner adds, and the worker takes off */
 	unsigned int has[WEFT__TABLES];
+	uint64_t bytes; /* memory of large messages that are put together or lent, and of packets with something held */
+	bool has_over;  /* one of them is beyond what it may have */
 };
 
 /* ---- what goes out ---- */
@@ -142,6 +144,7 @@ struct weft__incoming {
 	bool slow;                                     /* it does not use its grants */
 	bool has_head, lent;
 	bool wanted; /* the sender has said that it waits */
+	bool over;   /* it is the one of its source that may be beyond the quota */
 	unsigned char head[WEFT__HEAD_BESIDE_MAX];
 };
 
