@@ -8,6 +8,7 @@
 #include "channel/channel_private.h"
 #include "link/connect.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,24 @@ static bool link_serves(const struct weft__link *link, const char *peer)
 	return !link->closing && link->state != WEFT__LINK_DOWN && strcmp(link->peer, peer) == 0;
 }
 
+/* It only says whether there is news: no order is needed. */
+void weft__link_full(struct weft__station *station, const char *peer)
+{
+	if (!atomic_load_explicit(&station->full_told, memory_order_relaxed) &&
+	    !atomic_exchange_explicit(&station->full_told, true, memory_order_relaxed))
+		weft_log(
+			WEFT_LOG_WARN, "link",
+			"peer %s refused links %u action raise links_max or close senders; others are refused silently until "
+			"there is room",
+			peer, station->node->opts.links_max);
+}
+
+void weft__link_room(struct weft__station *station)
+{
+	if (atomic_load_explicit(&station->full_told, memory_order_relaxed))
+		atomic_store_explicit(&station->full_told, false, memory_order_relaxed);
+}
+
 /* Whether one more link is allowed. */
 static int check_count(struct weft__station *station, const char *peer)
 {
@@ -80,15 +99,16 @@ static int check_count(struct weft__station *station, const char *peer)
 
 		count += link->state == WEFT__LINK_UP || link->state == WEFT__LINK_CONNECTING;
 	}
-	if (count < max)
+	if (count < max) {
+		weft__link_room(station);
 		return 0;
+	}
 	if (weft__idle_close_one(station))
 		return weft_set_error(WEFT_EAGAIN,
 				      "no link to \"%s\" yet: all links_max %u are taken, and the least used one "
 				      "is being closed; try again",
 				      peer, max);
-	weft_log(WEFT_LOG_WARN, "link", "peer %s refused links %u action raise links_max or close senders", peer,
-		 count);
+	weft__link_full(station, peer);
 	return weft_set_error(WEFT_ENOSPC,
 			      "no link to \"%s\": all links_max %u of the worker are in use; raise links_max, "
 			      "or close senders",

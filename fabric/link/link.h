@@ -177,6 +177,9 @@ int weft__link_to(struct weft__station *station, const char *peer, struct weft__
 void weft__link_path_up(void *port_user, struct weft_path *path, const struct weft_hello *theirs, void *request);
 void weft__link_connect_failed(void *port_user, void *request, int error, const char *why);
 void weft__link_path_down(void *port_user, struct weft_path *path, enum weft_down_reason reason);
+/* All links are taken: logs so, once until weft__link_room. Thread: owner, or runner. */
+void weft__link_full(struct weft__station *station, const char *peer);
+void weft__link_room(struct weft__station *station);
 /* A link to the same peer that is up; only one to the same user, once it is known who that is. NULL: none. */
 struct weft__link *weft__link_up_like(const struct weft__link *like);
 /* The senders of a link that is not up go to one that is. */

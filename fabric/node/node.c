@@ -62,6 +62,8 @@ static struct weft__station *choose_station(struct weft_node *node, const struct
 	return hello->target[0] ? NULL : node->stations[hello->spread % node->base_count];
 }
 
+#define ASK_ROOM_NS UINT64_C(10000000) /* a worker is not asked more often, however many are refused */
+
 static void close_one(struct weft_worker *worker, const struct weft_message *message)
 {
 	(void)message;
@@ -72,10 +74,13 @@ static void close_one(struct weft_worker *worker, const struct weft_message *mes
 static void make_room(struct weft__station *station, const char *peer)
 {
 	struct weft_message message = {.run = close_one};
+	uint64_t now_ns = weft_clock_now(weft_worker_clock(station->node->runner));
 
-	weft_log(WEFT_LOG_WARN, "node", "refused peer %s links %u action raise links_max if they are all in use", peer,
-		 station->node->opts.links_max);
-	(void)weft_worker_post(station->worker, &message); /* full: then the next one that is refused asks for it */
+	weft__link_full(station, peer);
+	if (now_ns - station->room_asked_ns < ASK_ROOM_NS)
+		return;
+	if (weft_worker_post(station->worker, &message) == 0) /* full: then the next one that is refused asks for it */
+		station->room_asked_ns = now_ns;
 }
 
 static int accept_path(void *device_user, const struct weft_peer_identity *peer, const struct weft_hello *theirs,
@@ -102,6 +107,7 @@ static int accept_path(void *device_user, const struct weft_peer_identity *peer,
 		rc = -WEFT_ENOSPC;
 		make_room(station, name);
 	} else {
+		weft__link_room(station);
 		answer.role = (uint8_t)node->opts.role;
 		strcpy(answer.node, node->name);
 		strcpy(answer.worker, station->name);

@@ -42,6 +42,8 @@ struct weft__station {
 	size_t refused_bytes; /* a segment for so much is beyond the node's limit; SIZE_MAX: none was yet */
 	int numa;             /* where its memory is wanted; -1: anywhere */
 
+	_Atomic bool full_told; /* that links_max is reached, since there was room */
+	uint64_t room_asked_ns; /* the runner's: when it last asked the worker to make room */
 	struct weft_list links;
 	struct weft_list views;                        /* the node's channels as this worker sees them */
 	struct weft_list events;                       /* senders with events to deliver */
