@@ -10,6 +10,8 @@
 #include <weft/hash.h>
 
 #define ERRAND_AGAIN_NS UINT64_C(1000000)
+#define PART_NS UINT64_C(300000000)
+#define PART_TOGETHER_NS UINT64_C(1000000000)
 
 /* ---- slots ---- */
 
@@ -47,6 +49,20 @@ void weft__device_slot_free(const struct weft__path *path)
 	atomic_fetch_sub_explicit(&path->source->paths, 1, memory_order_relaxed);
 	/* Release: pairs with the acquire of slot_take. */
 	atomic_fetch_and_explicit(&port->slots_taken[slot / 64], ~(UINT64_C(1) << slot % 64), memory_order_release);
+}
+
+/* ---- parting ---- */
+
+uint64_t weft__device_part_until(struct weft__path_device *device, uint64_t now_ns)
+{
+	uint64_t end_ns;
+
+	pthread_mutex_lock(&device->lock);
+	if (now_ns - device->parting_ns >= PART_TOGETHER_NS)
+		device->parting_ns = now_ns;
+	end_ns = device->parting_ns + PART_NS;
+	pthread_mutex_unlock(&device->lock);
+	return now_ns < end_ns ? now_ns + (end_ns - now_ns) / 2 : now_ns;
 }
 
 /* ---- errands ---- */

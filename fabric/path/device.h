@@ -91,7 +91,8 @@ struct weft__path_device {
 	struct weft_list errands;       /* with lock: not run yet */
 	struct weft_timer errand_timer; /* for those whose worker's mailbox was full */
 	struct weft__accepted_table *accepted;
-	pthread_mutex_t lock; /* of ports, which come and go on any thread, and of errands */
+	pthread_mutex_t lock; /* of ports, which come and go on any thread, of errands, and of this: */
+	uint64_t parting_ns;  /* when the first of the ports began to close that have one span for it together */
 	struct weft__path_port *ports[WEFT_NET_PORTS_MAX];
 };
 
@@ -128,6 +129,12 @@ bool weft__accepted_room(struct weft__path_device *device, const struct weft_net
 /* There is room. Copies. */
 void weft__accepted_add(struct weft__path_device *device, const struct weft__greeting *knock,
 			const struct weft_net_address *from, const struct weft__greeting *answer);
+
+/*
+ * How long a port that closes now may wait for peers to take what they are owed: half of what is left of 300 ms, which all
+ * have together that close within a second of the first.
+ */
+uint64_t weft__device_part_until(struct weft__path_device *device, uint64_t now_ns);
 
 /* Does an errand, now or when the worker's mailbox has room. Thread: runner. */
 void weft__errand_run(struct weft__path_device *device, struct weft__errand *errand);

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <weft/errors.h>
 
-#define CLOSE_NS UINT64_C(300000000)
-
 static void init_lists(struct weft__path_port *port)
 {
 	struct weft_list *lists[] = {&port->paths,        &port->parting,       &port->dirty,     &port->ended,
@@ -162,11 +160,11 @@ int weft__path_port_open(struct weft_device *base, const struct weft_port_opts *
 	return 0;
 }
 
-/* Peers are owed what was accepted, and a farewell; they have a moment to take it. */
+/* Peers are owed what was accepted, and a farewell; they have a moment to take it, of which all ports that close have a part. */
 static void part_all(struct weft__path_port *port)
 {
 	struct weft_clock *clock = weft_worker_clock(port->worker);
-	uint64_t until_ns = weft_clock_now(clock) + CLOSE_NS;
+	uint64_t until_ns = weft__device_part_until(port->device, weft_clock_now(clock));
 	struct weft_rx_frame frame;
 
 	WEFT_LIST_FOR_EACH(at, &port->paths)
