@@ -10,6 +10,7 @@
 
 #define LONG_BYTES (UINT64_C(4) << 20)
 #define STALLED_BYTES (UINT64_C(1536) << 10) /* shorter, and longer than what is granted at once */
+#define PIECE_BYTES 1280u
 #define MS UINT64_C(1000000)
 
 static void on_frame(struct side_end *end, const struct weft_rx_frame *frame)
@@ -84,9 +85,10 @@ static void one_that_stalled_and_goes_on_is_served_again(void)
 	path = stall(&stranger, 1);
 	begin(stranger, path, 9, LONG_BYTES);
 	world_pass(300 * MS);
-	for (uint64_t at = 0; at < 1280 * 300; at += 1280)
-		stranger_say_large(stranger, path, 9, 0, LONG_BYTES, at, 1280);
-	CU_ASSERT_TRUE(WORLD_WITHIN(100 * MS, path->granted_bytes > WEFT__WINDOW_BYTES));
+	for (uint64_t at = 0; at < 2 * WEFT__WINDOW_BYTES; at += PIECE_BYTES) {
+		CU_ASSERT_TRUE_FATAL(WORLD_WITHIN(100 * MS, path->granted_bytes >= at + PIECE_BYTES));
+		stranger_say_large(stranger, path, 9, 0, LONG_BYTES, at, PIECE_BYTES);
+	}
 	CU_ASSERT_FALSE(path->closed);
 	world_close();
 }
