@@ -43,11 +43,11 @@ static uint64_t now_of(const struct weft__path_device *device)
 static struct weft_list *bucket_of(const struct weft__path_device *device, const struct weft__greeting *knock,
 				   const struct weft_net_address *from)
 {
-	unsigned char bytes[sizeof *from + 12];
+	unsigned char bytes[sizeof *from + 16];
 
 	memcpy(bytes, from, sizeof *from);
 	memcpy(bytes + sizeof *from, &knock->incarnation, 8);
-	memcpy(bytes + sizeof *from + 8, &knock->from_path, 4);
+	memcpy(bytes + sizeof *from + 8, &knock->from_path, 8);
 	return &device->accepted->buckets[weft_siphash(device->cookie_key, bytes, sizeof bytes) % BUCKETS];
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <weft/errors.h>
 #include <weft/hash.h>
+#include <weft/random.h>
 
 #define ERRAND_AGAIN_NS UINT64_C(1000000)
 #define PART_NS UINT64_C(300000000)
@@ -18,11 +19,15 @@
 int weft__device_slot_take(struct weft__path_device *device, struct weft__path *path)
 {
 	struct weft__path_port *port = weft__path_port(path);
+	uint64_t drawn;
 
 	/* Only this thread takes: there may be fewer by now. */
 	if (atomic_load_explicit(&path->source->paths, memory_order_relaxed) >= WEFT__SOURCE_PATHS)
 		return -WEFT_ENOSPC;
-	for (unsigned int word = 0; word < WEFT__SLOT_WORDS; word++) {
+	drawn = weft_siphash(device->id_key, &device->id_count, sizeof device->id_count);
+	device->id_count++;
+	for (unsigned int i = 0; i < WEFT__SLOT_WORDS; i++) {
+		unsigned int word = (unsigned int)(drawn + i) % WEFT__SLOT_WORDS;
 		/* What looks free is. */
 		uint64_t taken = atomic_load_explicit(&port->slots_taken[word], memory_order_relaxed);
 		unsigned int bit;
@@ -33,9 +38,9 @@ int weft__device_slot_take(struct weft__path_device *device, struct weft__path *
 		/* Acquire: pairs with the release of slot_free, so that the one before has gone. */
 		atomic_fetch_or_explicit(&port->slots_taken[word], UINT64_C(1) << bit, memory_order_acquire);
 		atomic_fetch_add_explicit(&path->source->paths, 1, memory_order_relaxed);
-		path->id = (uint32_t)(weft_random_next(&device->random) << 16) | (word * 64 + bit);
+		path->id = drawn / WEFT__PORT_SLOTS * WEFT__PORT_SLOTS | (word * 64 + bit);
 		if (!path->id) /* which is nobody's name */
-			path->id = UINT32_C(1) << 31;
+			path->id = UINT64_C(1) << 63;
 		return 0;
 	}
 	return -WEFT_ENOSPC;
@@ -44,7 +49,7 @@ int weft__device_slot_take(struct weft__path_device *device, struct weft__path *
 void weft__device_slot_free(const struct weft__path *path)
 {
 	struct weft__path_port *port = weft__path_port(path);
-	uint32_t slot = path->id % WEFT__PORT_SLOTS;
+	unsigned int slot = (unsigned int)(path->id % WEFT__PORT_SLOTS);
 
 	atomic_fetch_sub_explicit(&path->source->paths, 1, memory_order_relaxed);
 	/* Release: pairs with the acquire of slot_take. */
@@ -212,7 +217,6 @@ int weft__path_device_open(const struct weft_device_opts *opts, struct weft_devi
 {
 	struct weft__path_device *device = calloc(1, sizeof *device);
 	struct weft_device *opened = (struct weft_device *)(void *)device;
-	uint64_t seed;
 	int rc;
 
 	if (!device)
@@ -228,10 +232,11 @@ int weft__path_device_open(const struct weft_device_opts *opts, struct weft_devi
 	rc = device->accepted && (device->opts.name || !opts->name)
 		     ? 0
 		     : weft_set_error(WEFT_ENOMEM, "no memory for a network");
-	for (unsigned int i = 0; rc == 0 && i < 2; i++)
+	for (unsigned int i = 0; rc == 0 && i < 2; i++) {
 		rc = weft_random_system(&device->cookie_key[i]);
-	if (rc == 0 && (rc = weft_random_system(&seed)) == 0)
-		weft_random_seed(&device->random, seed);
+		if (rc == 0)
+			rc = weft_random_system(&device->id_key[i]);
+	}
 	if (rc == 0)
 		rc = open_net(device);
 	if (rc < 0) {

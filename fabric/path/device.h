@@ -19,7 +19,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <weft/random.h>
 
 #define WEFT__KNOCK_BYTES \
 	576u /* each is so long, and no answer is longer: nothing is gained by lying about the sender */
@@ -38,8 +37,8 @@ struct weft__errand {
 /* What KNOCK, COOKIE, ACCEPT and REFUSE say; each has some of it. */
 struct weft__greeting {
 	uint8_t form;
-	uint32_t to_path;   /* by whose name for it: the receiver's; 0 in a knock */
-	uint32_t from_path; /* the sender's name for it */
+	uint64_t to_path;   /* by whose name for it: the receiver's; 0 in a knock */
+	uint64_t from_path; /* the sender's name for it */
 	uint64_t incarnation;
 	uint16_t steer; /* the sender's port for it */
 	uint32_t code;  /* REFUSE: enum weft_error */
@@ -73,7 +72,7 @@ struct weft__accepted {
 	struct weft_net_address from;
 	struct weft__greeting answer;
 	uint64_t incarnation;
-	uint32_t from_path;
+	uint64_t from_path;
 	uint32_t source;
 	uint64_t until_ns;
 };
@@ -86,7 +85,8 @@ struct weft__path_device {
 	struct weft_net_port *door; /* port 0 of the net: the runner's */
 	struct weft_poller poller;
 	uint64_t cookie_key[2];
-	struct weft_random random;
+	uint64_t id_key[2]; /* of a hash of the count, which draws the names of paths: who knows some knows no other */
+	uint64_t id_count;
 	struct weft_list knocks;
 	struct weft_list errands;       /* with lock: not run yet */
 	struct weft_timer errand_timer; /* for those whose worker's mailbox was full */

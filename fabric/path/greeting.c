@@ -2,11 +2,11 @@
 /*
  * The packets of the handshake to bytes and back:
  *
- *  24  to_path 4, from_path 4     28
- *  32  incarnation 8
- *  40  steer 2, hello_len 2, code 4
- *  48  cookie 16, all 0: none
- *  64  hello
+ *  24  to_path 8, from_path 8
+ *  40  incarnation 8
+ *  48  steer 2, hello_len 2, code 4
+ *  56  cookie 16, all 0: none
+ *  72  hello
  */
 #include "path/device.h"
 
@@ -14,10 +14,10 @@
 #include <string.h>
 #include <weft/errors.h>
 
-#define HELLO_AT 64u
+#define HELLO_AT 72u
 
 struct bytes {
-	uint32_t to_path, from_path;
+	uint64_t to_path, from_path;
 	uint64_t incarnation;
 	uint16_t steer, hello_len;
 	uint32_t code;
@@ -32,8 +32,8 @@ uint32_t weft__greeting_write(const struct weft__greeting *greeting, uint16_t st
 	uint32_t len_bytes = greeting->form == WEFT__FORM_KNOCK ? WEFT__KNOCK_BYTES
 								: HELLO_AT + greeting->hello.len_bytes;
 	struct bytes bytes = {
-		.to_path = htole32(greeting->to_path),
-		.from_path = htole32(greeting->from_path),
+		.to_path = htole64(greeting->to_path),
+		.from_path = htole64(greeting->from_path),
 		.incarnation = htole64(greeting->incarnation),
 		.steer = htole16(greeting->steer),
 		.hello_len = htole16(greeting->hello.len_bytes),
@@ -66,8 +66,8 @@ int weft__greeting_read(const unsigned char *packet, size_t len_bytes, struct we
 	memcpy(&bytes, packet + WEFT__PACKET_HEAD, sizeof bytes);
 	*greeting = (struct weft__greeting){
 		.form = head.form,
-		.to_path = le32toh(bytes.to_path),
-		.from_path = le32toh(bytes.from_path),
+		.to_path = le64toh(bytes.to_path),
+		.from_path = le64toh(bytes.from_path),
 		.incarnation = le64toh(bytes.incarnation),
 		.steer = le16toh(bytes.steer),
 		.code = le32toh(bytes.code),

@@ -237,13 +237,13 @@ static void answered(struct weft__path_device *device, const struct weft__greeti
 static void cookie_make(const struct weft__path_device *device, const struct weft_net_address *from,
 			const struct weft__greeting *knock, uint64_t time_ns, unsigned char cookie[WEFT__COOKIE_BYTES])
 {
-	unsigned char bytes[sizeof *from + 20];
+	unsigned char bytes[sizeof *from + 24];
 	uint64_t mac;
 
 	memcpy(bytes, from, sizeof *from);
 	memcpy(bytes + sizeof *from, &time_ns, 8);
 	memcpy(bytes + sizeof *from + 8, &knock->incarnation, 8);
-	memcpy(bytes + sizeof *from + 16, &knock->from_path, 4);
+	memcpy(bytes + sizeof *from + 16, &knock->from_path, 8);
 	mac = weft_siphash(device->cookie_key, bytes, sizeof bytes);
 	memcpy(cookie, &time_ns, 8);
 	memcpy(cookie + 8, &mac, 8);

@@ -10,7 +10,7 @@
 
 static struct weft_list *bucket_of(struct weft__path *path, uint8_t stream, uint32_t sequence)
 {
-	uint64_t key = ((uint64_t)path->id << 8 | stream) << 24 ^ sequence;
+	uint64_t key = (path->id << 8 | stream) << 24 ^ sequence;
 
 	return &weft__path_port(path)->buckets[weft_hash_u64(key) % WEFT__HELD_BUCKETS];
 }

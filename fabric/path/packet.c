@@ -9,7 +9,10 @@
 #include <weft/crc32c.h>
 #include <weft/errors.h>
 
-#define TAG_AT 16u
+#define TAG_AT 4u
+#define TAG_BYTES 4u
+#define PATH_AT 8u
+#define NUMBER_AT 16u
 #define FORM_MASK 0x7u
 #define HURRY_BIT 0x8u
 #define MICROSECOND_NS UINT64_C(1000)
@@ -64,9 +67,9 @@ void weft__packet_head_write(const struct weft__packet_head *head, unsigned char
 	to[1] = (unsigned char)head->steer;
 	to[2] = (unsigned char)(WEFT__WIRE_VERSION << 4 | head->form);
 	to[3] = head->epoch;
-	put32(to + 4, head->path);
-	put64(to + 8, head->number);
-	put64(to + TAG_AT, 0);
+	put32(to + TAG_AT, 0);
+	put64(to + PATH_AT, head->path);
+	put64(to + NUMBER_AT, head->number);
 }
 
 void weft__packet_hurry(unsigned char *head)
@@ -85,8 +88,8 @@ int weft__packet_head_read(const unsigned char *packet, size_t len_bytes, struct
 		.form = packet[2] & FORM_MASK,
 		.hurry = packet[2] & HURRY_BIT,
 		.epoch = packet[3],
-		.path = get32(packet + 4),
-		.number = get64(packet + 8),
+		.path = get64(packet + PATH_AT),
+		.number = get64(packet + NUMBER_AT),
 	};
 	return head->form < WEFT__FORM_COUNT && !head->epoch ? 0 : -WEFT_EPROTO;
 }
@@ -102,12 +105,12 @@ void weft__packet_seal(unsigned char *head, const struct weft_net_piece *pieces,
 
 bool weft__packet_intact(const unsigned char *packet, size_t len_bytes)
 {
-	static const unsigned char no_tag[WEFT__PACKET_HEAD - TAG_AT];
+	static const unsigned char no_tag[TAG_BYTES];
 	uint32_t crc = weft_crc32c(0, packet, TAG_AT);
 
 	crc = weft_crc32c(crc, no_tag, sizeof no_tag);
-	crc = weft_crc32c(crc, packet + WEFT__PACKET_HEAD, len_bytes - WEFT__PACKET_HEAD);
-	return get64(packet + TAG_AT) == crc;
+	crc = weft_crc32c(crc, packet + TAG_AT + TAG_BYTES, len_bytes - TAG_AT - TAG_BYTES);
+	return get32(packet + TAG_AT) == crc;
 }
 
 /* ---- frames: kind and class, stream, length, sequence; then what the kind has ---- */

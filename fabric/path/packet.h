@@ -5,9 +5,9 @@
  *   0  steer 2     index of the port that receives it, network order: drivers read nothing else
  *   2  form 1      version in the upper four bits, enum weft__form in the lower
  *   3  epoch 1     of the key that seals it; 0: nothing is sealed
- *   4  path 4      the receiver's own name for the path; 0 in packets of the handshake
- *   8  number 8    of the packet: each goes out once
- *  16  tag 8       CRC32C of the whole packet with this field 0, then four bytes of 0. A seal has a longer one
+ *   4  tag 4       CRC32C of the whole packet with this field 0. A seal has a longer one
+ *   8  path 8      the receiver's own name for the path; 0 in packets of the handshake
+ *  16  number 8    of the packet: each goes out once
  *  24  frames, each beginning at a multiple of 8
  */
 #ifndef PATH_PACKET_H
@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <weft/net.h>
 
-#define WEFT__WIRE_VERSION 1u
+#define WEFT__WIRE_VERSION 2u
 #define WEFT__PACKET_HEAD 24u
 #define WEFT__FRAME_ALIGN 8u
 
@@ -35,7 +35,7 @@ struct weft__packet_head {
 	uint16_t steer;
 	uint8_t form, epoch;
 	bool hurry; /* its sender waits for the acknowledgement; written by weft__packet_hurry */
-	uint32_t path;
+	uint64_t path;
 	uint64_t number;
 };
 

@@ -173,7 +173,7 @@ struct weft__path {
 	struct weft_net_address to;
 	struct weft_net_route *route;
 	struct weft__source *source;
-	uint32_t id, peer_id; /* what we call it, and what the peer does */
+	uint64_t id, peer_id; /* what we call it, and what the peer does */
 	uint16_t peer_steer;
 	uint8_t state;
 	uint8_t down_reason;

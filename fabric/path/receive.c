@@ -170,7 +170,7 @@ static enum outcome take_frame(struct weft__path *path, const struct weft__frame
 
 /* ---- packets ---- */
 
-static struct weft__path *path_by_id(struct weft__path_port *port, uint32_t id)
+static struct weft__path *path_by_id(struct weft__path_port *port, uint64_t id)
 {
 	struct weft__path *path = port->slots[id % WEFT__PORT_SLOTS];
 

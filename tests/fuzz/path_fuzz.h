@@ -22,7 +22,7 @@ struct fuzz_world {
 	/* what the peers have heard */
 	unsigned char cookies[FUZZ_PEERS][WEFT__COOKIE_BYTES];
 	bool has_cookie[FUZZ_PEERS];
-	uint32_t knocked_by; /* the last path that we asked for: our name for it */
+	uint64_t knocked_by; /* the last path that we asked for: our name for it */
 };
 extern struct fuzz_world fuzz;
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define CHUNK_BYTES 1024u
-#define SLOTS 256u /* slots of the port are taken from the first on */
+#define NAMES 256u
 
 /* A packet that is being made. */
 struct saying {
@@ -16,8 +16,8 @@ struct saying {
 	uint32_t len_bytes;
 };
 
-/* The first number of each path that its peer has not used, by its place in the port. */
-static uint64_t numbers[SLOTS];
+/* The first number of each path that its peer has not used, by some of its name: two that share it skip some. */
+static uint64_t numbers[NAMES];
 
 void fuzz_peer_begin(void)
 {
@@ -89,7 +89,7 @@ static bool begin(struct saying *saying, uint8_t which)
 
 static void finish(struct saying *saying, uint8_t how, uint64_t skip)
 {
-	uint64_t *next = &numbers[saying->path->id % SLOTS];
+	uint64_t *next = &numbers[saying->path->id / WEFT__PORT_SLOTS % NAMES];
 	struct weft__packet_head head = {.steer = 1,
 					 .form = WEFT__FORM_PATH,
 					 .path = saying->path->id,

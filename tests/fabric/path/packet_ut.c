@@ -10,16 +10,19 @@
 
 static void a_packet_stands_as_the_page_says(void)
 {
-	/* docs/wire.md, version 1. A change of these bytes is a change of the version. */
+	/* docs/wire.md, version 2. A change of these bytes is a change of the version. */
 	static const unsigned char golden[] = {
-		0x00, 0x03, 0x10, 0x00, 0x78, 0x56, 0x34, 0x12,
-		0x09, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, /* head */
-		0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, /* tag */
+		0x00, 0x03, 0x20, 0x00, 0x00, 0x00, 0x00, 0x00, /* head, tag */
+		0xf0, 0xde, 0xbc, 0x9a, 0x78, 0x56, 0x34, 0x12, /* path */
+		0x09, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, /* number */
 		0x12, 0x07, 0x05, 0x00, 0x2a, 0x00, 0x00, 0x00,
 		0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, /* message */
 		'h',  'e',  'l',  'l',  'o',  0x00, 0x00, 0x00,
 	};
-	struct weft__packet_head head = {.steer = 3, .form = WEFT__FORM_PATH, .path = 0x12345678, .number = 9};
+	struct weft__packet_head head = {.steer = 3,
+					 .form = WEFT__FORM_PATH,
+					 .path = UINT64_C(0x123456789abcdef0),
+					 .number = 9};
 	unsigned char packet[sizeof golden] = {0};
 	struct weft_net_piece piece = {.data = packet, .len_bytes = sizeof packet};
 
@@ -29,7 +32,7 @@ static void a_packet_stands_as_the_page_says(void)
 	CU_ASSERT_EQUAL(memcmp(packet, golden, sizeof golden), 0);
 	weft__packet_seal(packet, &piece, 1);
 	CU_ASSERT_TRUE(weft__packet_intact(packet, sizeof packet));
-	CU_ASSERT_EQUAL(memcmp(packet + 16, "\x0d\xa5\x26\x40", 4), 0);
+	CU_ASSERT_EQUAL(memcmp(packet + 4, "\x4d\xc5\x9b\x73", 4), 0);
 }
 
 static void a_packet_can_say_that_its_sender_waits(void)
@@ -41,7 +44,7 @@ static void a_packet_can_say_that_its_sender_waits(void)
 	CU_ASSERT_EQUAL_FATAL(weft__packet_head_read(packet, sizeof packet, &read), 0);
 	CU_ASSERT_FALSE(read.hurry);
 	weft__packet_hurry(packet);
-	CU_ASSERT_EQUAL(packet[2], 0x18);
+	CU_ASSERT_EQUAL(packet[2], 0x28);
 	CU_ASSERT_EQUAL_FATAL(weft__packet_head_read(packet, sizeof packet, &read), 0);
 	CU_ASSERT_TRUE(read.hurry && read.form == WEFT__FORM_PATH && read.number == 2);
 }
@@ -171,7 +174,7 @@ static void what_is_no_frame_is_refused(void)
 static void a_greeting_is_read_as_it_was_written(void)
 {
 	struct weft__greeting knock = {.form = WEFT__FORM_KNOCK,
-				       .from_path = 77,
+				       .from_path = UINT64_C(77) << 32,
 				       .incarnation = 88,
 				       .steer = 9,
 				       .has_cookie = true,
@@ -183,13 +186,13 @@ static void a_greeting_is_read_as_it_was_written(void)
 	memset(knock.cookie, 'c', sizeof knock.cookie);
 	CU_ASSERT_EQUAL(weft__greeting_write(&knock, 0, packet), WEFT__KNOCK_BYTES);
 	CU_ASSERT_EQUAL(weft__greeting_read(packet, sizeof packet, &read), 0);
-	CU_ASSERT_TRUE(read.form == WEFT__FORM_KNOCK && read.from_path == 77 && read.incarnation == 88 &&
-		       read.steer == 9 && read.has_cookie);
+	CU_ASSERT_TRUE(read.form == WEFT__FORM_KNOCK && read.from_path == UINT64_C(77) << 32 &&
+		       read.incarnation == 88 && read.steer == 9 && read.has_cookie);
 	CU_ASSERT_EQUAL(memcmp(&read.hello, &knock.hello, sizeof read.hello), 0);
 	CU_ASSERT_EQUAL(weft__greeting_read(packet, sizeof packet - 1, &read), -WEFT_EPROTO);
 	packet[100] ^= 1;
 	CU_ASSERT_EQUAL(weft__greeting_read(packet, sizeof packet, &read), -WEFT_EPROTO);
-	packet[2] = 0x21;
+	packet[2] = 0x11;
 	CU_ASSERT_EQUAL(weft__greeting_read(packet, sizeof packet, &read), -WEFT_EVERSION);
 }
 

@@ -99,7 +99,7 @@ struct stranger *stranger_open(const char *host)
 	return stranger;
 }
 
-void stranger_knock(struct stranger *stranger, uint32_t own_id, bool with_cookie)
+void stranger_knock(struct stranger *stranger, uint64_t own_id, bool with_cookie)
 {
 	struct weft__greeting knock = {.form = WEFT__FORM_KNOCK,
 				       .from_path = own_id,
@@ -148,7 +148,7 @@ void stranger_say_message(struct stranger *stranger, struct stranger_path *path,
 
 /* ---- he hears ---- */
 
-static struct stranger_path *path_of(struct stranger *stranger, uint32_t own_id)
+static struct stranger_path *path_of(struct stranger *stranger, uint64_t own_id)
 {
 	for (unsigned int i = 0; i < STRANGER_PATHS_MAX; i++)
 		if (stranger->paths[i].own_id == own_id)

@@ -16,7 +16,7 @@
 
 /* What a stranger has of a path to far. */
 struct stranger_path {
-	uint32_t own_id, id; /* what he calls it, and what far does; 0: it was not accepted */
+	uint64_t own_id, id; /* what he calls it, and what far does; 0: it was not accepted */
 	uint16_t steer;
 	uint64_t number;                    /* of his next packet */
 	uint64_t granted_bytes, granted_ns; /* the last grant, and when it came */
@@ -65,7 +65,7 @@ void world_pass(uint64_t span_ns);
 /* One more stranger, at a host of that name. */
 struct stranger *stranger_open(const char *host);
 /* A knock for a path of that name; with the cookie he was given last, if with_cookie. */
-void stranger_knock(struct stranger *stranger, uint32_t own_id, bool with_cookie);
+void stranger_knock(struct stranger *stranger, uint64_t own_id, bool with_cookie);
 /* A path with far, by the whole handshake; NULL: far did not want. */
 struct stranger_path *stranger_join(struct stranger *stranger);
 /* One packet with these frames, len_bytes altogether. */
