@@ -79,6 +79,27 @@ static void on_event(struct weft_sender *sender, enum weft_sender_event event, i
 		sending->lost = cause;
 }
 
+/* It took part, and does no more. */
+static int say_gone(const struct sending *sending, int cause)
+{
+	const char *name = sending->name;
+
+	if (cause == -WEFT_ECLOSED)
+		return weft_set_error(cause, "\"%s\" is gone: it ended before it had everything, and says there why",
+				      name);
+	if (cause != -WEFT_EPEERRESET)
+		return weft_set_error(cause, "\"%s\" is gone: %s", name, weft_error_text(cause));
+	if (sending->to)
+		return weft_set_error(cause,
+				      "\"%s\" is gone: its process or machine died, or nothing gets through to %s any "
+				      "more; send everything again when it is back",
+				      name, sending->to);
+	return weft_set_error(cause,
+			      "\"%s\" is gone: its process died before it had everything; start it and send "
+			      "everything again",
+			      name);
+}
+
 /* 0 while there is a receiver. */
 static int check(struct sending *sending)
 {
@@ -90,10 +111,7 @@ static int check(struct sending *sending)
 		return 0;
 	if (rc == -WEFT_EAGAIN)
 		rc = -WEFT_EPEERRESET; /* it is being waited for again */
-	if (rc == -WEFT_ECLOSED)
-		return weft_set_error(rc, "\"%s\" is gone: it ended before it had everything, and says there why",
-				      sending->name);
-	return weft_set_error(rc, "\"%s\" is gone: %s", sending->name, weft_error_text(rc));
+	return say_gone(sending, rc);
 }
 
 static void on_answer(struct weft_rx *reply, int status, void *user)
@@ -124,6 +142,8 @@ static int ask(struct sending *sending, enum stream_request_kind kind)
 		return -WEFT_EINTR;
 	if (sending->answer == -WEFT_EBUSY)
 		return weft_set_error(WEFT_EBUSY, "\"%s\" is receiving from somebody else", sending->name);
+	if (sending->answer == -WEFT_EPEERRESET || sending->answer == -WEFT_ECLOSED)
+		return say_gone(sending, sending->answer);
 	if (sending->answer < 0)
 		return weft_set_error(sending->answer, "\"%s\" did not take everything: %s", sending->name,
 				      weft_error_text(sending->answer));
