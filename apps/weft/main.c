@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <weft/errors.h>
 #include <weft/nearest.h>
 
 static const struct command commands[] = {
@@ -22,16 +23,24 @@ static const struct command commands[] = {
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
+/* What each error begins with. */
+static char speaker[64] = "weft";
+
 void usage_error(const char *format, ...)
 {
 	va_list args;
 
-	fputs("weft: ", stderr);
+	fprintf(stderr, "%s: ", speaker);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
 	exit(STATUS_USAGE);
+}
+
+int command_fail(void)
+{
+	return weft_fail(speaker);
 }
 
 static const char *nearest(const char *word)
@@ -55,12 +64,10 @@ static int print_help(void)
 
 static int run(int argc, char **argv)
 {
-	static char name[64];
-
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		if (strcmp(argv[1], commands[i].name) == 0) {
-			snprintf(name, sizeof name, "weft %s", commands[i].name);
-			argv[1] = name;
+			snprintf(speaker, sizeof speaker, "weft %s", commands[i].name);
+			argv[1] = speaker;
 			return commands[i].run(argc - 1, argv + 1);
 		}
 	usage_error("unknown command '%.40s'; the nearest known one is '%s'", argv[1], nearest(argv[1]));
@@ -93,7 +100,8 @@ int flush_output(int status)
 
 	if (fflush(stdout) == 0 && !lost)
 		return status;
-	fprintf(stderr, "weft: standard output cannot be written: %s\n", lost ? "part of it is lost" : strerror(errno));
+	fprintf(stderr, "%s: standard output cannot be written: %s\n", speaker,
+		lost ? "part of it is lost" : strerror(errno));
 	return status ? status : 1;
 }
 

@@ -36,20 +36,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'l':
-		stream_set_listen(&receiving->networks, "recv", arg);
+		stream_set_listen(&receiving->networks, arg);
 		return 0;
 	case 's':
-		stream_set_security(&receiving->networks, "recv", arg);
+		stream_set_security(&receiving->networks, arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (receiving->name)
-			usage_error("recv: one NAME, not also '%.40s'", arg);
-		stream_check_name("recv", arg, false);
+			usage_error("one NAME, not also '%.40s'", arg);
+		stream_check_name(arg, false);
 		receiving->name = arg;
 		return 0;
 	case ARGP_KEY_END:
 		if (!receiving->name)
-			usage_error("recv: which NAME? `weft send NAME` finds this process by it");
+			usage_error("which NAME? `weft send NAME` finds this process by it");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -150,7 +150,7 @@ static void on_message(struct weft_rx *rx, void *user)
 static int run(struct receiving *receiving)
 {
 	struct weft_channel *channel;
-	int rc = stream_open("recv", receiving->name, &receiving->networks, &receiving->node, &channel);
+	int rc = stream_open(receiving->name, &receiving->networks, &receiving->node, &channel);
 
 	if (rc < 0)
 		return rc;
@@ -191,5 +191,5 @@ int command_recv(int argc, char **argv)
 		return 128 + (int)stream_interrupted;
 	if (rc < 0)
 		weft_set_error(rc, "%s", error);
-	return rc < 0 ? stream_fail("recv") : 0;
+	return rc < 0 ? command_fail() : 0;
 }

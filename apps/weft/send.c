@@ -50,19 +50,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		sending->to = arg;
 		return 0;
 	case 's':
-		stream_set_security(&sending->networks, "send", arg);
+		stream_set_security(&sending->networks, arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (sending->name)
-			usage_error("send: one NAME, not also '%.40s'", arg);
-		stream_check_name("send", arg, true);
+			usage_error("one NAME, not also '%.40s'", arg);
+		stream_check_name(arg, true);
 		sending->name = arg;
 		return 0;
 	case ARGP_KEY_END:
 		if (!sending->name)
-			usage_error("send: which NAME? It is what `weft recv NAME` was given");
+			usage_error("which NAME? It is what `weft recv NAME` was given");
 		if (sending->to)
-			stream_set_peer(&sending->networks, "send", sending->name, sending->to);
+			stream_set_peer(&sending->networks, sending->name, sending->to);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -304,7 +304,7 @@ static int connect_to_receiver(struct sending *sending, struct weft_channel *cha
 static int run(struct sending *sending)
 {
 	struct weft_channel *channel;
-	int rc = stream_open("send", NULL, &sending->networks, &sending->node, &channel);
+	int rc = stream_open(NULL, &sending->networks, &sending->node, &channel);
 
 	if (rc < 0)
 		return rc;
@@ -340,5 +340,5 @@ int command_send(int argc, char **argv)
 	weft_node_close(&sending.node);
 	if (stream_interrupted)
 		return 128 + (int)stream_interrupted;
-	return rc < 0 ? stream_fail("send") : 0;
+	return rc < 0 ? command_fail() : 0;
 }
