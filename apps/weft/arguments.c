@@ -41,6 +41,7 @@ static const struct argp_option *find_long(const struct reading *reading, const 
 	const char *names[OPTIONS_MAX] = {"help"};
 	unsigned int count = 1;
 	char word[32] = "";
+	const char *near;
 
 	strncpy(word, name, len < sizeof word ? len : sizeof word - 1);
 	for (const struct argp_option *option = reading->options; option && !is_last(option); option++) {
@@ -58,8 +59,10 @@ static const struct argp_option *find_long(const struct reading *reading, const 
 		return found;
 	if (strcmp(word, "help") == 0)
 		usage_error("option '--help' takes no value");
-	usage_error("unknown option '--%.40s'; the nearest known one is '--%s'", name,
-		    weft_nearest(word, names, count));
+	near = weft_nearest(word, names, count);
+	if (near)
+		usage_error("unknown option '--%.40s'; the nearest known one is '--%s'", name, near);
+	usage_error("unknown option '--%.40s'; `weft %s --help` lists them", name, reading->name);
 }
 
 /* The option's value is the rest of this word, if there is one, or the next word. */

@@ -43,6 +43,7 @@ int command_fail(void)
 	return weft_fail(speaker);
 }
 
+/* NULL: none is near. */
 static const char *nearest(const char *word)
 {
 	const char *names[COMMAND_COUNT];
@@ -64,13 +65,18 @@ static int print_help(void)
 
 static int run(int argc, char **argv)
 {
+	const char *near;
+
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		if (strcmp(argv[1], commands[i].name) == 0) {
 			snprintf(speaker, sizeof speaker, "weft %s", commands[i].name);
 			argv[1] = speaker;
 			return commands[i].run(argc - 1, argv + 1);
 		}
-	usage_error("unknown command '%.40s'; the nearest known one is '%s'", argv[1], nearest(argv[1]));
+	near = nearest(argv[1]);
+	if (near)
+		usage_error("unknown command '%.40s'; the nearest known one is '%s'", argv[1], near);
+	usage_error("unknown command '%.40s'; `weft --help` lists them", argv[1]);
 }
 
 /* `weft help` and `weft help NAME`. */
