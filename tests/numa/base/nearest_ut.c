@@ -6,6 +6,7 @@
 #include "suite.h"
 
 #include <CUnit/Basic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <weft/nearest.h>
