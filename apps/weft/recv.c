@@ -147,6 +147,15 @@ static void on_message(struct weft_rx *rx, void *user)
 	progress_show(&receiving->progress, receiving->received_bytes);
 }
 
+/* On standard error, in a form that scripts may read: port 0 is one that nobody knows before. */
+static void say_addresses(const struct receiving *receiving)
+{
+	char address[256];
+
+	for (unsigned int i = 0; weft_node_address(receiving->node, i, address, sizeof address) == 0; i++)
+		fprintf(stderr, "weft recv: listens on %s\n", address);
+}
+
 static int run(struct receiving *receiving)
 {
 	struct weft_channel *channel;
@@ -157,6 +166,7 @@ static int run(struct receiving *receiving)
 	receiving->worker = weft_node_worker(receiving->node, 0);
 	weft_channel_on_peer(channel, on_peer, receiving);
 	weft_channel_handle(channel, on_message, receiving);
+	say_addresses(receiving);
 	progress_say("waiting for `weft send %s`", receiving->name);
 	while (!receiving->done && !stream_interrupted)
 		weft_worker_turn(receiving->worker, WEFT_NEVER);
