@@ -86,6 +86,26 @@ void stream_set_security(struct stream_networks *networks, const char *security)
 	networks->security = security;
 }
 
+/* One "NET:HOST:PORT" of what --to was given; a network's driver says what else is wrong with it. */
+static void check_to(const char *address, size_t len)
+{
+	const char *colon = memchr(address, ':', len), *host = colon ? colon + 1 : NULL;
+	const char *port = memrchr(address, ':', len);
+	size_t host_len;
+
+	if (!host || port < host)
+		return;
+	host_len = (size_t)(port - host);
+	if (!host_len || (host_len == 4 && strncmp(host, "[::]", 4) == 0) ||
+	    (host_len == 7 && strncmp(host, "0.0.0.0", 7) == 0))
+		usage_error(
+			"--to '%.80s' names no host to send to: write that of the receiver, such as udp:127.0.0.1:7000",
+			address);
+	if (strspn(port + 1, "0") == (size_t)(address + len - port) - 1 && port + 1 < address + len)
+		usage_error("--to '%.80s' names no port, 0 is none: write the one that `weft recv` says it listens on",
+			    address);
+}
+
 void stream_set_peer(struct stream_networks *networks, const char *receiver, const char *address)
 {
 	int len = snprintf(networks->peers, sizeof networks->peers, "%.*s=%s", (int)strcspn(receiver, "/"), receiver,
@@ -95,4 +115,8 @@ void stream_set_peer(struct stream_networks *networks, const char *receiver, con
 		usage_error(
 			"--to '%.80s' is no address, such as udp:10.0.0.2:7000, or two or more of them with + between",
 			address);
+	for (const char *part = address, *end; part; part = *end ? end + 1 : NULL) {
+		end = strchrnul(part, '+');
+		check_to(part, (size_t)(end - part));
+	}
 }
