@@ -256,7 +256,8 @@ static uint64_t input_bytes(void)
 /* Why there is no receiver. */
 static int refused(const struct sending *sending, int rc)
 {
-	const char *name = sending->name;
+	const char *name = sending->name, *stranger = weft_sender_stranger(sending->sender);
+	bool there = weft_inject_max(sending->sender) > 0;
 
 	if (rc == -WEFT_ECONNREFUSED || rc == -WEFT_ENOENT)
 		return weft_set_error(
@@ -265,7 +266,12 @@ static int refused(const struct sending *sending, int rc)
 				? "nobody receives as \"%s\" there: start `weft recv %s --listen ADDRESS` on that machine, or use --wait"
 				: "nobody receives as \"%s\" here: start `weft recv %s`, or use --wait",
 			name, name);
-	if (rc == -WEFT_EAGAIN && sending->to)
+	if (stranger)
+		return weft_set_error(rc, "at %s there is \"%s\", not \"%s\": send to that, or to the address of this",
+				      sending->to ? sending->to : "its address", stranger, name);
+	if (rc == -WEFT_EAGAIN && there)
+		return weft_set_error(rc, "\"%s\" does not answer as a receiver: it is not `weft recv %s`", name, name);
+	if ((rc == -WEFT_EAGAIN || rc == -WEFT_EUNREACHABLE) && sending->to)
 		return weft_set_error(rc,
 				      "\"%s\" does not answer at %s: is `weft recv %s --listen ADDRESS` running there, "
 				      "and do packets get through? --wait tries on",
