@@ -14,7 +14,8 @@
 
 static const struct argp_option options[] = {
 	{"listen", 'l', "ADDRESS,...", 0, "where else than on this machine senders find it: udp:10.0.0.2:7000", 0},
-	{"security", 's', "none", 0, "needed for an address beyond this machine: nothing sent there is sealed yet", 0},
+	{"security", 's', "none", 0, "needed beyond this machine: the network is trusted, as nothing is encrypted yet",
+	 0},
 	{0},
 };
 

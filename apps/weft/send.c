@@ -34,7 +34,8 @@ struct sending {
 static const struct argp_option options[] = {
 	{"wait", 'w', NULL, 0, "wait until the receiver is there", 0},
 	{"to", 't', "ADDRESS", 0, "where it is, if not on this machine: udp:10.0.0.2:7000", 0},
-	{"security", 's', "none", 0, "needed for an address beyond this machine: nothing sent there is sealed yet", 0},
+	{"security", 's', "none", 0, "needed beyond this machine: the network is trusted, as nothing is encrypted yet",
+	 0},
 	{0},
 };
 

@@ -101,10 +101,12 @@ static int check_security(const struct weft_net_driver *net, const char *address
 
 	if (rc < 0 || security || net->is_loopback(&parsed))
 		return rc;
-	return weft_set_error(WEFT_EACCES,
-			      "%s:%s reaches beyond this machine, where nothing protects what is sent: allow it by "
-			      "security \"none\" (WEFT_SECURITY=none) where the network can be trusted",
-			      net->name, address);
+	return weft_set_error(
+		WEFT_EACCES,
+		"%s:%s reaches beyond this machine, where nothing that is sent is encrypted or authenticated "
+		"yet: where all who are on the network are trusted, allow it by security none, the only kind "
+		"there is (--security none, or WEFT_SECURITY=none)",
+		net->name, address);
 }
 
 static struct weft__rail *rail_of(struct weft_node *node, const struct weft_net_driver *net)
