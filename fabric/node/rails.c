@@ -19,6 +19,14 @@ const char *weft__option_or_environment(const char *option, const char *variable
 	return value && *value ? value : NULL;
 }
 
+/* Addresses, of which "none" says that there are none, whatever the environment says. */
+static const char *addresses(const char *option, const char *variable)
+{
+	const char *value = weft__option_or_environment(option, variable);
+
+	return value && strcmp(value, "none") != 0 ? value : NULL;
+}
+
 /* ---- streams: what keeps its order on a path that loses packets ---- */
 
 static uint8_t stream_of(uint64_t meta, enum weft_class class_)
@@ -285,11 +293,9 @@ int weft__rails_open(struct weft_node *node, const struct weft_node_opts *opts)
 				      opening.security);
 	rc = open_own(node, opts);
 	if (rc == 0)
-		rc = for_each_part(weft__option_or_environment(opts ? opts->listen : NULL, "WEFT_LISTEN"), ',',
-				   listen_part, &opening);
+		rc = for_each_part(addresses(opts ? opts->listen : NULL, "WEFT_LISTEN"), ',', listen_part, &opening);
 	if (rc == 0)
-		rc = for_each_part(weft__option_or_environment(opts ? opts->peers : NULL, "WEFT_PEERS"), ',', peer_part,
-				   &opening);
+		rc = for_each_part(addresses(opts ? opts->peers : NULL, "WEFT_PEERS"), ',', peer_part, &opening);
 	return rc;
 }
 

@@ -92,10 +92,41 @@ static void a_stranger_at_the_address_of_a_peer_is_named(void)
 	tear_down();
 }
 
+static int open_listening(const char *listen, struct weft_node **node)
+{
+	struct weft_node_opts opts;
+
+	begin(&opts, "near");
+	opts.worker_count = 0;
+	opts.listen = listen;
+	return weft_node_open(&opts, node);
+}
+
+static void none_is_no_address_whatever_the_environment_says(void)
+{
+	static const char *const texts[] = {"none", ""};
+	struct weft_node *node;
+	char address[128];
+
+	for (unsigned int i = 0; i < 2; i++) {
+		setenv("WEFT_LISTEN", "udp:127.0.0.1:0", 1);
+		CU_ASSERT_EQUAL_FATAL(open_listening(texts[i], &node), 0);
+		CU_ASSERT_EQUAL(weft_node_address(node, 0, address, sizeof address), -WEFT_ENOENT);
+		weft_node_close(&node);
+		setenv("WEFT_LISTEN", texts[i], 1);
+		CU_ASSERT_EQUAL_FATAL(open_listening(NULL, &node), 0);
+		CU_ASSERT_EQUAL(weft_node_address(node, 0, address, sizeof address), -WEFT_ENOENT);
+		weft_node_close(&node);
+		unsetenv("WEFT_LISTEN");
+		tear_down();
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(a_stranger_at_the_address_of_a_peer_is_named),
+		SUITE_CASE(none_is_no_address_whatever_the_environment_says),
 	};
 
 	return suite_main("networks of a node", cases, SUITE_COUNT(cases), argc, argv);
