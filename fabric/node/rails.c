@@ -206,21 +206,38 @@ static const char *beside(const char *address, char own[WEFT_NET_TEXT_MAX])
 	return own;
 }
 
-/* On which rail an address is; one that only connects is opened where none listens. */
-static int rail_for(const struct opening *opening, const struct weft_net_driver *net, const char *address)
+static bool is_loopback(const struct weft_net_driver *net, const char *address)
 {
 	struct weft_net_address parsed;
+
+	return net->address_read(address, &parsed) == 0 && net->is_loopback(&parsed);
+}
+
+/* Whether what this rail sends gets to an address: not to the other IP, whose addresses are in brackets, nor from loopback to
+ * elsewhere. ":PORT" gets everywhere. */
+static bool rail_reaches(const struct weft__rail *rail, const char *address)
+{
+	char own[WEFT_DEVICE_ADDRESS_MAX];
+
+	weft_device_address(rail->driver, rail->device, own);
+	return own[0] == ':' || ((own[0] == '[') == (address[0] == '[') &&
+				 (!is_loopback(rail->net, own) || is_loopback(rail->net, address)));
+}
+
+/* On which rail an address is; one that only connects is opened where none that is open gets there. */
+static int rail_for(const struct opening *opening, const struct weft_net_driver *net, const char *address)
+{
+	struct weft_node *node = opening->node;
 	char own[WEFT_NET_TEXT_MAX];
 	int rc = check_security(net, address, opening->security);
 
 	if (rc < 0)
 		return rc;
-	if (!rail_of(opening->node, net)) {
-		(void)net->address_read(address, &parsed);
-		rc = open_network(opening->node, opening->opts, net,
-				  net->is_loopback(&parsed) ? beside(address, own) : ":0");
-	}
-	return rc < 0 ? rc : (int)(rail_of(opening->node, net) - opening->node->rails);
+	for (unsigned int i = 1; i < node->rail_count; i++)
+		if (node->rails[i].net == net && rail_reaches(&node->rails[i], address))
+			return (int)i;
+	rc = open_network(node, opening->opts, net, is_loopback(net, address) ? beside(address, own) : ":0");
+	return rc < 0 ? rc : (int)node->rail_count - 1;
 }
 
 struct reading {

@@ -92,6 +92,45 @@ static void a_stranger_at_the_address_of_a_peer_is_named(void)
 	tear_down();
 }
 
+static void ready(struct weft_worker *worker, struct weft_channel *channel, const char *peer)
+{
+	struct weft_sender *sender;
+
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(worker, channel, peer, NULL, &sender), 0);
+	CU_ASSERT_EQUAL(weft_sender_wait(sender, patience_end_ns()), 0);
+}
+
+static void one_node_reaches_peers_of_both_families(void)
+{
+	char first[128], second[128], peers[280];
+	struct weft_node *six = open_far("six", "udp:[::1]:0", first);
+	struct weft_node *four = open_far("four", "udp:127.0.0.1:0", second), *near;
+	struct weft_channel *channel;
+
+	snprintf(peers, sizeof peers, "six=%s,four=%s", first, second);
+	near = open_near(peers, &channel);
+	ready(weft_node_worker(near, 0), channel, "six");
+	ready(weft_node_worker(near, 0), channel, "four");
+	weft_node_close(&near);
+	weft_node_close(&four);
+	weft_node_close(&six);
+	tear_down();
+}
+
+static void a_peer_may_have_an_address_of_each_family(void)
+{
+	char address[128], peers[160];
+	struct weft_node *far = open_far("far", "udp:127.0.0.1:0", address), *near;
+	struct weft_channel *channel;
+
+	snprintf(peers, sizeof peers, "far=udp:[::1]:9+%s", address);
+	near = open_near(peers, &channel);
+	ready(weft_node_worker(near, 0), channel, "far");
+	weft_node_close(&near);
+	weft_node_close(&far);
+	tear_down();
+}
+
 static int open_listening(const char *listen, struct weft_node **node)
 {
 	struct weft_node_opts opts;
@@ -126,6 +165,8 @@ int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(a_stranger_at_the_address_of_a_peer_is_named),
+		SUITE_CASE(one_node_reaches_peers_of_both_families),
+		SUITE_CASE(a_peer_may_have_an_address_of_each_family),
 		SUITE_CASE(none_is_no_address_whatever_the_environment_says),
 	};
 
