@@ -4,6 +4,7 @@
  * copied once, by read(2). Exit status 0 when the receiver has confirmed all of it.
  */
 #include "command.h"
+#include "elsewhere.h"
 #include "progress.h"
 #include "stream.h"
 
@@ -259,7 +260,11 @@ static int refused(const struct sending *sending, int rc)
 {
 	const char *name = sending->name, *stranger = weft_sender_stranger(sending->sender);
 	bool there = weft_inject_max(sending->sender) > 0;
+	char node[WEFT_NAME_MAX + 1] = "", elsewhere[320];
 
+	strncpy(node, name, strcspn(name, "/"));
+	if (rc == -WEFT_ECONNREFUSED && !sending->to && elsewhere_find(node, elsewhere, sizeof elsewhere))
+		return weft_set_error(rc, "nobody receives as \"%s\" here, %s", name, elsewhere);
 	if (rc == -WEFT_ECONNREFUSED || rc == -WEFT_ENOENT)
 		return weft_set_error(
 			rc,
