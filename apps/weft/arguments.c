@@ -31,7 +31,7 @@ static const struct argp_option *find_short(const struct reading *reading, char 
 	for (; option && !is_last(option); option++)
 		if (option->key == letter)
 			return option;
-	usage_error("%s: unknown option '-%c'; `weft %s --help` lists them", reading->name, letter, reading->name);
+	usage_error("unknown option '-%c'; `weft %s --help` lists them", letter, reading->name);
 }
 
 /* The option whose name begins so, if no other one's does; or the one whose name it is. */
@@ -41,6 +41,7 @@ static const struct argp_option *find_long(const struct reading *reading, const 
 	const char *names[OPTIONS_MAX] = {"help"};
 	unsigned int count = 1;
 	char word[32] = "";
+	const char *near;
 
 	strncpy(word, name, len < sizeof word ? len : sizeof word - 1);
 	for (const struct argp_option *option = reading->options; option && !is_last(option); option++) {
@@ -51,16 +52,17 @@ static const struct argp_option *find_long(const struct reading *reading, const 
 		if (strlen(option->name) == len)
 			return option;
 		if (found)
-			usage_error("%s: option '--%s' may be --%s or --%s", reading->name, word, found->name,
-				    option->name);
+			usage_error("option '--%s' may be --%s or --%s", word, found->name, option->name);
 		found = option;
 	}
 	if (found)
 		return found;
 	if (strcmp(word, "help") == 0)
-		usage_error("%s: option '--help' takes no value", reading->name);
-	usage_error("%s: unknown option '--%.40s'; the nearest known one is '--%s'", reading->name, name,
-		    weft_nearest(word, names, count));
+		usage_error("option '--help' takes no value");
+	near = weft_nearest(word, names, count);
+	if (near)
+		usage_error("unknown option '--%.40s'; the nearest known one is '--%s'", name, near);
+	usage_error("unknown option '--%.40s'; `weft %s --help` lists them", name, reading->name);
 }
 
 /* The option's value is the rest of this word, if there is one, or the next word. */
@@ -69,8 +71,7 @@ static void want_value(struct reading *reading, const struct argp_option *option
 	if (rest)
 		return;
 	if (reading->at + 1 == reading->argc)
-		usage_error("%s: option '%.40s' needs a value: %s", reading->name, reading->argv[reading->at],
-			    option->arg);
+		usage_error("option '%.40s' needs a value: %s", reading->argv[reading->at], option->arg);
 	reading->at++;
 }
 
@@ -86,7 +87,7 @@ static void check_word(struct reading *reading)
 		if (option->arg)
 			want_value(reading, option, equals);
 		else if (equals)
-			usage_error("%s: option '--%s' takes no value", reading->name, option->name);
+			usage_error("option '--%s' takes no value", option->name);
 		return;
 	}
 	for (const char *letter = word + 1; *letter; letter++) {
@@ -117,5 +118,5 @@ void parse_arguments(const struct argp *argp, int argc, char **argv, void *input
 			check_word(&reading);
 	}
 	if (argp_parse(argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, input) != 0)
-		usage_error("%s: bad arguments; `weft %s --help` tells which there are", reading.name, reading.name);
+		usage_error("bad arguments; `weft %s --help` tells which there are", reading.name);
 }

@@ -24,8 +24,10 @@ int command_perf(int argc, char **argv);
 
 /* argp_parse, but what is wrong is one line (and STATUS_USAGE). */
 void parse_arguments(const struct argp *argp, int argc, char **argv, void *input);
-/* Prints one line "weft: ..." and exits with STATUS_USAGE. */
+/* Prints one line "weft COMMAND: ..." ("weft: ..." before there is a command) and exits with STATUS_USAGE. */
 void usage_error(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+/* Prints the last error, in the same form. Gives exit status 1. */
+int command_fail(void);
 /* What was printed may still be on its way to a full disk: a command's exit status, or 1, having said why. */
 int flush_output(int status);
 

@@ -146,11 +146,11 @@ int command_doctor(int argc, char **argv)
 	struct doctor doctor = {.json = false};
 	int status;
 
-	machine_init(&doctor.machine, "doctor");
+	machine_init(&doctor.machine);
 	parse_arguments(&argp, argc, argv, &doctor);
 	status = machine_open(&doctor.machine);
 	if (status == 0 && !doctor.machine.root)
-		usage_error("doctor: a topology alone has nothing to check: give a copy of that machine's /proc and "
+		usage_error("a topology alone has nothing to check: give a copy of that machine's /proc and "
 			    "/sys with --root");
 	if (status) {
 		machine_close(&doctor.machine);

@@ -127,7 +127,7 @@ int command_info(int argc, char **argv)
 	json_t *all;
 	int status;
 
-	machine_init(&info.machine, "info");
+	machine_init(&info.machine);
 	parse_arguments(&argp, argc, argv, &info);
 	status = machine_open(&info.machine);
 	all = json_object();

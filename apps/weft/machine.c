@@ -13,21 +13,20 @@
 #include <time.h>
 #include <weft/errors.h>
 
-void machine_init(struct machine *machine, const char *command)
+void machine_init(struct machine *machine)
 {
 	memset(machine, 0, sizeof *machine);
-	machine->command = command;
 	weft_topology_opts_init(&machine->topology_opts, sizeof machine->topology_opts);
 	weft_plan_opts_init(&machine->plan_opts, sizeof machine->plan_opts);
 	machine->topology_opts.devices = true;
 }
 
-static unsigned int parse_workers(const char *command, const char *text)
+static unsigned int parse_workers(const char *text)
 {
 	size_t len = strlen(text);
 
 	if (!len || len > 6 || strspn(text, "0123456789") != len || atoi(text) > WEFT_CPU_MAX)
-		usage_error("%s: --workers is '%.40s', it must be a number from 0 to %d", command, text, WEFT_CPU_MAX);
+		usage_error("--workers is '%.40s', it must be a number from 0 to %d", text, WEFT_CPU_MAX);
 	return (unsigned int)atoi(text);
 }
 
@@ -35,7 +34,7 @@ error_t machine_option(struct machine *machine, int key, char *arg)
 {
 	switch (key) {
 	case 'w':
-		machine->plan_opts.workers = parse_workers(machine->command, arg);
+		machine->plan_opts.workers = parse_workers(arg);
 		return 0;
 	case 'c':
 		machine->cores = arg;
@@ -50,7 +49,7 @@ error_t machine_option(struct machine *machine, int key, char *arg)
 		machine->root = arg;
 		return 0;
 	case ARGP_KEY_ARG:
-		usage_error("%s: unexpected argument '%.40s'", machine->command, arg);
+		usage_error("unexpected argument '%.40s'", arg);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -64,11 +63,9 @@ static void choose(struct machine *machine)
 
 	machine->live = !other && !machine->root;
 	if (machine->root && (stat(machine->root, &info) < 0 || !S_ISDIR(info.st_mode)))
-		usage_error("%s: --root '%.200s' is not a folder with a copy of /proc and /sys", machine->command,
-			    machine->root);
+		usage_error("--root '%.200s' is not a folder with a copy of /proc and /sys", machine->root);
 	if (machine->root && !other)
-		usage_error("%s: --root needs the topology of that machine: give --xml or --synthetic too",
-			    machine->command);
+		usage_error("--root needs the topology of that machine: give --xml or --synthetic too");
 	if (machine->live)
 		machine->root = "";
 }
@@ -82,9 +79,9 @@ uint64_t machine_monotonic_ns(void)
 }
 
 /* Options that do not fit the machine are bad usage; what the system refuses is a failure. */
-static int status_of(const struct machine *machine, int err)
+static int status_of(int err)
 {
-	fprintf(stderr, "weft: %s: %s\n", machine->command, weft_last_error());
+	command_fail();
 	return err == -WEFT_EINVAL || err == -WEFT_ERANGE || err == -WEFT_ENOENT || err == -WEFT_EACCES ? STATUS_USAGE
 													: 1;
 }
@@ -99,7 +96,7 @@ int machine_open(struct machine *machine)
 	machine->began_ns = machine_monotonic_ns();
 	err = weft_topology_open(&machine->topology_opts, &machine->topology);
 	if (err)
-		return status_of(machine, err);
+		return status_of(err);
 	weft_topology_describe(machine->topology, &machine->summary);
 	weft_cpu_limits_none(&machine->limits);
 	if (machine->root)
@@ -113,7 +110,7 @@ int machine_open(struct machine *machine)
 	for (unsigned int i = 0; !err && (entry = weft_plan_at(machine->plan, i)); i++)
 		if (entry->role == WEFT_ROLE_WORKER)
 			weft_cpuset_add(&machine->worker_cpus, entry->cpu);
-	return err ? status_of(machine, err) : 0;
+	return err ? status_of(err) : 0;
 }
 
 void machine_close(struct machine *machine)

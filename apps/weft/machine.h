@@ -10,9 +10,8 @@
 #include <weft/plan.h>
 
 struct machine {
-	const char *command; /* for messages */
-	const char *root;    /* "": the real files. NULL: none, only a topology is known */
-	bool live;           /* this machine: things can be tried */
+	const char *root; /* "": the real files. NULL: none, only a topology is known */
+	bool live;        /* this machine: things can be tried */
 	struct weft_topology_opts topology_opts;
 	struct weft_plan_opts plan_opts;
 	const char *cores;
@@ -35,7 +34,7 @@ struct machine {
 	}
 
 /* The defaults. Keeps command. */
-void machine_init(struct machine *machine, const char *command);
+void machine_init(struct machine *machine);
 /* Takes one of its options; ARGP_ERR_UNKNOWN for others. Keeps arg. */
 error_t machine_option(struct machine *machine, int key, char *arg);
 /* Reads all of it and makes the plan: 0, or the exit status, after one line of what is wrong. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <weft/errors.h>
 #include <weft/nearest.h>
 
 static const struct command commands[] = {
@@ -22,11 +23,14 @@ static const struct command commands[] = {
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
+/* What each error begins with. */
+static char speaker[64] = "weft";
+
 void usage_error(const char *format, ...)
 {
 	va_list args;
 
-	fputs("weft: ", stderr);
+	fprintf(stderr, "%s: ", speaker);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
@@ -34,6 +38,12 @@ void usage_error(const char *format, ...)
 	exit(STATUS_USAGE);
 }
 
+int command_fail(void)
+{
+	return weft_fail(speaker);
+}
+
+/* NULL: none is near. */
 static const char *nearest(const char *word)
 {
 	const char *names[COMMAND_COUNT];
@@ -55,15 +65,18 @@ static int print_help(void)
 
 static int run(int argc, char **argv)
 {
-	static char name[64];
+	const char *near;
 
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		if (strcmp(argv[1], commands[i].name) == 0) {
-			snprintf(name, sizeof name, "weft %s", commands[i].name);
-			argv[1] = name;
+			snprintf(speaker, sizeof speaker, "weft %s", commands[i].name);
+			argv[1] = speaker;
 			return commands[i].run(argc - 1, argv + 1);
 		}
-	usage_error("unknown command '%.40s'; the nearest known one is '%s'", argv[1], nearest(argv[1]));
+	near = nearest(argv[1]);
+	if (near)
+		usage_error("unknown command '%.40s'; the nearest known one is '%s'", argv[1], near);
+	usage_error("unknown command '%.40s'; `weft --help` lists them", argv[1]);
 }
 
 /* `weft help` and `weft help NAME`. */
@@ -93,7 +106,8 @@ int flush_output(int status)
 
 	if (fflush(stdout) == 0 && !lost)
 		return status;
-	fprintf(stderr, "weft: standard output cannot be written: %s\n", lost ? "part of it is lost" : strerror(errno));
+	fprintf(stderr, "%s: standard output cannot be written: %s\n", speaker,
+		lost ? "part of it is lost" : strerror(errno));
 	return status ? status : 1;
 }
 

@@ -50,7 +50,7 @@ static double seconds(const char *text)
 	/* No signs, exponents, hexadecimal or names of numbers. */
 	value = len && len < 32 && strspn(text, "0123456789.") == len ? strtod(text, NULL) : 0;
 	if (!(value >= 0.01 && value <= 3600) || strchr(text, '.') != strrchr(text, '.'))
-		usage_error("perf: --duration is '%.40s', it must be seconds from 0.01 to 3600", text);
+		usage_error("--duration is '%.40s', it must be seconds from 0.01 to 3600", text);
 	return value;
 }
 
@@ -61,8 +61,7 @@ static size_t whole(const char *option, const char *text, size_t low, size_t hig
 	size_t value = digits ? (size_t)strtoull(text, NULL, 10) : 0;
 
 	if (!digits || value < low || value > high)
-		usage_error("perf: --%s is '%.40s', it must be a whole number from %zu to %zu", option, text, low,
-			    high);
+		usage_error("--%s is '%.40s', it must be a whole number from %zu to %zu", option, text, low, high);
 	return value;
 }
 
@@ -73,11 +72,10 @@ static const char *parse_core(const char *all, const char *text, int *out)
 	cpu_set_t allowed;
 
 	if (!len || len > 5)
-		usage_error("perf: --cores is '%.40s', it must be two core numbers like 0,1 or none", all);
+		usage_error("--cores is '%.40s', it must be two core numbers like 0,1 or none", all);
 	*out = atoi(text);
 	if (sched_getaffinity(0, sizeof allowed, &allowed) == 0 && (*out >= CPU_SETSIZE || !CPU_ISSET(*out, &allowed)))
-		usage_error("perf: --cores is '%.40s', but there is no core %d here that this process may use", all,
-			    *out);
+		usage_error("--cores is '%.40s', but there is no core %d here that this process may use", all, *out);
 	return text + len;
 }
 
@@ -95,7 +93,7 @@ static void parse_cores(struct perf_opts *opts, const char *text)
 	else
 		rest = "?";
 	if (*rest)
-		usage_error("perf: --cores is '%.40s', it must be two core numbers like 0,1 or none", text);
+		usage_error("--cores is '%.40s', it must be two core numbers like 0,1 or none", text);
 }
 
 /* The first two that this process may use; the same one twice where there is no second. */
@@ -119,12 +117,12 @@ static void choose_cores(struct perf_opts *opts)
 static void choose_test(struct perf *perf, const char *name)
 {
 	if (perf->test)
-		usage_error("perf: one test, not also '%.40s'", name);
+		usage_error("one test, not also '%.40s'", name);
 	for (size_t i = 0; i < TEST_COUNT; i++)
 		if (strcmp(tests[i]->name, name) == 0)
 			perf->test = tests[i];
 	if (!perf->test)
-		usage_error("perf: unknown test '%.40s'; there are " TEST_NAMES, name);
+		usage_error("unknown test '%.40s'; there are " TEST_NAMES, name);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -164,7 +162,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (!perf->test)
-			usage_error("perf: which test? There are " TEST_NAMES "; `weft perf --help` tells more");
+			usage_error("which test? There are " TEST_NAMES "; `weft perf --help` tells more");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -177,15 +175,15 @@ static void settle(struct perf *perf)
 	const struct perf_test *test = perf->test;
 
 	if (perf->has_len && !test->default_len_bytes)
-		usage_error("perf: %s takes no --size", test->name);
+		usage_error("%s takes no --size", test->name);
 	if (perf->has_window && !test->default_window)
-		usage_error("perf: %s takes no --window", test->name);
+		usage_error("%s takes no --window", test->name);
 	if (perf->has_count && !test->default_count)
-		usage_error("perf: %s takes no --count", test->name);
+		usage_error("%s takes no --count", test->name);
 	if (perf->opts.count > test->max_count)
-		usage_error("perf: --count is %u, %s takes at most %u", perf->opts.count, test->name, test->max_count);
+		usage_error("--count is %u, %s takes at most %u", perf->opts.count, test->name, test->max_count);
 	if (perf->has_len && perf->opts.len_bytes > test->max_len_bytes)
-		usage_error("perf: --size is %zu, %s takes at most %zu", perf->opts.len_bytes, test->name,
+		usage_error("--size is %zu, %s takes at most %zu", perf->opts.len_bytes, test->name,
 			    test->max_len_bytes);
 	if (!perf->has_len)
 		perf->opts.len_bytes = test->default_len_bytes;
@@ -194,7 +192,7 @@ static void settle(struct perf *perf)
 	if (!perf->has_count)
 		perf->opts.count = test->default_count;
 	if ((test == &perf_loan || test == &perf_fanout || test == &perf_bw) && !perf->opts.len_bytes)
-		usage_error("perf: --size is 0, a loan has at least one byte");
+		usage_error("--size is 0, a loan has at least one byte");
 }
 
 /* One line before, and none while it runs: a bar would be drawn by one of the cores that are measured. */
@@ -240,7 +238,7 @@ int command_perf(int argc, char **argv)
 	settle(&perf);
 	rc = perf_result_open(&perf.result);
 	if (rc < 0)
-		return weft_fail("weft perf");
+		return command_fail();
 	say_until_when(&perf);
 	perf.line_before_ns = floor_placement(perf.opts.core_client, perf.opts.core_server);
 	perf_floor_measure(&perf);
@@ -251,5 +249,5 @@ int command_perf(int argc, char **argv)
 		perf_print(&perf);
 	perf_result_close(&perf.result);
 	weft_histogram_close(&perf.floor_ns);
-	return rc < 0 ? weft_fail("weft perf") : 0;
+	return rc < 0 ? command_fail() : 0;
 }

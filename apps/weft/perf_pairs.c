@@ -3,6 +3,7 @@
  * `weft perf pairs`: several pairs of processes exchange messages at the same time, all clients on one core and all servers
  * on the other. Says what the slowest pair gets of its fair share, which is the total by the number of pairs.
  */
+#include "command.h"
 #include "perf.h"
 
 #include <errno.h>
@@ -56,11 +57,11 @@ static _Noreturn void run_client(const struct perf_opts *opts, const struct pair
 	if (rc == 0)
 		rc = perf_lat_connect(&side);
 	if (rc < 0)
-		_exit(weft_fail("weft perf"));
+		_exit(command_fail());
 	await_others(&side, shared, opts->count);
 	rc = perf_lat_run(&side, opts->seconds, latency_ns);
 	if (rc < 0)
-		_exit(weft_fail("weft perf"));
+		_exit(command_fail());
 	shared->round_trips[index] = weft_histogram_count(latency_ns);
 	shared->p50_ns[index] = weft_histogram_percentile(latency_ns, 50);
 	_exit(0);

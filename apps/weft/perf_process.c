@@ -2,6 +2,7 @@
 /*
  * The processes of a test of `weft perf`: children that serve, and this one, which measures.
  */
+#include "command.h"
 #include "perf.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@ static _Noreturn void run_child(const struct perf_opts *opts, const char *name, 
 	if (rc == 0)
 		rc = serve(&side);
 	if (rc < 0)
-		_exit(weft_fail("weft perf"));
+		_exit(command_fail());
 	weft_node_run(side.node);
 	perf_side_close(&side);
 	_exit(0);

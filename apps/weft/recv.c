@@ -14,7 +14,8 @@
 
 static const struct argp_option options[] = {
 	{"listen", 'l', "ADDRESS,...", 0, "where else than on this machine senders find it: udp:10.0.0.2:7000", 0},
-	{"security", 's', "none", 0, "needed for an address beyond this machine: nothing sent there is sealed yet", 0},
+	{"security", 's', "none", 0, "needed beyond this machine: the network is trusted, as nothing is encrypted yet",
+	 0},
 	{0},
 };
 
@@ -36,20 +37,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'l':
-		stream_set_listen(&receiving->networks, "recv", arg);
+		stream_set_listen(&receiving->networks, arg);
 		return 0;
 	case 's':
-		stream_set_security(&receiving->networks, "recv", arg);
+		stream_set_security(&receiving->networks, arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (receiving->name)
-			usage_error("recv: one NAME, not also '%.40s'", arg);
-		stream_check_name("recv", arg, false);
+			usage_error("one NAME, not also '%.40s'", arg);
+		stream_check_name(arg, false);
 		receiving->name = arg;
 		return 0;
 	case ARGP_KEY_END:
 		if (!receiving->name)
-			usage_error("recv: which NAME? `weft send NAME` finds this process by it");
+			usage_error("which NAME? `weft send NAME` finds this process by it");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -147,16 +148,26 @@ static void on_message(struct weft_rx *rx, void *user)
 	progress_show(&receiving->progress, receiving->received_bytes);
 }
 
+/* On standard error, in a form that scripts may read: port 0 is one that nobody knows before. */
+static void say_addresses(const struct receiving *receiving)
+{
+	char address[256];
+
+	for (unsigned int i = 0; weft_node_address(receiving->node, i, address, sizeof address) == 0; i++)
+		fprintf(stderr, "weft recv: listens on %s\n", address);
+}
+
 static int run(struct receiving *receiving)
 {
 	struct weft_channel *channel;
-	int rc = stream_open("recv", receiving->name, &receiving->networks, &receiving->node, &channel);
+	int rc = stream_open(receiving->name, &receiving->networks, &receiving->node, &channel);
 
 	if (rc < 0)
 		return rc;
 	receiving->worker = weft_node_worker(receiving->node, 0);
 	weft_channel_on_peer(channel, on_peer, receiving);
 	weft_channel_handle(channel, on_message, receiving);
+	say_addresses(receiving);
 	progress_say("waiting for `weft send %s`", receiving->name);
 	while (!receiving->done && !stream_interrupted)
 		weft_worker_turn(receiving->worker, WEFT_NEVER);
@@ -191,5 +202,5 @@ int command_recv(int argc, char **argv)
 		return 128 + (int)stream_interrupted;
 	if (rc < 0)
 		weft_set_error(rc, "%s", error);
-	return rc < 0 ? stream_fail("recv") : 0;
+	return rc < 0 ? command_fail() : 0;
 }

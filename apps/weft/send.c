@@ -4,6 +4,7 @@
  * copied once, by read(2). Exit status 0 when the receiver has confirmed all of it.
  */
 #include "command.h"
+#include "elsewhere.h"
 #include "progress.h"
 #include "stream.h"
 
@@ -34,7 +35,8 @@ struct sending {
 static const struct argp_option options[] = {
 	{"wait", 'w', NULL, 0, "wait until the receiver is there", 0},
 	{"to", 't', "ADDRESS", 0, "where it is, if not on this machine: udp:10.0.0.2:7000", 0},
-	{"security", 's', "none", 0, "needed for an address beyond this machine: nothing sent there is sealed yet", 0},
+	{"security", 's', "none", 0, "needed beyond this machine: the network is trusted, as nothing is encrypted yet",
+	 0},
 	{0},
 };
 
@@ -50,19 +52,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		sending->to = arg;
 		return 0;
 	case 's':
-		stream_set_security(&sending->networks, "send", arg);
+		stream_set_security(&sending->networks, arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (sending->name)
-			usage_error("send: one NAME, not also '%.40s'", arg);
-		stream_check_name("send", arg, true);
+			usage_error("one NAME, not also '%.40s'", arg);
+		stream_check_name(arg, true);
 		sending->name = arg;
 		return 0;
 	case ARGP_KEY_END:
 		if (!sending->name)
-			usage_error("send: which NAME? It is what `weft recv NAME` was given");
+			usage_error("which NAME? It is what `weft recv NAME` was given");
 		if (sending->to)
-			stream_set_peer(&sending->networks, "send", sending->name, sending->to);
+			stream_set_peer(&sending->networks, sending->name, sending->to);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -79,6 +81,27 @@ static void on_event(struct weft_sender *sender, enum weft_sender_event event, i
 		sending->lost = cause;
 }
 
+/* It took part, and does no more. */
+static int say_gone(const struct sending *sending, int cause)
+{
+	const char *name = sending->name;
+
+	if (cause == -WEFT_ECLOSED)
+		return weft_set_error(cause, "\"%s\" is gone: it ended before it had everything, and says there why",
+				      name);
+	if (cause != -WEFT_EPEERRESET)
+		return weft_set_error(cause, "\"%s\" is gone: %s", name, weft_error_text(cause));
+	if (sending->to)
+		return weft_set_error(cause,
+				      "\"%s\" is gone: its process or machine died, or nothing gets through to %s any "
+				      "more; send everything again when it is back",
+				      name, sending->to);
+	return weft_set_error(cause,
+			      "\"%s\" is gone: its process died before it had everything; start it and send "
+			      "everything again",
+			      name);
+}
+
 /* 0 while there is a receiver. */
 static int check(struct sending *sending)
 {
@@ -90,10 +113,7 @@ static int check(struct sending *sending)
 		return 0;
 	if (rc == -WEFT_EAGAIN)
 		rc = -WEFT_EPEERRESET; /* it is being waited for again */
-	if (rc == -WEFT_ECLOSED)
-		return weft_set_error(rc, "\"%s\" is gone: it ended before it had everything, and says there why",
-				      sending->name);
-	return weft_set_error(rc, "\"%s\" is gone: %s", sending->name, weft_error_text(rc));
+	return say_gone(sending, rc);
 }
 
 static void on_answer(struct weft_rx *reply, int status, void *user)
@@ -124,6 +144,8 @@ static int ask(struct sending *sending, enum stream_request_kind kind)
 		return -WEFT_EINTR;
 	if (sending->answer == -WEFT_EBUSY)
 		return weft_set_error(WEFT_EBUSY, "\"%s\" is receiving from somebody else", sending->name);
+	if (sending->answer == -WEFT_EPEERRESET || sending->answer == -WEFT_ECLOSED)
+		return say_gone(sending, sending->answer);
 	if (sending->answer < 0)
 		return weft_set_error(sending->answer, "\"%s\" did not take everything: %s", sending->name,
 				      weft_error_text(sending->answer));
@@ -236,8 +258,13 @@ static uint64_t input_bytes(void)
 /* Why there is no receiver. */
 static int refused(const struct sending *sending, int rc)
 {
-	const char *name = sending->name;
+	const char *name = sending->name, *stranger = weft_sender_stranger(sending->sender);
+	bool there = weft_inject_max(sending->sender) > 0;
+	char node[WEFT_NAME_MAX + 1] = "", elsewhere[320];
 
+	strncpy(node, name, strcspn(name, "/"));
+	if (rc == -WEFT_ECONNREFUSED && !sending->to && elsewhere_find(node, elsewhere, sizeof elsewhere))
+		return weft_set_error(rc, "nobody receives as \"%s\" here, %s", name, elsewhere);
 	if (rc == -WEFT_ECONNREFUSED || rc == -WEFT_ENOENT)
 		return weft_set_error(
 			rc,
@@ -245,7 +272,12 @@ static int refused(const struct sending *sending, int rc)
 				? "nobody receives as \"%s\" there: start `weft recv %s --listen ADDRESS` on that machine, or use --wait"
 				: "nobody receives as \"%s\" here: start `weft recv %s`, or use --wait",
 			name, name);
-	if (rc == -WEFT_EAGAIN && sending->to)
+	if (stranger)
+		return weft_set_error(rc, "at %s there is \"%s\", not \"%s\": send to that, or to the address of this",
+				      sending->to ? sending->to : "its address", stranger, name);
+	if (rc == -WEFT_EAGAIN && there)
+		return weft_set_error(rc, "\"%s\" does not answer as a receiver: it is not `weft recv %s`", name, name);
+	if ((rc == -WEFT_EAGAIN || rc == -WEFT_EUNREACHABLE) && sending->to)
 		return weft_set_error(rc,
 				      "\"%s\" does not answer at %s: is `weft recv %s --listen ADDRESS` running there, "
 				      "and do packets get through? --wait tries on",
@@ -284,7 +316,7 @@ static int connect_to_receiver(struct sending *sending, struct weft_channel *cha
 static int run(struct sending *sending)
 {
 	struct weft_channel *channel;
-	int rc = stream_open("send", NULL, &sending->networks, &sending->node, &channel);
+	int rc = stream_open(NULL, &sending->networks, &sending->node, &channel);
 
 	if (rc < 0)
 		return rc;
@@ -320,5 +352,5 @@ int command_send(int argc, char **argv)
 	weft_node_close(&sending.node);
 	if (stream_interrupted)
 		return 128 + (int)stream_interrupted;
-	return rc < 0 ? stream_fail("send") : 0;
+	return rc < 0 ? command_fail() : 0;
 }

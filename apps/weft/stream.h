@@ -35,17 +35,15 @@ struct stream_networks {
 
 /* Opens the node (name NULL: one of its own) and the channel. Networks that cannot be meant so are bad usage of the command:
  * says so and exits. */
-int stream_open(const char *command, const char *name, const struct stream_networks *networks, struct weft_node **node,
+int stream_open(const char *name, const struct stream_networks *networks, struct weft_node **node,
 		struct weft_channel **channel);
 /* Set what --listen and --security say. Bad usage ends the process. */
-void stream_set_listen(struct stream_networks *networks, const char *command, const char *address);
-void stream_set_security(struct stream_networks *networks, const char *command, const char *security);
+void stream_set_listen(struct stream_networks *networks, const char *address);
+void stream_set_security(struct stream_networks *networks, const char *security);
 /* Puts "NODE=ADDRESS" into networks, for a receiver "NODE" or "NODE/WORKER". Bad usage ends the process. */
-void stream_set_peer(struct stream_networks *networks, const char *command, const char *receiver, const char *address);
+void stream_set_peer(struct stream_networks *networks, const char *receiver, const char *address);
 /* A name that no node can have is bad usage: says so and exits. A worker may follow where with_worker:
  * "NODE/WORKER". */
-void stream_check_name(const char *command, const char *name, bool with_worker);
-/* "weft COMMAND: sentence" of the last error; returns 1. */
-int stream_fail(const char *command);
+void stream_check_name(const char *name, bool with_worker);
 
 #endif

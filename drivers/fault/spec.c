@@ -80,6 +80,19 @@ static bool read_probability(const char *text, uint32_t *out)
 	return true;
 }
 
+static int say_no_operation(const char *value)
+{
+	const char *near = weft_nearest(value, operations, FAULT_OP_COUNT);
+
+	if (near)
+		return weft_set_error(WEFT_EINVAL, "faults: fail=\"%s\" is no operation; the nearest is \"%s\"", value,
+				      near);
+	return weft_set_error(
+		WEFT_EINVAL,
+		"faults: fail=\"%s\" is no operation; there are device_open, port_open, connect, accept and share",
+		value);
+}
+
 /* "connect" or "connect:3". */
 static int read_operation(char *value, struct fault_spec *spec)
 {
@@ -92,8 +105,7 @@ static int read_operation(char *value, struct fault_spec *spec)
 	while (op < FAULT_OP_COUNT && strcmp(operations[op], value) != 0)
 		op++;
 	if (op == FAULT_OP_COUNT)
-		return weft_set_error(WEFT_EINVAL, "faults: fail=\"%s\" is no operation; the nearest is \"%s\"", value,
-				      weft_nearest(value, operations, FAULT_OP_COUNT));
+		return say_no_operation(value);
 	if (colon && !read_number(colon + 1, 1, FAULT_EACH - 1, &number))
 		return weft_set_error(WEFT_EINVAL, "faults: fail=%s:\"%s\" is no number of a call, which count from 1",
 				      value, colon + 1);
@@ -128,12 +140,15 @@ static const struct key *find_key(const char *name)
 
 static int say_unknown(const char *name)
 {
-	const char *names[KEY_COUNT];
+	const char *names[KEY_COUNT], *near;
 
 	for (unsigned int i = 0; i < KEY_COUNT; i++)
 		names[i] = keys[i].name;
-	return weft_set_error(WEFT_EINVAL, "faults: unknown key \"%s\"; the nearest known one is \"%s\"", name,
-			      weft_nearest(name, names, KEY_COUNT));
+	near = weft_nearest(name, names, KEY_COUNT);
+	if (near)
+		return weft_set_error(WEFT_EINVAL, "faults: unknown key \"%s\"; the nearest known one is \"%s\"", name,
+				      near);
+	return weft_set_error(WEFT_EINVAL, "faults: unknown key \"%s\"; docs/fault.md has a table of them", name);
 }
 
 /* One "key=value", which is changed. */

@@ -76,6 +76,7 @@ struct weft_sender {
 	struct weft__link *link;
 	struct weft_sender_opts opts;
 	char peer[2 * WEFT_NAME_MAX + 2];
+	char stranger[WEFT_NAME_MAX + 1];    /* who answers at the peer's address; "": nobody else */
 	int status;                          /* 0 ready, -WEFT_EAGAIN on the way, else why it is lost */
 	uint8_t events[WEFT__SENDER_EVENTS]; /* to be told, oldest first; each at most once */
 	uint8_t event_count;

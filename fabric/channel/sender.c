@@ -132,7 +132,10 @@ int weft_sender_wait(struct weft_sender *sender, uint64_t deadline_ns)
 					      sender->peer, sender->view->channel->name);
 		weft_worker_turn(worker, deadline_ns);
 	}
-	if (sender->status < 0)
+	if (sender->status < 0 && *sender->stranger)
+		weft_set_error(sender->status, "no sender to \"%s\": \"%s\" answers at its address", sender->peer,
+			       sender->stranger);
+	else if (sender->status < 0)
 		weft_set_error(sender->status, "no sender to \"%s\": %s", sender->peer,
 			       weft_error_text(sender->status));
 	return sender->status;
@@ -146,6 +149,11 @@ int weft_sender_status(const struct weft_sender *sender)
 	if (sender->parked && (sender->link->state == WEFT__LINK_DORMANT || sender->link->state == WEFT__LINK_UP))
 		return 0;
 	return sender->status;
+}
+
+const char *weft_sender_stranger(const struct weft_sender *sender)
+{
+	return *sender->stranger ? sender->stranger : NULL;
 }
 
 const char *weft_sender_peer(const struct weft_sender *sender)
@@ -221,6 +229,7 @@ void weft__sender_ready(struct weft_sender *sender)
 		return;
 	}
 	sender->status = 0;
+	*sender->stranger = 0;
 	sender->quick = sender->delivery == WEFT_RELIABLE;
 	weft__sender_event(sender, WEFT_SENDER_READY, 0);
 	if (sender->wants_writable)

@@ -203,6 +203,12 @@ static void count_up(struct weft__station *station, int change)
 	__atomic_store_n(&station->stats.links, station->stats.links + (uint32_t)change, __ATOMIC_RELAXED);
 }
 
+static void say_stranger(struct weft__link *link, const char *node)
+{
+	WEFT_LIST_FOR_EACH(at, &link->senders)
+		strcpy(WEFT_CONTAINER_OF(at, struct weft_sender, in_link)->stranger, node);
+}
+
 void weft__link_path_up(void *port_user, struct weft_path *path, const struct weft_hello *theirs, void *request)
 {
 	struct weft__station *station = port_user;
@@ -224,6 +230,7 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 		return;
 	}
 	if (link && strcmp(hello.node, link->peer_node) != 0) {
+		say_stranger(link, hello.node);
 		weft__link_connect_failed(port_user, link, -WEFT_EUNREACHABLE, "another node answers there");
 		path->port->driver->disconnect(path);
 		return;

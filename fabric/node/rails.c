@@ -19,6 +19,14 @@ const char *weft__option_or_environment(const char *option, const char *variable
 	return value && *value ? value : NULL;
 }
 
+/* Addresses, of which "none" says that there are none, whatever the environment says. */
+static const char *addresses(const char *option, const char *variable)
+{
+	const char *value = weft__option_or_environment(option, variable);
+
+	return value && strcmp(value, "none") != 0 ? value : NULL;
+}
+
 /* ---- streams: what keeps its order on a path that loses packets ---- */
 
 static uint8_t stream_of(uint64_t meta, enum weft_class class_)
@@ -101,10 +109,12 @@ static int check_security(const struct weft_net_driver *net, const char *address
 
 	if (rc < 0 || security || net->is_loopback(&parsed))
 		return rc;
-	return weft_set_error(WEFT_EACCES,
-			      "%s:%s reaches beyond this machine, where nothing protects what is sent: allow it by "
-			      "security \"none\" (WEFT_SECURITY=none) where the network can be trusted",
-			      net->name, address);
+	return weft_set_error(
+		WEFT_EACCES,
+		"%s:%s reaches beyond this machine, where nothing that is sent is encrypted or authenticated "
+		"yet: where all who are on the network are trusted, allow it by security none, the only kind "
+		"there is (--security none, or WEFT_SECURITY=none)",
+		net->name, address);
 }
 
 static struct weft__rail *rail_of(struct weft_node *node, const struct weft_net_driver *net)
@@ -196,21 +206,38 @@ static const char *beside(const char *address, char own[WEFT_NET_TEXT_MAX])
 	return own;
 }
 
-/* On which rail an address is; one that only connects is opened where none listens. */
-static int rail_for(const struct opening *opening, const struct weft_net_driver *net, const char *address)
+static bool is_loopback(const struct weft_net_driver *net, const char *address)
 {
 	struct weft_net_address parsed;
+
+	return net->address_read(address, &parsed) == 0 && net->is_loopback(&parsed);
+}
+
+/* Whether what this rail sends gets to an address: not to the other IP, whose addresses are in brackets, nor from loopback to
+ * elsewhere. ":PORT" gets everywhere. */
+static bool rail_reaches(const struct weft__rail *rail, const char *address)
+{
+	char own[WEFT_DEVICE_ADDRESS_MAX];
+
+	weft_device_address(rail->driver, rail->device, own);
+	return own[0] == ':' || ((own[0] == '[') == (address[0] == '[') &&
+				 (!is_loopback(rail->net, own) || is_loopback(rail->net, address)));
+}
+
+/* On which rail an address is; one that only connects is opened where none that is open gets there. */
+static int rail_for(const struct opening *opening, const struct weft_net_driver *net, const char *address)
+{
+	struct weft_node *node = opening->node;
 	char own[WEFT_NET_TEXT_MAX];
 	int rc = check_security(net, address, opening->security);
 
 	if (rc < 0)
 		return rc;
-	if (!rail_of(opening->node, net)) {
-		(void)net->address_read(address, &parsed);
-		rc = open_network(opening->node, opening->opts, net,
-				  net->is_loopback(&parsed) ? beside(address, own) : ":0");
-	}
-	return rc < 0 ? rc : (int)(rail_of(opening->node, net) - opening->node->rails);
+	for (unsigned int i = 1; i < node->rail_count; i++)
+		if (node->rails[i].net == net && rail_reaches(&node->rails[i], address))
+			return (int)i;
+	rc = open_network(node, opening->opts, net, is_loopback(net, address) ? beside(address, own) : ":0");
+	return rc < 0 ? rc : (int)node->rail_count - 1;
 }
 
 struct reading {
@@ -283,11 +310,9 @@ int weft__rails_open(struct weft_node *node, const struct weft_node_opts *opts)
 				      opening.security);
 	rc = open_own(node, opts);
 	if (rc == 0)
-		rc = for_each_part(weft__option_or_environment(opts ? opts->listen : NULL, "WEFT_LISTEN"), ',',
-				   listen_part, &opening);
+		rc = for_each_part(addresses(opts ? opts->listen : NULL, "WEFT_LISTEN"), ',', listen_part, &opening);
 	if (rc == 0)
-		rc = for_each_part(weft__option_or_environment(opts ? opts->peers : NULL, "WEFT_PEERS"), ',', peer_part,
-				   &opening);
+		rc = for_each_part(addresses(opts ? opts->peers : NULL, "WEFT_PEERS"), ',', peer_part, &opening);
 	return rc;
 }
 

@@ -13,7 +13,7 @@
 #include <weft/net.h>
 #include <weft/node.h>
 
-#define WEFT__RAILS_MAX 4u
+#define WEFT__RAILS_MAX 6u     /* one network may need three: loopback of each IP, and beyond */
 #define WEFT__ADDRESSES_MAX 4u /* of a peer */
 
 struct weft_node;

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
 
 static _Thread_local char last_error[512];
 
@@ -57,6 +59,18 @@ const char *weft_last_error(void)
 	return last_error;
 }
 
+/* Whatever lacked a descriptor, the limit is what to raise. */
+static void add_limit(void)
+{
+	size_t len = strlen(last_error);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && !strstr(last_error, "ulimit -n"))
+		snprintf(last_error + len, sizeof last_error - len,
+			 "; this process may have %llu descriptors open: raise ulimit -n",
+			 (unsigned long long)limit.rlim_cur);
+}
+
 int weft_set_error(int code, const char *format, ...)
 {
 	va_list args;
@@ -64,6 +78,8 @@ int weft_set_error(int code, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(last_error, sizeof last_error, format, args);
 	va_end(args);
+	if (code == WEFT_EMFILE || code == -WEFT_EMFILE)
+		add_limit();
 	return code < 0 ? code : -code;
 }
 

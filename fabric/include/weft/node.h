@@ -78,11 +78,11 @@ struct weft_node_opts {
 	const char *faults; /* for "fault+NAME": what goes wrong, such as "seed=7,again=0.05,cut=1000" (docs/fault.md);
 				   * default $WEFT_FAULT, else nothing. Borrowed until weft_node_open returns */
 	const char *listen; /* networks besides this machine on which peers reach the node: "NET:ADDRESS,..." such as
-			     * "udp:10.0.0.1:7000"; default $WEFT_LISTEN, else none. Borrowed until weft_node_open
-			     * returns */
+			     * "udp:10.0.0.1:7000"; default $WEFT_LISTEN, else none. "" or "none": none, whatever
+			     * that says. Borrowed until weft_node_open returns */
 	const char *peers;  /* where peers are that are not on this machine: "NAME=NET:ADDRESS+NET:ADDRESS,...", up to 4
 			     * addresses each, in the order in which they are tried; default $WEFT_PEERS, else none.
-			     * Borrowed until weft_node_open returns */
+			     * "" or "none": none, whatever that says. Borrowed until weft_node_open returns */
 	const char *security; /* "none": addresses beyond this machine may be used though nothing that is sent there is
 			       * protected; default $WEFT_SECURITY, else -WEFT_EACCES for them. Borrowed until
 			       * weft_node_open returns */

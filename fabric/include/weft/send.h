@@ -67,6 +67,9 @@ WEFT_API void weft_sender_close(struct weft_sender **sender);
 WEFT_API int weft_sender_wait(struct weft_sender *sender, uint64_t deadline_ns);
 /* 0 when ready (or closed for being idle), -WEFT_EAGAIN while connecting or waiting, or why it is lost. Thread: owner. */
 WEFT_API int weft_sender_status(const struct weft_sender *sender);
+/* The node that answered at the peer's address on a network under another name, since the peer was there; NULL: none did.
+ * Borrowed until the sender's next event. Thread: owner. */
+WEFT_API const char *weft_sender_stranger(const struct weft_sender *sender);
 /* Borrowed. Thread: owner. */
 WEFT_API const char *weft_sender_peer(const struct weft_sender *sender);
 WEFT_API void *weft_sender_user(const struct weft_sender *sender);

@@ -89,9 +89,11 @@ static void the_largest_seed_is_one_and_a_larger_is_none(void)
 static void an_unknown_key_names_the_nearest(void)
 {
 	CU_ASSERT_TRUE(refused("aggain=0.1", "unknown key \"aggain\"; the nearest known one is \"again\""));
-	CU_ASSERT_TRUE(refused("seed=1,dley=0.1", "\"delay\""));
+	CU_ASSERT_TRUE(refused("seed=1,delya=0.1", "\"delay\""));
 	CU_ASSERT_TRUE(refused("fail=konnect", "\"konnect\" is no operation; the nearest is \"connect\""));
+	CU_ASSERT_TRUE(refused("fail=nothing", "\"nothing\" is no operation; there are device_open"));
 	CU_ASSERT_TRUE(refused("Seed=1", "unknown key"));
+	CU_ASSERT_TRUE(refused("bogus=1", "unknown key \"bogus\"; docs/fault.md"));
 	CU_ASSERT_TRUE(refused(" seed=1", "unknown key"));
 }
 

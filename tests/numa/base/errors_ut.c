@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <weft/errors.h>
 
 static void every_code_has_one_name_and_a_text(void)
@@ -77,12 +79,26 @@ static void a_sentence_that_is_too_long_is_cut(void)
 	CU_ASSERT_EQUAL(strlen(weft_last_error()), 511);
 }
 
+static void a_lack_of_descriptors_names_the_limit_once(void)
+{
+	struct rlimit limit;
+	char text[128];
+
+	CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	snprintf(text, sizeof text, "no socket; this process may have %llu descriptors open: raise ulimit -n",
+		 (unsigned long long)limit.rlim_cur);
+	CU_ASSERT_EQUAL(weft_set_error(WEFT_EMFILE, "no socket"), -WEFT_EMFILE);
+	CU_ASSERT_STRING_EQUAL(weft_last_error(), text);
+	CU_ASSERT_EQUAL(weft_set_error(-WEFT_EMFILE, "raise ulimit -n"), -WEFT_EMFILE);
+	CU_ASSERT_STRING_EQUAL(weft_last_error(), "raise ulimit -n");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(every_code_has_one_name_and_a_text),  SUITE_CASE(codes_below_2000_equal_errno),
 		SUITE_CASE(an_errno_without_a_code_becomes_EIO), SUITE_CASE(the_last_sentence_is_kept_per_thread),
-		SUITE_CASE(a_sentence_that_is_too_long_is_cut),
+		SUITE_CASE(a_sentence_that_is_too_long_is_cut),  SUITE_CASE(a_lack_of_descriptors_names_the_limit_once),
 	};
 
 	return suite_main("errors", cases, SUITE_COUNT(cases), argc, argv);

@@ -75,7 +75,7 @@ WEFT_API const char *weft_last_error(void);
 
 /*
  * Sets the sentence and returns -code, so that a detector writes: return weft_set_error(WEFT_EINVAL, "...", ...).
- * Copies the text (at most 511 bytes). Cold paths only: it formats. Thread: any.
+ * Copies the text (at most 511 bytes); to that of WEFT_EMFILE it adds the limit of descriptors, and to raise it. Cold paths only: it formats. Thread: any.
  */
 WEFT_API int weft_set_error(int code, const char *format, ...) WEFT_PRINTF(2, 3);
 
