@@ -140,6 +140,7 @@ void open_sender()
 	REQUIRE(weft_sender_wait(sender, 0) == -WEFT_ETIMEDOUT);
 	REQUIRE(until([] { return weft_sender_status(sender) == 0 && readies == 1 && peers == 1; }));
 	REQUIRE(weft_sender_wait(sender, WEFT_NEVER) == 0 && weft_inject_max(sender) > 0);
+	REQUIRE(weft_sender_stranger(sender) == nullptr);
 	REQUIRE(weft_sender_peer(sender) == std::string(weft_node_name(far.node)) && weft_sender_user(sender) == &sender);
 }
 
