@@ -3,6 +3,7 @@
  * Proves that among many peers each gets on, whatever lies about of others that nobody receives: each is left its share,
  * and lanes that could be told of nothing are, all of them, before the worker sleeps, once there is something for them.
  */
+#include "patience.h"
 #include "stranger.h"
 #include "suite.h"
 
@@ -19,6 +20,7 @@
 #define APPLICATION 192u /* of what is set apart; the rest is for links that have none, or for lanes */
 #define FIRSTS 256u      /* links that are left one each */
 #define UNWANTED UINT64_C(1)
+#define SLEEP_NS 20000000u /* at most, from before a turn that finds nothing */
 
 static struct stranger crowd[CROWD];
 static unsigned int sent[CROWD][STRANGER_LANES];
@@ -142,11 +144,10 @@ static uint64_t sleeps(void)
 static void until_it_has_slept(void)
 {
 	struct weft_worker *worker = crowd[0].worker;
-	uint64_t slept = sleeps(), turns = 0;
+	uint64_t slept = sleeps();
 
-	while (sleeps() == slept && turns++ < 1000)
-		weft_worker_turn(worker, weft_worker_now(worker) + 1000000);
-	CU_ASSERT_TRUE(turns <= 1000);
+	CU_ASSERT_TRUE(PATIENCE_UNTIL(weft_worker_turn(worker, weft_clock_now(weft_clock_real()) + SLEEP_NS),
+				      sleeps() > slept));
 	for (unsigned int i = 0; i < 100; i++)
 		sides_turn();
 }
