@@ -55,11 +55,9 @@ static bool full_was_said;
 static void take_lock(void)
 {
 	static unsigned int forks_seen;
-	unsigned int forks = shm_process_lock();
 
-	if (forks == forks_seen)
+	if (!shm_process_lock(&forks_seen))
 		return;
-	forks_seen = forks;
 	memset(closers, 0, sizeof closers);
 	waiting_count = waiting_fds = 0;
 	full_was_said = false;

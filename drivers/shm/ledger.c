@@ -39,12 +39,9 @@ static void forget_parent(void)
 static void take_lock(void)
 {
 	static unsigned int forks_seen;
-	unsigned int forks = shm_process_lock();
 
-	if (forks == forks_seen)
-		return;
-	forks_seen = forks;
-	forget_parent();
+	if (shm_process_lock(&forks_seen))
+		forget_parent();
 }
 
 static struct mapper *find(int64_t who)

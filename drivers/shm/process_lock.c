@@ -27,13 +27,16 @@ static void watch_forks(void)
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-unsigned int shm_process_lock(void)
+bool shm_process_lock(unsigned int *forks_seen)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	bool is_copy;
 
 	pthread_once(&once, watch_forks);
 	pthread_mutex_lock(&lock);
-	return forks;
+	is_copy = *forks_seen != forks;
+	*forks_seen = forks;
+	return is_copy;
 }
 
 void shm_process_unlock(void)

@@ -6,11 +6,13 @@
 #ifndef PROCESS_LOCK_H
 #define PROCESS_LOCK_H
 
+#include <stdbool.h>
+
 /*
- * Returns how many forks lie between the process that began and this one: whoever is told another number than last time
- * has a copy of what its parent had. Not to be taken twice. Thread: any.
+ * Takes it. True once in each forked child: what the caller guards is a copy of what the parent had. forks_seen is the
+ * caller's own, 0 at first. Not to be taken twice. Thread: any.
  */
-unsigned int shm_process_lock(void);
+bool shm_process_lock(unsigned int *forks_seen);
 void shm_process_unlock(void);
 
 #endif

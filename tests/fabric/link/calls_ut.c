@@ -54,19 +54,6 @@ static void set_up(uint64_t link_idle_ns)
 	open_on(&stranger, link_idle_ns);
 }
 
-static struct weft_node_stats node_stats(void)
-{
-	struct weft_node_stats stats;
-
-	weft_node_describe(stranger.node, &stats);
-	return stats;
-}
-
-static uint64_t violations(void)
-{
-	return node_stats().violations;
-}
-
 static void answer_all(void)
 {
 	while (call_count)
@@ -114,7 +101,7 @@ static void who_has_many_requests_answered_later_leaves_calls_for_others(void)
 	ask(&stranger, 4 * WINDOW, WINDOW);
 	CU_ASSERT_EQUAL(refused, 0);
 	answer_all();
-	CU_ASSERT_EQUAL(violations(), 0);
+	CU_ASSERT_EQUAL(stranger_node_stats(&stranger).violations, 0);
 	stranger_part(&modest);
 	stranger_close(&stranger);
 }
@@ -148,7 +135,7 @@ static void answers_to_a_peer_that_has_gone_come_to_nothing(void)
 		ask(&stranger, 0, 100);
 		CU_ASSERT_EQUAL(call_count, 100);
 		stranger_leave(&stranger);
-		CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&stranger, node_stats().links == 0));
+		CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&stranger, stranger_node_stats(&stranger).links == 0));
 		while (call_count)
 			CU_ASSERT_EQUAL(weft_call_reply(calls[--call_count], 0, "late", 4), -WEFT_EPEERRESET);
 		stranger_connect(&stranger);
@@ -162,7 +149,7 @@ static void answers_to_a_peer_that_has_gone_come_to_nothing(void)
 static void come_again(void)
 {
 	stranger_leave(&stranger);
-	CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&stranger, node_stats().links == 0));
+	CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&stranger, stranger_node_stats(&stranger).links == 0));
 	stranger_connect(&stranger);
 	stranger_open_lane(&stranger, 0, "test");
 }
@@ -173,13 +160,13 @@ static void all_links_of_one_name_have_calls_together(void)
 	for (unsigned int links = 1; links <= 4; links++) {
 		if (links > 1)
 			stranger_connect(&stranger);
-		CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&stranger, node_stats().links == links));
+		CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&stranger, stranger_node_stats(&stranger).links == links));
 		stranger_open_lane(&stranger, 0, "test");
 		ask(&stranger, 0, WINDOW);
 		CU_ASSERT_EQUAL(call_count, WINDOW);
 	}
 	answer_all();
-	CU_ASSERT_EQUAL(violations(), 0);
+	CU_ASSERT_EQUAL(stranger_node_stats(&stranger).violations, 0);
 	stranger_close(&stranger);
 }
 

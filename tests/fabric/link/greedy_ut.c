@@ -85,19 +85,6 @@ static void pour(struct stranger *from, enum weft__kind kind, uint16_t lane, uin
 	node_turns(10);
 }
 
-static struct weft_node_stats node_stats(void)
-{
-	struct weft_node_stats stats;
-
-	weft_node_describe(stranger.node, &stats);
-	return stats;
-}
-
-static uint64_t violations(void)
-{
-	return node_stats().violations;
-}
-
 /* ---- answers ---- */
 
 static void who_asks_and_does_not_read_gets_half_of_the_operations(void)
@@ -121,7 +108,7 @@ static void who_asks_and_does_not_read_gets_half_of_the_operations(void)
 	/* It gets all that were taken, and only then credit for more. */
 	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger.heard[WEFT__REPLY] == asked - refused));
 	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger.heard[WEFT__CREDIT] >= credits + LANES));
-	CU_ASSERT_EQUAL(violations(), 0);
+	CU_ASSERT_EQUAL(stranger_node_stats(&stranger).violations, 0);
 	stranger_close(&stranger);
 }
 
@@ -153,7 +140,7 @@ static void whatever_answers_others_do_not_read_the_first_of_a_peer_is_taken(voi
 	pour(&many[MANY - 1], WEFT__REQUEST, 0, 0, 1);
 	CU_ASSERT_EQUAL(refused, 0);
 	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, many[MANY - 1].heard[WEFT__REPLY] == 1));
-	CU_ASSERT_EQUAL(violations(), 0);
+	CU_ASSERT_EQUAL(stranger_node_stats(&stranger).violations, 0);
 	part_many();
 	stranger_close(&stranger);
 }
@@ -248,7 +235,7 @@ static void close_lane(struct stranger *from)
 /* Another peer's messages find room, and are received. */
 static void check_innocent(unsigned int count)
 {
-	uint64_t before = violations();
+	uint64_t before = stranger_node_stats(&stranger).violations;
 	struct stranger innocent;
 
 	received = 0;
@@ -257,7 +244,7 @@ static void check_innocent(unsigned int count)
 	for (unsigned int i = 0; i < count; i++)
 		receive(5);
 	CU_ASSERT_TRUE(STRANGER_UNTIL(&innocent, received == count));
-	CU_ASSERT_EQUAL(violations(), before);
+	CU_ASSERT_EQUAL(stranger_node_stats(&stranger).violations, before);
 	CU_ASSERT_EQUAL(innocent.end->downs, 0);
 	stranger_part(&innocent);
 }
@@ -267,7 +254,7 @@ static void a_window_that_nobody_receives_waits_as_it_may(void)
 	set_up(NULL);
 	receive(999);
 	CU_ASSERT_EQUAL(fill_a_lane(&stranger, WINDOW, 1), WINDOW);
-	CU_ASSERT_EQUAL(violations(), 0);
+	CU_ASSERT_EQUAL(stranger_node_stats(&stranger).violations, 0);
 	check_innocent(100);
 	received = 0;
 	for (unsigned int i = 0; i < WINDOW; i++)
@@ -285,12 +272,12 @@ static void a_lane_opened_anew_brings_no_new_share(void)
 		close_lane(&stranger);
 		CU_ASSERT_EQUAL(fill_a_lane(&stranger, WINDOW, 1), 0);
 	}
-	CU_ASSERT_EQUAL(violations(), 0);
+	CU_ASSERT_EQUAL(stranger_node_stats(&stranger).violations, 0);
 	check_innocent(100);
 	/* And if it sends all the same it is ended. */
 	say(&stranger, 0, 1);
 	CU_ASSERT_TRUE(STRANGER_UNTIL(&stranger, stranger.end->downs == 1));
-	CU_ASSERT_EQUAL(violations(), 1);
+	CU_ASSERT_EQUAL(stranger_node_stats(&stranger).violations, 1);
 	check_innocent(100);
 	stranger_close(&stranger);
 }
@@ -303,9 +290,9 @@ static void a_peer_that_comes_again_and_again_leaves_room_for_others(void)
 		uint32_t sent = fill_a_lane(&stranger, 600, 1);
 
 		CU_ASSERT_TRUE(i < 2 ? sent == 600 : sent > 100);
-		CU_ASSERT_EQUAL(violations(), 0);
+		CU_ASSERT_EQUAL(stranger_node_stats(&stranger).violations, 0);
 		stranger_leave(&stranger);
-		CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&stranger, node_stats().links == 0));
+		CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(&stranger, stranger_node_stats(&stranger).links == 0));
 		stranger_connect(&stranger);
 	}
 	check_innocent(100);

@@ -151,6 +151,14 @@ void stranger_grant(struct stranger *stranger, uint64_t lane_open_meta)
 				    bytes, sizeof bytes));
 }
 
+struct weft_node_stats stranger_node_stats(const struct stranger *stranger)
+{
+	struct weft_node_stats stats;
+
+	weft_node_describe(stranger->node, &stats);
+	return stats;
+}
+
 /* ---- crowds ---- */
 
 void stranger_crowd_join(struct stranger *crowd, unsigned int first, unsigned int end, unsigned int lanes_each)

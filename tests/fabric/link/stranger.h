@@ -52,6 +52,9 @@ void stranger_open_lane(struct stranger *stranger, uint16_t id, const char *chan
 /* Grants much credit on a lane that the node has opened. */
 void stranger_grant(struct stranger *stranger, uint64_t lane_open_meta);
 
+/* What the node says of itself. */
+struct weft_node_stats stranger_node_stats(const struct stranger *stranger);
+
 /* Turns both until the condition holds. */
 #define STRANGER_UNTIL(stranger, condition) PATIENCE_UNTIL(stranger_turn(stranger), condition)
 
