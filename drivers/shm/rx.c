@@ -10,7 +10,6 @@ static __attribute__((noinline)) int take_other(struct shm_path *path, struct sh
 						struct weft_rx_frame *frame)
 {
 	struct shm_loan loan;
-	uint32_t ids[SHM_RELEASES_MAX];
 
 	switch (kind) {
 	case SHM_LOAN:
@@ -23,8 +22,7 @@ static __attribute__((noinline)) int take_other(struct shm_path *path, struct sh
 	case SHM_RELEASE:
 		if (len_bytes % 4)
 			return -1;
-		memcpy(ids, scratch, len_bytes);
-		shm_loan_released(path, ids, len_bytes / 4);
+		shm_loan_released(path, (const uint32_t *)(const void *)scratch, len_bytes / 4);
 		return 0;
 	case SHM_MOVE:
 		return shm_hot_follow(path, rx, scratch, len_bytes) ? 0 : -1;

@@ -287,10 +287,30 @@ static inline int tx_direct(struct shm_path *path, struct shm_tx *tx, const stru
 	return rc;
 }
 
-unsigned int shm_port_tx(struct weft_path *base, enum weft_class class_, const struct weft_tx_frame *frames,
-			 unsigned int count, unsigned int flags, int *why)
+/* Small data with a head of a word, in a burst: so go requests and answers. False: it is not as simple as that. */
+static inline bool stage_one(struct shm_path *path, struct shm_tx *tx, const struct weft_tx_frame *frame)
 {
-	struct shm_path *path = WEFT_CONTAINER_OF(base, struct shm_path, base);
+	struct shm_stage *stage = &path->port->stage;
+	uint32_t data_len = frame->data_len_bytes, len = (uint32_t)sizeof(uint64_t) + data_len;
+	unsigned char *to = shm_stage_data(stage);
+
+	if (__builtin_expect(frame->loan || frame->head_len_bytes != sizeof(uint64_t) ||
+				     data_len > SHM_INLINE_MAX - sizeof(uint64_t) || path->state != SHM_PATH_UP ||
+				     path->hot.state == SHM_HOT_MADE || !shm_stage_fits(stage, tx, shm_units_for(len)),
+			     0))
+		return false;
+	shm_stage_add(stage, tx, SHM_INLINE, frame->meta, len);
+	memcpy(to, frame->head, sizeof(uint64_t));
+	shm_copy(to + sizeof(uint64_t), frame->data, data_len);
+	count_inline(path->port, len);
+	return true;
+}
+
+/* Whatever it is. */
+static __attribute__((noinline)) unsigned int tx_any(struct shm_path *path, enum weft_class class_,
+						     const struct weft_tx_frame *frames, unsigned int count,
+						     unsigned int flags, int *why)
+{
 	struct shm_port *port = path->port;
 	unsigned int taken = 0;
 	int rc = path->state == SHM_PATH_UP ? 0 : -WEFT_EAGAIN;
@@ -318,6 +338,22 @@ unsigned int shm_port_tx(struct weft_path *base, enum weft_class class_, const s
 			tx_failed(path, rc);
 	}
 	return taken;
+}
+
+unsigned int shm_port_tx(struct weft_path *base, enum weft_class class_, const struct weft_tx_frame *frames,
+			 unsigned int count, unsigned int flags, int *why)
+{
+	struct shm_path *path = WEFT_CONTAINER_OF(base, struct shm_path, base);
+
+	if (count == 1 && (flags & WEFT_TX_MORE || path->port->stage.count) &&
+	    stage_one(path, &path->tx[class_], frames)) {
+		if (flags & WEFT_TX_MORE)
+			path->port->base.flush_due = true;
+		else
+			publish_staged(path->port);
+		return 1;
+	}
+	return tx_any(path, class_, frames, count, flags, why);
 }
 
 void shm_port_flush(struct weft_port *base)

@@ -272,8 +272,8 @@ int weft__sender_refuse(struct weft_sender *sender);
 int weft__check_how(const struct weft_send_opts *how);
 /* What a send says of a message that is too long. */
 int weft__too_long(const struct weft_sender *sender, size_t len_bytes);
-/* Whether the sender takes a message of this length on the lane now: 0, or why not. */
-int weft__check_lane(struct weft_sender *sender, const struct weft__tx_lane *lane, size_t len_bytes);
+/* Why the sender does not take a message of this length on the lane now; 0: it does. */
+int weft__lane_refuses(struct weft_sender *sender, const struct weft__tx_lane *lane, size_t len_bytes);
 /* The same for small data: one frame, no memory. */
 int weft__send_inline(struct weft_sender *sender, struct weft__tx_lane *lane, unsigned int meta_flags,
 		      const unsigned char *head, uint32_t head_len_bytes, const void *data, size_t len_bytes,
@@ -284,6 +284,15 @@ static inline bool weft__lane_has_credit(const struct weft__tx_lane *lane, size_
 	return (int32_t)(lane->limit_sequence - lane->next_sequence) > 0 &&
 	       (lane->sent_bytes + len_bytes <= lane->limit_bytes ||
 		(lane->next_sequence == lane->delivered_sequence && lane->any_size));
+}
+/* Whether the sender takes a message of this length on the lane now: 0, or why not. */
+static inline int weft__check_lane(struct weft_sender *sender, const struct weft__tx_lane *lane, size_t len_bytes)
+{
+	if (__builtin_expect(sender->status >= 0 && len_bytes <= sender->max_message_bytes && !lane->staged_count &&
+				     weft__lane_has_credit(lane, len_bytes),
+			     1))
+		return 0;
+	return weft__lane_refuses(sender, lane, len_bytes);
 }
 
 /* ---- latest.c: deliveries that are not reliable ---- */

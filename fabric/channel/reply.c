@@ -142,15 +142,14 @@ static int send_buf(const struct weft__reply_to *to, struct weft_buf *buf, size_
 	return 0;
 }
 
-int weft__reply_copy(const struct weft__reply_to *to, bool is_error, const void *data, size_t len_bytes)
+/* There is no room right now, or the answer is too long for that. */
+static __attribute__((noinline)) int reply_by_buffer(const struct weft__reply_to *to, bool is_error, const void *data,
+						     size_t len_bytes)
 {
 	struct weft__station *station = to->link->station;
 	struct weft_buf *buf;
-	int rc;
+	int rc = weft_pool_get(station->pool, len_bytes ? len_bytes : 1, &buf);
 
-	if (is_small(to->link, len_bytes) && !others_wait(to) && tx_small(to, is_error, data, len_bytes))
-		return 0;
-	rc = weft_pool_get(station->pool, len_bytes ? len_bytes : 1, &buf);
 	if (rc == -WEFT_EAGAIN)
 		rc = weft__station_grow(station, len_bytes);
 	if (rc < 0)
@@ -159,6 +158,18 @@ int weft__reply_copy(const struct weft__reply_to *to, bool is_error, const void 
 	station->stats.copied_messages++;
 	station->stats.copied_bytes += len_bytes;
 	return send_buf(to, buf, len_bytes, is_error);
+}
+
+static inline int reply_copy(const struct weft__reply_to *to, bool is_error, const void *data, size_t len_bytes)
+{
+	if (is_small(to->link, len_bytes) && !others_wait(to) && tx_small(to, is_error, data, len_bytes))
+		return 0;
+	return reply_by_buffer(to, is_error, data, len_bytes);
+}
+
+int weft__reply_copy(const struct weft__reply_to *to, bool is_error, const void *data, size_t len_bytes)
+{
+	return reply_copy(to, is_error, data, len_bytes);
 }
 
 bool weft__replies_flush(struct weft__link *link)
@@ -186,7 +197,7 @@ void weft__replies_drop(struct weft__link *link)
 
 /* ---- the application's side ---- */
 
-int weft__reply_to(struct weft_rx *rx, struct weft__reply_to *to)
+static inline int reply_to(struct weft_rx *rx, struct weft__reply_to *to)
 {
 	struct weft__link *link = (struct weft__link *)(uintptr_t)rx->reserved[WEFT__RX_LINK];
 	struct weft__rx_lane *lane = (struct weft__rx_lane *)(uintptr_t)rx->reserved[WEFT__RX_LANE];
@@ -201,6 +212,11 @@ int weft__reply_to(struct weft_rx *rx, struct weft__reply_to *to)
 	return 0;
 }
 
+int weft__reply_to(struct weft_rx *rx, struct weft__reply_to *to)
+{
+	return reply_to(rx, to);
+}
+
 int weft__answered(struct weft_rx *rx, int rc)
 {
 	if (rc < 0)
@@ -210,10 +226,10 @@ int weft__answered(struct weft_rx *rx, int rc)
 
 int weft_reply(struct weft_rx *rx, const void *data, size_t len_bytes)
 {
-	struct weft__reply_to to = {0};
-	int rc = weft__reply_to(rx, &to);
+	struct weft__reply_to to;
+	int rc = reply_to(rx, &to);
 
-	return rc < 0 ? rc : weft__answered(rx, weft__reply_copy(&to, false, data, len_bytes));
+	return rc < 0 ? rc : weft__answered(rx, reply_copy(&to, false, data, len_bytes));
 }
 
 int weft_reply_error(struct weft_rx *rx, int status)

@@ -146,7 +146,7 @@ int weft__too_long(const struct weft_sender *sender, size_t len_bytes)
 }
 
 /* Whether the lane takes a message now: 0, or why not. */
-int weft__check_lane(struct weft_sender *sender, const struct weft__tx_lane *lane, size_t len_bytes)
+int weft__lane_refuses(struct weft_sender *sender, const struct weft__tx_lane *lane, size_t len_bytes)
 {
 	if (sender->status < 0)
 		return weft__sender_refuse(sender);

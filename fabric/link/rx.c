@@ -252,19 +252,16 @@ static inline __attribute__((always_inline)) void receive_message(struct weft__l
 		weft__rx_lane_credit(lane, flags & WEFT__ACK_NOW);
 }
 
-/* Whatever is no plain message. */
+static __attribute__((noinline)) void receive_request(struct weft__link *link, const struct weft_rx_frame *frame)
+{
+	receive_message(link, frame, true);
+}
+
+/* Whatever is no message. */
 static __attribute__((noinline)) void receive_other(struct weft__link *link, const struct weft_rx_frame *frame)
 {
 	unsigned int kind = weft__meta_kind(frame->meta);
 
-	if (kind == WEFT__REQUEST) {
-		receive_message(link, frame, true);
-		return;
-	}
-	if (kind == WEFT__REPLY) {
-		weft__request_reply(link, frame);
-		return;
-	}
 	if (frame->loan_data) {
 		drop(frame);
 		weft__link_violation(link, "control with a loan");
@@ -300,8 +297,14 @@ static __attribute__((noinline)) void receive_other(struct weft__link *link, con
 
 void weft__link_receive(struct weft__link *link, const struct weft_rx_frame *frame)
 {
-	if (__builtin_expect(weft__meta_kind(frame->meta) == WEFT__DATA, 1))
+	unsigned int kind = weft__meta_kind(frame->meta);
+
+	if (__builtin_expect(kind == WEFT__DATA, 1))
 		receive_message(link, frame, false);
+	else if (kind == WEFT__REQUEST)
+		receive_request(link, frame);
+	else if (kind == WEFT__REPLY)
+		weft__request_reply(link, frame);
 	else
 		receive_other(link, frame);
 }
