@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define REPLIES_HELD_MAX 7u
+#define REPLIES_HELD_MAX 15u
 
 /* Whether what is handled next is another request over the same path. */
 static bool another_request_is_here(const struct weft__station *station, const struct weft_path *path)
@@ -205,7 +205,7 @@ static inline int reply_to(struct weft_rx *rx, struct weft__reply_to *to)
 	if (!rx->is_request || rx->reserved[WEFT__RX_STATE] & WEFT__RX_ANSWERED)
 		return weft_set_error(WEFT_EINVAL, "this message is no request, or was answered already");
 	rx->reserved[WEFT__RX_STATE] |= WEFT__RX_ANSWERED;
-	if (!link)
+	if (!link || !link->path) /* or its path broke, and whoever asked does not wait for the answer any more */
 		return weft_set_error(WEFT_EPEERRESET, "\"%s\", which asked, is gone", rx->peer);
 	*to = (struct weft__reply_to){link, rx->reserved[WEFT__RX_REQUEST_ID], lane->id,
 				      weft__class_of((enum weft_priority)lane->terms.priority)};

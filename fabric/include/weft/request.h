@@ -16,7 +16,7 @@ struct weft_call;
 /*
  * Ends a request, once. status 0: reply holds the answer, borrowed for the callback (weft_rx_keep works). Else reply is NULL:
  * what weft_reply_error said, or -WEFT_ETIMEDOUT, -WEFT_ECANCELED, -WEFT_ECLOSED, -WEFT_EPEERRESET, -WEFT_EPROTO: then
- * nobody can know whether it was carried out.
+ * nobody can know whether it was carried out. -WEFT_EPEERRESET comes also when the link goes on by another path.
  */
 typedef void weft_reply_fn(struct weft_rx *reply, int status, void *user);
 
@@ -34,7 +34,7 @@ WEFT_API int weft_request_more(struct weft_sender *sender, const void *data, siz
 			       weft_reply_fn *on_reply, void *user, struct weft_op **op);
 
 /* Answers the request rx, once: copies data. While the next request of the same peer is here already, the answer goes out
- * with that one's, at most 8 together; urgent and high ones go out at once. Never waits for room in the ring: what finds
+ * with that one's, at most 16 together; urgent and high ones go out at once. Never waits for room in the ring: what finds
  * none is kept, and the lane of the request gets no credit until it has left. -WEFT_EINVAL if rx is no request or was
  * answered; -WEFT_EPEERRESET when the requester is gone; -WEFT_EAGAIN when no memory is free, or as many answers to this
  * peer are kept as the worker has free operations (half of 4096, if no other takes any), or all but one
