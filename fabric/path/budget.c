@@ -4,6 +4,9 @@
  * granted, as much less as the share of the marked ones says (as senders do after DCTCP, RFC 8257; for what a receiver grants,
  * as SIRD does: Prasopoulos and others, NSDI 2025), else a little more each time. When many send at once, those who begin
  * are told to wait for a grant from the first byte on.
+ *
+ * A mark counts if another machine's last packet had one too: those that come over one full line are marked alike. Whoever
+ * marks his own packets, or meets congestion on his own way, makes nobody else wait.
  */
 #include "path/path_private.h"
 
@@ -20,10 +23,18 @@ void weft__budget_init(struct weft__path_port *port)
 
 /* ---- how much it is ---- */
 
+/* Also what was heard of whom goes with the round: nobody is a witness for long. */
+static void begin_round(struct weft__path_port *port)
+{
+	port->round_bytes = port->round_packets = port->round_marked = 0;
+	port->heard_source = NULL;
+	port->heard_marked = port->other_marked = port->heard_others = false;
+}
+
 /* About once in a round trip, when the budget is what limits us. */
 static void adapt(struct weft__path_port *port)
 {
-	double share = (double)port->round_marked / port->round_packets;
+	double share = port->round_packets ? (double)port->round_marked / port->round_packets : 0;
 
 	port->marked_share += (share - port->marked_share) * WEIGHT;
 	if (port->round_marked)
@@ -34,14 +45,22 @@ static void adapt(struct weft__path_port *port)
 		port->budget_bytes = BUDGET_MIN_BYTES;
 	if (port->budget_bytes > BUDGET_MAX_BYTES)
 		port->budget_bytes = BUDGET_MAX_BYTES;
-	port->round_bytes = port->round_packets = port->round_marked = 0;
+	begin_round(port);
 }
 
-void weft__budget_heard(struct weft__path_port *port, uint32_t len_bytes, bool marked)
+void weft__budget_heard(struct weft__path *path, uint32_t len_bytes, bool marked)
 {
+	struct weft__path_port *port = weft__path_port(path);
+
+	if (path->source != port->heard_source) {
+		port->heard_others = port->heard_source != NULL;
+		port->other_marked = port->heard_marked;
+		port->heard_source = path->source;
+	}
+	port->heard_marked = marked;
 	port->round_bytes += len_bytes;
-	port->round_packets++;
-	port->round_marked += marked;
+	port->round_packets += port->heard_others;
+	port->round_marked += marked && port->other_marked;
 	if (port->round_bytes >= port->budget_bytes)
 		adapt(port);
 }

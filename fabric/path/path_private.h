@@ -252,6 +252,9 @@ struct weft__path_port {
 	uint64_t round_bytes;    /* that have come since the budget was last looked at */
 	uint32_t round_packets, round_marked;
 	double marked_share;
+	const struct weft__source *heard_source; /* in this round: whose packet came last, */
+	bool heard_marked;                       /* whether it was marked, */
+	bool other_marked, heard_others;         /* and the last of another one; whether there was one */
 	uint32_t begun;           /* incoming so far */
 	uint32_t receiving_paths; /* on which something is being put together */
 	bool net_full;
@@ -377,7 +380,7 @@ void weft__grants_look_for_slow(struct weft_timer *timer, void *user);
 
 void weft__budget_init(struct weft__path_port *port);
 /* A packet has come, marked or not. */
-void weft__budget_heard(struct weft__path_port *port, uint32_t len_bytes, bool marked);
+void weft__budget_heard(struct weft__path *path, uint32_t len_bytes, bool marked);
 /* The sender of a message knows from now on that so much of it may come. */
 void weft__budget_expect(struct weft__incoming *incoming, uint64_t told_bytes);
 /* So much of it has come for the first time. */

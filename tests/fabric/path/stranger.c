@@ -67,9 +67,9 @@ void world_close(void)
 /* ---- he says ---- */
 
 static void send_to(struct weft_net_port *port, struct weft_net_route *route, const unsigned char *packet,
-		    uint32_t len_bytes)
+		    uint32_t len_bytes, bool marked)
 {
-	struct weft_net_tx tx = {.route = route, .piece_count = 1};
+	struct weft_net_tx tx = {.route = route, .piece_count = 1, .ecn = marked ? WEFT_ECN_CE : WEFT_ECN_NONE};
 
 	tx.pieces[0] = (struct weft_net_piece){.data = packet, .len_bytes = len_bytes};
 	(void)port->tx(port, &tx, 1);
@@ -110,7 +110,7 @@ void stranger_knock(struct stranger *stranger, uint64_t own_id, bool with_cookie
 	unsigned char packet[WEFT__KNOCK_BYTES];
 
 	memcpy(knock.cookie, stranger->cookie, sizeof knock.cookie);
-	send_to(stranger->door, stranger->to_door, packet, weft__greeting_write(&knock, 0, packet));
+	send_to(stranger->door, stranger->to_door, packet, weft__greeting_write(&knock, 0, packet), false);
 }
 
 void stranger_say(struct stranger *stranger, struct stranger_path *path, const void *frames, uint32_t len_bytes)
@@ -122,7 +122,7 @@ void stranger_say(struct stranger *stranger, struct stranger_path *path, const v
 	weft__packet_head_write(&head, packet);
 	memcpy(packet + WEFT__PACKET_HEAD, frames, len_bytes);
 	weft__packet_seal(packet, &piece, 1);
-	send_to(stranger->port, stranger->to_port, packet, piece.len_bytes);
+	send_to(stranger->port, stranger->to_port, packet, piece.len_bytes, stranger->marks);
 }
 
 void stranger_say_large(struct stranger *stranger, struct stranger_path *path, uint8_t stream, uint32_t sequence,

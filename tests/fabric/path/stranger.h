@@ -34,6 +34,7 @@ struct stranger {
 	uint32_t refused_with;                    /* the last refusal's code */
 	unsigned char cookie[WEFT__COOKIE_BYTES]; /* the last one */
 	bool silent;                              /* acknowledges nothing */
+	bool marks;                               /* his packets, as if they had met congestion */
 };
 
 struct strangers_world {
