@@ -150,7 +150,7 @@ void weft__budget_tell(struct weft__path *path)
 
 	while (allowed_bytes > share_bytes)
 		allowed_bytes /= 2;
-	if (allowed_bytes < ALLOWANCE_MIN_BYTES)
+	if (allowed_bytes < ALLOWANCE_MIN_BYTES || weft__room_is_tight(path))
 		allowed_bytes = 0;
 	if (allowed_bytes == path->allowed_bytes)
 		return;

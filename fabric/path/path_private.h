@@ -129,7 +129,7 @@ struct weft__incoming {
 	struct weft_list in_receiving; /* of the port, while some is missing */
 	struct weft__path *path;       /* NULL: the path has gone, its loan has not */
 	struct weft_buf *buf;          /* NULL: no memory yet */
-	struct weft__window *window;   /* NULL: all has come */
+	struct weft__window *window;   /* NULL: all has come, or nothing can */
 	uint64_t total_bytes, base_bytes;
 	uint64_t granted_bytes; /* so far it may come */
 	uint64_t told_bytes;    /* so far the sender knows of it */
@@ -143,8 +143,11 @@ struct weft__incoming {
 	uint32_t pass;                                 /* in which it was last looked at for a grant */
 	bool slow;                                     /* it does not use its grants */
 	bool has_head, lent;
-	bool wanted; /* the sender has said that it waits */
-	bool over;   /* it is the one of its source that may be beyond the quota */
+	bool wanted;         /* the sender has said that it waits */
+	bool over;           /* it is the one of its source that may be beyond the quota */
+	bool waits;          /* for a buffer of its length */
+	bool early;          /* its buffer is among those for the first bytes of what waits */
+	uint64_t room_bytes; /* memory that it counts for */
 	unsigned char head[WEFT__HEAD_BESIDE_MAX];
 };
 
@@ -210,6 +213,7 @@ struct weft__path {
 	uint32_t allowed_bytes;           /* and the peer's, as it was told */
 	uint32_t allow_heard, allow_said; /* of those that were told, the last */
 	uint64_t incoming_bytes; /* memory of messages that are being put together, or lent to the layer above */
+	uint32_t early_bytes;    /* of which belongs to messages that had to wait for room */
 	bool down_due;           /* path_down is to be told */
 	unsigned int farewells;
 	struct weft_hello *hello; /* of the peer, until path_up */
@@ -241,6 +245,7 @@ struct weft__path_port {
 	unsigned int held_made;     /* of the table: the others were never used */
 	struct weft_list spent;     /* held ones whose data the layer above may look at until the next rx */
 	struct weft_list receiving; /* incoming of which some is missing */
+	unsigned int waiting_count; /* of them, for room */
 	uint32_t grant_pass;
 	struct weft_timer slow_look;
 	struct weft__source *sources;
@@ -255,8 +260,8 @@ struct weft__path_port {
 	const struct weft__source *heard_source; /* in this round: whose packet came last, */
 	bool heard_marked;                       /* whether it was marked, */
 	bool other_marked, heard_others;         /* and the last of another one; whether there was one */
-	uint32_t begun;           /* incoming so far */
-	uint32_t receiving_paths; /* on which something is being put together */
+	uint32_t begun;                          /* incoming so far */
+	uint32_t receiving_paths;                /* on which something is being put together */
 	bool net_full;
 	uint64_t looked_ns; /* when it last asked the net */
 	uint64_t awake_ns;  /* since when it has looked without a long break: no silence counts before */
@@ -437,6 +442,21 @@ void weft__incoming_lend(struct weft__incoming *incoming, struct weft_rx_frame *
 void weft__incoming_release(struct weft_path *path, uint32_t loan_id);
 /* Those that are not lent; with all, also those. */
 void weft__incoming_drop(struct weft__path *path, bool all);
+
+/* ---- room.c: where large messages are put together ---- */
+
+/* A buffer of its whole length; false: there is none now, and it waits. */
+bool weft__room_for_all(struct weft__incoming *incoming);
+/* At least room for the bytes that nobody had to grant; false: they must come again. */
+bool weft__room_for_first(struct weft__incoming *incoming);
+/* Gives those that wait what there is. */
+void weft__room_look(struct weft__path_port *port);
+/* All has come, or nobody wants it any more. */
+void weft__room_is_whole(struct weft__incoming *incoming);
+/* And it is used no more. */
+void weft__room_give_back(struct weft__incoming *incoming);
+/* Whether what comes without a grant may find no room. */
+bool weft__room_is_tight(const struct weft__path *path);
 
 /* ---- life.c: paths begin and end ---- */
 
