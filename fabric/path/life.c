@@ -55,6 +55,7 @@ int weft__path_begin(struct weft__path_port *port, struct weft__path *path)
 
 	if (rc < 0)
 		return rc;
+	weft_net_route_from(path->route, &path->own);
 	weft_timer_init(&path->timer, on_timer, path);
 	weft__recovery_init(&path->recovery, &port->net->driver->timing, &weft__congestion_cubic,
 			    path->route->payload_max, &weft__parcel_events, path);

@@ -173,7 +173,7 @@ enum weft__path_state {
 
 struct weft__path {
 	struct weft_path base;
-	struct weft_net_address to;
+	struct weft_net_address to, own; /* the peer's; and at which of ours it knocked, empty: it did not */
 	struct weft_net_route *route;
 	struct weft__source *source;
 	uint64_t id, peer_id; /* what we call it, and what the peer does */

@@ -131,6 +131,27 @@ static void a_peer_may_have_an_address_of_each_family(void)
 	tear_down();
 }
 
+static void a_node_that_listens_everywhere_answers_from_where_it_was_asked(void)
+{
+	static const char *const hosts[] = {"127.0.0.1", "127.0.0.2", "[::1]"};
+
+	for (unsigned int i = 0; i < 3; i++) {
+		char address[128], peers[160];
+		struct weft_node *far, *near;
+		struct weft_channel *channel;
+
+		setenv("WEFT_SECURITY", "none", 1);
+		far = open_far("far", "udp::0", address);
+		unsetenv("WEFT_SECURITY");
+		snprintf(peers, sizeof peers, "far=udp:%s%s", hosts[i], strrchr(address, ':'));
+		near = open_near(peers, &channel);
+		ready(weft_node_worker(near, 0), channel, "far");
+		weft_node_close(&near);
+		weft_node_close(&far);
+		tear_down();
+	}
+}
+
 static int open_listening(const char *listen, struct weft_node **node)
 {
 	struct weft_node_opts opts;
@@ -167,6 +188,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_stranger_at_the_address_of_a_peer_is_named),
 		SUITE_CASE(one_node_reaches_peers_of_both_families),
 		SUITE_CASE(a_peer_may_have_an_address_of_each_family),
+		SUITE_CASE(a_node_that_listens_everywhere_answers_from_where_it_was_asked),
 		SUITE_CASE(none_is_no_address_whatever_the_environment_says),
 	};
 
