@@ -71,6 +71,11 @@ int weft_net_open(const struct weft_net_driver *driver, const struct weft_net_op
 	return driver->open(&full, out);
 }
 
+bool weft_net_is_host(const struct weft_net_driver *driver, const struct weft_net_address *address)
+{
+	return !HAS(driver, is_host) || driver->is_host(address);
+}
+
 void weft_net_route_from(struct weft_net_route *route, const struct weft_net_address *own)
 {
 	const struct weft_net_driver *driver = route->port->driver;

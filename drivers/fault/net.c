@@ -127,6 +127,7 @@ static struct composed *compose(const struct weft_net_driver *below)
 		.degraded = net_degraded,
 		.copies = below->copies,
 		.route_from = weft__fault_net_route_from,
+		.is_host = below->is_host,
 	};
 	return made;
 }

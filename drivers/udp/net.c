@@ -208,4 +208,5 @@ const struct weft_net_driver weft__udp_driver = {
 	.degraded = net_degraded,
 	.copies = "each packet into the kernel and out of it; once more where odd lengths came together",
 	.route_from = weft__udp_route_from,
+	.is_host = weft__udp_address_is_host,
 };

@@ -152,6 +152,25 @@ static void a_node_that_listens_everywhere_answers_from_where_it_was_asked(void)
 	}
 }
 
+static void a_peer_to_which_nothing_can_be_sent_is_refused(void)
+{
+	static const char *const texts[] = {"far=udp:127.0.0.1:0", "far=udp::7000", "far=udp:[::1]:0",
+					    "far=udp:0.0.0.0:7000", "far=udp:127.0.0.1:9+udp:[::]:7000"};
+	struct weft_node_opts opts;
+	struct weft_node *node = NULL;
+
+	for (unsigned int i = 0; i < sizeof texts / sizeof *texts; i++) {
+		begin(&opts, "near");
+		opts.peers = texts[i];
+		opts.security = "none";
+		CU_ASSERT_EQUAL(weft_node_open(&opts, &node), -WEFT_EINVAL);
+		CU_ASSERT_PTR_NULL(node);
+		CU_ASSERT_PTR_NOT_NULL(strstr(weft_last_error(), "nothing can be sent to far at udp:"));
+		CU_ASSERT_PTR_NOT_NULL(strstr(weft_last_error(), "name its host and the port"));
+		tear_down();
+	}
+}
+
 static int open_listening(const char *listen, struct weft_node **node)
 {
 	struct weft_node_opts opts;
@@ -189,6 +208,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(one_node_reaches_peers_of_both_families),
 		SUITE_CASE(a_peer_may_have_an_address_of_each_family),
 		SUITE_CASE(a_node_that_listens_everywhere_answers_from_where_it_was_asked),
+		SUITE_CASE(a_peer_to_which_nothing_can_be_sent_is_refused),
 		SUITE_CASE(none_is_no_address_whatever_the_environment_says),
 	};
 
