@@ -194,6 +194,8 @@ struct weft__path {
 	struct weft__recovery recovery;
 	uint64_t pace_at_ns;
 	uint32_t unhurried_bytes; /* sent since a packet said that we wait */
+	bool asks;                /* the next one says so in any case */
+	uint64_t timed_at_ns;     /* the last round trip that the budget knows of */
 	struct weft_timer timer;
 	struct weft_list in_port, in_dirty;
 	struct weft_list waiting[WEFT_CLASS_COUNT];  /* parcels that are to be sent */
@@ -260,8 +262,14 @@ struct weft__path_port {
 	const struct weft__source *heard_source; /* in this round: whose packet came last, */
 	bool heard_marked;                       /* whether it was marked, */
 	bool other_marked, heard_others;         /* and the last of another one; whether there was one */
-	uint32_t begun;                          /* incoming so far */
-	uint32_t receiving_paths;                /* on which something is being put together */
+	/* and of round trips, where nothing marks: what they say of the queue */
+	uint64_t round_at_ns, span_ns, span_bytes; /* since when; how long the round before took, and what came in it */
+	uint64_t asked_bytes;                      /* of the round, when somebody was asked for an answer */
+	const struct weft__source *timed_source;   /* whose round trip was measured last, */
+	bool timed_long, other_long;               /* whether it was long, and the last of another one */
+	uint32_t round_timed, round_long;
+	uint32_t begun;           /* incoming so far */
+	uint32_t receiving_paths; /* on which something is being put together */
 	bool net_full;
 	uint64_t looked_ns; /* when it last asked the net */
 	uint64_t awake_ns;  /* since when it has looked without a long break: no silence counts before */
@@ -411,6 +419,8 @@ void weft__path_acknowledge(struct weft__path *path);
 void weft__path_probe(struct weft__path *path);
 /* Says that nothing more goes or comes. */
 void weft__path_say_close(struct weft__path *path, uint32_t reason);
+/* Has the peer acknowledge at once, so that a round trip is measured. */
+void weft__path_ask(struct weft__path *path);
 /* Marks it as having something to send. */
 void weft__path_dirty(struct weft__path *path);
 

@@ -11,6 +11,8 @@
 #define CROWD 8u
 #define LONG_BYTES (UINT64_C(4) << 20)
 #define PIECE_BYTES 1280u
+#define MANY_BYTES 100000u /* granted at a time, where marks have not made it less; round trips may have */
+#define FEW_BYTES 65536u
 #define MS UINT64_C(1000000)
 
 /* Large messages of one stranger, one after the other. */
@@ -89,7 +91,7 @@ static void who_marks_his_own_packets_makes_nobody_wait(void)
 	feed_all_for(30 * MS);
 	feed_all_for(20 * MS);
 	for (unsigned int i = 1; i < CROWD; i++) {
-		CU_ASSERT_TRUE(flows[i].most_open_bytes >= LONG_BYTES / 8);
+		CU_ASSERT_TRUE(flows[i].most_open_bytes > MANY_BYTES);
 		CU_ASSERT_TRUE(flows[i].all_bytes > 2 * LONG_BYTES);
 		CU_ASSERT_FALSE(flows[i].path->closed);
 	}
@@ -104,7 +106,7 @@ static void what_all_find_marked_is_granted_less_to_all(void)
 	feed_all_for(30 * MS);
 	feed_all_for(20 * MS);
 	for (unsigned int i = 0; i < CROWD; i++)
-		CU_ASSERT_TRUE(flows[i].most_open_bytes <= 65536);
+		CU_ASSERT_TRUE(flows[i].most_open_bytes < FEW_BYTES);
 	world_close();
 }
 
@@ -121,7 +123,7 @@ static void who_comes_after_one_that_marks_his_packets_has_as_much_as_any(void)
 	CU_ASSERT_TRUE(weft__port_of(world.far.ends[0].port)->budget_bytes > LONG_BYTES);
 	feed_all_for(20 * MS);
 	for (unsigned int i = 1; i < CROWD; i++)
-		CU_ASSERT_TRUE(flows[i].most_open_bytes >= LONG_BYTES / 8);
+		CU_ASSERT_TRUE(flows[i].most_open_bytes > MANY_BYTES);
 	world_close();
 }
 

@@ -21,10 +21,13 @@
 #define MS_NS UINT64_C(1000000)
 #define STEP_NS 400 /* a turn takes its time */
 #define BEGIN_NS (2 * MS_NS)
+#define BEGIN_UNMARKED_NS (8 * MS_NS) /* round trips tell of it later */
+#define UNMARKED_BYTES 1048576u       /* wait where nothing is marked, of 4 MiB that could */
 
-static const struct weft_sim_line line_to_receiver = {.bits_per_second = LINE_BITS_PER_SECOND,
-						      .queue_bytes = 4 << 20,
-						      .mark_bytes = 2 * PRODUCT_BYTES};
+static const struct weft_sim_line marking = {.bits_per_second = LINE_BITS_PER_SECOND,
+					     .queue_bytes = 4 << 20,
+					     .mark_bytes = 2 * PRODUCT_BYTES};
+static const struct weft_sim_line unmarked = {.bits_per_second = LINE_BITS_PER_SECOND, .queue_bytes = 4 << 20};
 
 static struct {
 	struct weft_clock *clock;
@@ -33,7 +36,8 @@ static struct {
 	struct weft_buf *buffers[SENDERS];
 	uint64_t lent[SENDERS], got_bytes[SENDERS], all_bytes, wrong;
 	uint32_t len_bytes;
-	const char *host; /* of the receiver */
+	const char *host;                 /* of the receiver, */
+	const struct weft_sim_line *line; /* and what leads there */
 	char address[WEFT_DEVICE_ADDRESS_MAX];
 } world;
 
@@ -120,12 +124,13 @@ static void connect_all(void)
 	}
 }
 
-static void open_world(uint32_t len_bytes)
+static void open_world(const struct weft_sim_line *line, uint32_t len_bytes)
 {
 	struct weft_sim_opts opts;
 
 	memset(&world, 0, sizeof world);
 	world.len_bytes = len_bytes;
+	world.line = line;
 	CU_ASSERT_EQUAL_FATAL(weft_clock_virtual_open(1000000000, &world.clock), 0);
 	weft_sim_opts_init(&opts, sizeof opts);
 	opts.seed = 1;
@@ -138,7 +143,7 @@ static void open_world(uint32_t len_bytes)
 	side_open(&world.receiver, "receiver", 1, 0);
 	side_grow(&world.receiver.ends[0], 256 << 20);
 	world.host = side_address(world.receiver.name, world.address);
-	CU_ASSERT_EQUAL_FATAL(weft_sim_set_downlink(world.sim, world.host, &line_to_receiver), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_sim_set_downlink(world.sim, world.host, world.line), 0);
 	world.receiver.ends[0].on_frame = on_frame;
 	connect_all();
 }
@@ -160,7 +165,7 @@ static double carry_for(uint64_t span_ns)
 {
 	uint64_t before_bytes = world.all_bytes;
 
-	CU_ASSERT_EQUAL(weft_sim_set_downlink(world.sim, world.host, &line_to_receiver), 0);
+	CU_ASSERT_EQUAL(weft_sim_set_downlink(world.sim, world.host, world.line), 0);
 	run_for(span_ns);
 	return (double)(world.all_bytes - before_bytes) * 8e9 / ((double)LINE_BITS_PER_SECOND * (double)span_ns);
 }
@@ -170,13 +175,14 @@ static uint64_t waiting(double percent)
 	return weft_sim_downlink_waiting(world.sim, world.host, percent);
 }
 
-static void share_the_line(uint32_t len_bytes, uint64_t span_ns)
+static void share_the_line(const struct weft_sim_line *line, uint32_t len_bytes, uint64_t span_ns,
+			   uint64_t waiting_bytes)
 {
 	uint64_t least_bytes = UINT64_MAX, most_bytes = 0;
 	double share;
 
-	open_world(len_bytes);
-	run_for(BEGIN_NS);
+	open_world(line, len_bytes);
+	run_for(line->mark_bytes ? BEGIN_NS : BEGIN_UNMARKED_NS);
 	memset(world.got_bytes, 0, sizeof world.got_bytes);
 	share = carry_for(span_ns);
 	for (unsigned int i = 0; i < SENDERS; i++) {
@@ -187,7 +193,7 @@ static void share_the_line(uint32_t len_bytes, uint64_t span_ns)
 	       (unsigned long long)waiting(50), (unsigned long long)waiting(99), (unsigned long long)waiting(100),
 	       (unsigned long long)least_bytes / len_bytes, (unsigned long long)most_bytes / len_bytes);
 	CU_ASSERT_TRUE(share >= 0.9);
-	CU_ASSERT_TRUE(waiting(99) < 5 * PRODUCT_BYTES);
+	CU_ASSERT_TRUE(waiting(99) < waiting_bytes);
 	CU_ASSERT_TRUE(most_bytes - least_bytes <= most_bytes / 8 + 2 * len_bytes);
 	CU_ASSERT_EQUAL(world.wrong, 0);
 	close_world();
@@ -195,17 +201,27 @@ static void share_the_line(uint32_t len_bytes, uint64_t span_ns)
 
 static void large_messages_share_the_line(void)
 {
-	share_the_line(1 << 20, 12 * MS_NS);
+	share_the_line(&marking, 1 << 20, 12 * MS_NS, 5 * PRODUCT_BYTES);
 }
 
 static void middling_messages_share_the_line(void)
 {
-	share_the_line(100000, 4 * MS_NS);
+	share_the_line(&marking, 100000, 4 * MS_NS, 5 * PRODUCT_BYTES);
 }
 
 static void short_messages_share_the_line(void)
 {
-	share_the_line(16384, 3 * MS_NS);
+	share_the_line(&marking, 16384, 3 * MS_NS, 5 * PRODUCT_BYTES);
+}
+
+static void large_messages_share_a_line_that_marks_nothing(void)
+{
+	share_the_line(&unmarked, 1 << 20, 12 * MS_NS, UNMARKED_BYTES);
+}
+
+static void middling_messages_share_a_line_that_marks_nothing(void)
+{
+	share_the_line(&unmarked, 100000, 4 * MS_NS, UNMARKED_BYTES);
 }
 
 static void who_is_granted_and_sends_nothing_holds_up_nobody(void)
@@ -213,7 +229,7 @@ static void who_is_granted_and_sends_nothing_holds_up_nobody(void)
 	char address[WEFT_DEVICE_ADDRESS_MAX];
 	double before, after;
 
-	open_world(100000);
+	open_world(&marking, 100000);
 	run_for(BEGIN_NS);
 	before = carry_for(4 * MS_NS);
 	/* All of them may be granted something, and twice as many as get grants at once do not use it. */
@@ -244,6 +260,8 @@ int main(int argc, char **argv)
 		SUITE_CASE(large_messages_share_the_line),
 		SUITE_CASE(middling_messages_share_the_line),
 		SUITE_CASE(short_messages_share_the_line),
+		SUITE_CASE(large_messages_share_a_line_that_marks_nothing),
+		SUITE_CASE(middling_messages_share_a_line_that_marks_nothing),
 		SUITE_CASE(who_is_granted_and_sends_nothing_holds_up_nobody),
 	};
 
