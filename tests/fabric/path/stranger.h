@@ -7,9 +7,7 @@
 #define STRANGER_H
 
 #include "path/device.h"
-#include "side.h"
-
-#include <weft/sim.h>
+#include "simulated.h"
 
 #define STRANGERS_MAX 300u
 #define STRANGER_PATHS_MAX 512u
@@ -38,8 +36,7 @@ struct stranger {
 };
 
 struct strangers_world {
-	struct weft_clock *clock;
-	struct weft_sim *sim;
+	struct simulated net;
 	struct side near, far;
 	struct stranger strangers[STRANGERS_MAX];
 	unsigned int stranger_count;
