@@ -45,7 +45,7 @@ static void count(struct weft__incoming *incoming, uint64_t bytes)
 
 bool weft__room_is_tight(const struct weft__path *path)
 {
-	return !is_within_quota(path, 2 * WEFT__UNSCHEDULED_BYTES);
+	return !is_within_quota(path, UINT64_C(2) * WEFT__UNSCHEDULED_BYTES);
 }
 
 /* ---- windows and buffers ---- */
