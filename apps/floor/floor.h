@@ -29,6 +29,10 @@ const char *floor_state_name(enum floor_state state);
  */
 int floor_pingpong(size_t len_bytes, unsigned int iterations, int core_a, int core_b, struct weft_histogram *out);
 
+/* The same over two UDP sockets of 127.0.0.1, of at least 8 bytes: what a message over loopback costs by itself. 0 or -1 (errno). */
+int floor_datagram_pingpong(size_t len_bytes, unsigned int iterations, int core_a, int core_b,
+			    struct weft_histogram *out);
+
 /* Pins the calling thread; negative: does nothing. 0 or -1 (errno). */
 int floor_pin(int core);
 

@@ -20,7 +20,8 @@ struct check {
 	void (*run)(const struct machine *machine, struct finding *out); /* out starts as OK and empty */
 };
 
-extern const struct check cpu_checks[], noise_checks[], memory_checks[], system_checks[]; /* end with an empty name */
+/* They end with an empty name. */
+extern const struct check cpu_checks[], noise_checks[], memory_checks[], system_checks[], peer_checks[];
 
 /* Appends to what was measured. */
 void measured(struct finding *out, const char *format, ...) __attribute__((format(printf, 2, 3)));

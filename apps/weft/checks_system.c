@@ -181,6 +181,26 @@ static void node(const struct machine *machine, struct finding *out)
 	weft_node_close(&opened);
 }
 
+/* That of --to. */
+static void peer(const struct machine *machine, struct finding *out)
+{
+	char name[WEFT_NAME_MAX + 1];
+
+	needed(out, "a node answers at that address");
+	fix(out, "start it, with this address in its listen (WEFT_LISTEN), and let both ways through the firewall");
+	if (trial_reach(machine, name) == 0) {
+		measured(out, "%.100s: \"%s\" answers", machine->to, name);
+		return;
+	}
+	measured(out, "%.100s: %.120s", machine->to, weft_last_error());
+	worsen(out, SEVERITY_FAIL);
+}
+
+const struct check peer_checks[] = {
+	{"peer", true, peer},
+	{NULL, false, NULL},
+};
+
 const struct check system_checks[] = {
 	{"nofile", false, nofile},
 	{"threads", false, threads},

@@ -35,10 +35,10 @@ _weft_core_pairs()
 _weft_options()
 {
 	case $1 in
-	info | doctor) echo "--json --workers= --cores= --synthetic= --xml= --root= --help" ;;
+	info | doctor) echo "--json --workers= --cores= --synthetic= --xml= --driver= --to= --security= --root= --help" ;;
 	send) echo "--wait --to= --security= --help" ;;
 	recv) echo "--listen= --security= --help" ;;
-	perf) echo "--size= --window= --count= --duration= --cores= --no-touch --spin --json --help" ;;
+	perf) echo "--size= --window= --count= --duration= --cores= --no-touch --spin --driver= --to= --listen= --security= --json --help" ;;
 	*) echo "--help --version" ;;
 	esac
 }
@@ -63,8 +63,9 @@ _weft_value()
 	info--cores | info-c | doctor--cores | doctor-c) words="0 0-1 package:0 core:0 numa:0" ;;
 	info--xml | info-x | doctor--xml | doctor-x) _weft_files -f "$word" ;;
 	info--root | info-r | doctor--root | doctor-r) _weft_files -d "$word" ;;
-	send--to | send-t | recv--listen | recv-l) words="udp:" ;;
-	send--security | send-s | recv--security | recv-s) words="none" ;;
+	*--driver | info-D | doctor-D | perf-D) words="shm udp" ;;
+	*--to | send-t | info-t | doctor-t | perf-t | *--listen | recv-l | perf-l) words="udp:" ;;
+	*--security | send-s | recv-s) words="none" ;;
 	info--synthetic | info-s | doctor--synthetic | doctor-s) ;; # text
 	*) return 1 ;;
 	esac

@@ -157,6 +157,8 @@ int command_doctor(int argc, char **argv)
 		return status;
 	}
 	doctor.report = json_array();
+	if (doctor.machine.to) /* first: its address may be bad usage */
+		run_checks(&doctor, peer_checks);
 	run_checks(&doctor, cpu_checks);
 	run_checks(&doctor, noise_checks);
 	run_checks(&doctor, memory_checks);

@@ -225,10 +225,33 @@ static void print_degraded(const json_t *all)
 		printf("degraded  %s: %s\n", info_text(entry, "what"), info_text(entry, "why"));
 }
 
+/* ---- who answers at --to ---- */
+
+static void find_peer(const struct machine *machine, json_t *all)
+{
+	char name[WEFT_NAME_MAX + 1];
+
+	if (!machine->to)
+		return;
+	if (trial_reach(machine, name) == 0)
+		json_object_set_new(all, "peer", json_pack("{s:s,s:s}", "address", machine->to, "name", name));
+	else
+		json_object_set_new(all, "peer",
+				    json_pack("{s:s,s:n,s:s}", "address", machine->to, "name", "why",
+					      weft_last_error()));
+}
+
+static void print_peer(const json_t *all)
+{
+	const json_t *peer = json_object_get(all, "peer");
+
+	if (peer && json_is_string(json_object_get(peer, "name")))
+		printf("peer      %s  %s answers\n", info_text(peer, "address"), info_text(peer, "name"));
+	else if (peer)
+		printf("peer      %s  %s\n", info_text(peer, "address"), info_text(peer, "why"));
+}
+
 const struct info_section weft_sections[] = {
-	{find_drivers, print_drivers},
-	{find_settings, print_settings},
-	{find_plan, print_plan},
-	{find_degraded, print_degraded},
-	{NULL, NULL},
+	{find_drivers, print_drivers},   {find_settings, print_settings}, {find_plan, print_plan},
+	{find_degraded, print_degraded}, {find_peer, print_peer},         {NULL, NULL},
 };

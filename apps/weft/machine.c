@@ -11,7 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <weft/driver.h>
 #include <weft/errors.h>
+#include <weft/net.h>
 
 void machine_init(struct machine *machine)
 {
@@ -48,6 +50,19 @@ error_t machine_option(struct machine *machine, int key, char *arg)
 	case 'r':
 		machine->root = arg;
 		return 0;
+	case 'D':
+		if (!weft_net_driver_find(arg) && !weft_driver_find(arg))
+			usage_error("--driver: %s", weft_last_error());
+		machine->driver = arg;
+		return 0;
+	case 't':
+		if (!*arg || strpbrk(arg, ",="))
+			usage_error("--to '%.80s' is no address, such as udp:10.0.0.2:7000", arg);
+		machine->to = arg;
+		return 0;
+	case MACHINE_KEY_SECURITY:
+		machine->security = arg;
+		return 0;
 	case ARGP_KEY_ARG:
 		usage_error("unexpected argument '%.40s'", arg);
 	default:
@@ -62,6 +77,8 @@ static void choose(struct machine *machine)
 	struct stat info;
 
 	machine->live = !other && !machine->root;
+	if (!machine->live && (machine->driver || machine->to))
+		usage_error("--driver and --to are tried on this machine, and of another one nothing is tried");
 	if (machine->root && (stat(machine->root, &info) < 0 || !S_ISDIR(info.st_mode)))
 		usage_error("--root '%.200s' is not a folder with a copy of /proc and /sys", machine->root);
 	if (machine->root && !other)

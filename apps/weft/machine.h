@@ -15,6 +15,7 @@ struct machine {
 	struct weft_topology_opts topology_opts;
 	struct weft_plan_opts plan_opts;
 	const char *cores;
+	const char *driver, *to, *security; /* what is tried beside; NULL: nothing */
 	struct weft_cpuset list;
 	struct weft_topology *topology;
 	struct weft_topology_summary summary;
@@ -24,11 +25,20 @@ struct machine {
 	uint64_t began_ticks, began_ns; /* both clocks at open, to compare them later */
 };
 
+#define MACHINE_KEY_SECURITY 300
 #define MACHINE_OPTIONS                                                                                              \
 	{"workers", 'w', "N", 0, "plan for N workers (1)", 0},                                                       \
 		{"cores", 'c', "LIST", 0, "only these CPUs for workers: '0-3,8' or 'package:1.core:0-3'", 0},        \
 		{"synthetic", 's', "TEXT", 0, "another machine: 'package:2 numa:2 core:8 pu:2'", 0},                 \
 		{"xml", 'x', "FILE", 0, "another machine: what `lstopo --of xml` wrote there", 0},                   \
+		{"driver", 'D', "NAME", 0, "try a node over this driver: udp", 0},                                   \
+		{"to", 't', "ADDRESS", 0, "ask who answers there: udp:10.0.0.2:7000", 0},                            \
+		{"security",                                                                                         \
+		 MACHINE_KEY_SECURITY,                                                                               \
+		 "none",                                                                                             \
+		 0,                                                                                                  \
+		 "needed beyond this machine: the network is trusted, as nothing is encrypted yet",                  \
+		 0},                                                                                                 \
 	{                                                                                                            \
 		"root", 'r', "DIR", 0, "another machine: a copy of its /proc and /sys; with --synthetic or --xml", 0 \
 	}

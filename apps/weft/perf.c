@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <weft/net.h>
 
 static const struct perf_test *const tests[] = {&perf_lat,  &perf_rate,   &perf_bw,    &perf_rpc,
 						&perf_loan, &perf_fanout, &perf_wake,  &perf_idle,
@@ -22,7 +23,7 @@ static const struct perf_test *const tests[] = {&perf_lat,  &perf_rate,   &perf_
 #define TEST_COUNT (sizeof tests / sizeof *tests)
 #define TEST_NAMES "lat, rate, bw, rpc, loan, fanout, wake, idle, open, mix, pairs, death"
 
-enum { KEY_NO_TOUCH = 256, KEY_SPIN };
+enum { KEY_NO_TOUCH = 256, KEY_SPIN, KEY_SECURITY };
 
 static const struct argp_option options[] = {
 	{"size", 's', "BYTES", 0,
@@ -38,6 +39,12 @@ static const struct argp_option options[] = {
 	{"cores", 'c', "A,B", 0, "cores of client and server, or none (the first two that it may use)", 0},
 	{"no-touch", KEY_NO_TOUCH, NULL, 0, "neither write nor read the payload", 0},
 	{"spin", KEY_SPIN, NULL, 0, "never sleep", 0},
+	{"driver", 'D', "NAME", 0,
+	 "shm, or a network such as udp, over loopback or with --to: lat, rate, bw, rpc and loan (shm)", 0},
+	{"to", 't', "ADDRESS", 0, "the server is at udp:10.0.0.2:7000, where `weft perf TEST --listen` runs", 0},
+	{"listen", 'l', "ADDRESS", 0, "be the server of one measurement, at udp:10.0.0.2:7000", 0},
+	{"security", KEY_SECURITY, "none", 0,
+	 "needed beyond this machine: the network is trusted, as nothing is encrypted yet", 0},
 	{"json", 'j', NULL, 0, "print JSON", 0},
 	{0},
 };
@@ -148,6 +155,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'c':
 		parse_cores(&perf->opts, arg);
 		return 0;
+	case 'D':
+		perf_network_driver(&perf->opts, arg);
+		return 0;
+	case 't':
+		perf_network_to(&perf->opts, arg);
+		return 0;
+	case 'l':
+		stream_set_listen(&perf->opts.networks, arg);
+		return 0;
+	case KEY_SECURITY:
+		stream_set_security(&perf->opts.networks, arg);
+		return 0;
 	case KEY_NO_TOUCH:
 		perf->opts.touch = false;
 		return 0;
@@ -167,6 +186,25 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
+}
+
+/* Over which network, if over one at all. */
+static void settle_network(struct perf *perf)
+{
+	struct perf_opts *opts = &perf->opts;
+	bool far = *opts->networks.peers;
+
+	if (opts->networks.listen && far)
+		usage_error("--to and --listen are for two processes: one measures, the other is its server");
+	if ((far || opts->networks.listen) && opts->driver && !weft_net_driver_find(opts->driver))
+		usage_error("--driver %s reaches this machine only, and --to and --listen are for networks",
+			    opts->driver);
+	opts->network |= opts->networks.listen != NULL;
+	if (opts->network && !perf->test->over_networks)
+		usage_error("%s is for this machine only; over networks there are lat, rate, bw, rpc and loan",
+			    perf->test->name);
+	if (opts->networks.security && !opts->network)
+		usage_error("--security is for networks: give --driver, --to or --listen too");
 }
 
 /* Defaults of the test, and what it cannot take. */
@@ -211,6 +249,8 @@ static int run(struct perf *perf)
 {
 	const struct perf_test *test = perf->test;
 
+	if (*perf->opts.networks.peers)
+		return perf_network_far(&perf->opts, test->measure, &perf->result);
 	return test->run ? test->run(&perf->opts, &perf->result)
 			 : perf_pair(&perf->opts, test->serve, test->measure, &perf->result);
 }
@@ -236,6 +276,9 @@ int command_perf(int argc, char **argv)
 	choose_cores(&perf.opts);
 	parse_arguments(&argp, argc, argv, &perf);
 	settle(&perf);
+	settle_network(&perf);
+	if (perf.opts.networks.listen)
+		return perf_network_serve(&perf) < 0 ? command_fail() : 0;
 	rc = perf_result_open(&perf.result);
 	if (rc < 0)
 		return command_fail();

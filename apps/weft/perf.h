@@ -7,6 +7,7 @@
 #define PERF_H
 
 #include "bare.h"
+#include "stream.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -29,6 +30,10 @@ struct perf_opts {
 	bool urgent;             /* priority of the channel */
 	bool touch;              /* payload written by the sender and read by the receiver */
 	bool json;
+	const char *driver;              /* NULL: this machine's own */
+	bool network;                    /* the sides meet over one, and not on this machine */
+	struct stream_networks networks; /* where */
+	int told_fd;                     /* of a server: who wants to know where it listens; 0: nobody */
 };
 
 /* One side of a running test. */
@@ -74,6 +79,7 @@ struct perf_test {
 	unsigned int default_window;             /* 0: takes no window */
 	unsigned int default_count, max_count;   /* 0: takes no count */
 	enum perf_floor floor;
+	bool over_networks;
 	/* Sets the handler of the server's channel; the server then turns until it is stopped. 0 or a negative code. */
 	int (*serve)(struct perf_side *side);
 	int (*measure)(struct perf_side *side, struct perf_result *result);
@@ -122,6 +128,26 @@ void perf_child_stop(pid_t child, int with_signal);
 /* A server and this process as its client. */
 int perf_pair(const struct perf_opts *opts, int (*serve)(struct perf_side *side),
 	      int (*measure)(struct perf_side *side, struct perf_result *result), struct perf_result *result);
+
+/* ---- perf_network.c ---- */
+/* What --driver and --to say. Bad usage ends the process. */
+void perf_network_driver(struct perf_opts *opts, const char *name);
+void perf_network_to(struct perf_opts *opts, const char *address);
+/* How a side's node is opened. */
+void perf_network_node(const struct perf_opts *opts, struct weft_node_opts *node_opts);
+/* A server on this machine listens where it likes, and tells it its client: before it is started; in it, once its node is
+ * open; and by the client. Nothing of it happens without a network. */
+struct perf_offer {
+	int fd, fds[2];
+	char listen[64];
+};
+int perf_network_offer(struct perf_opts *server, struct perf_offer *offer);
+int perf_network_tell(const struct perf_side *side);
+int perf_network_take(struct perf_offer *offer, const char *server_name, struct perf_opts *client);
+/* This process as the client of a server elsewhere; and as that server, for one client. */
+int perf_network_far(const struct perf_opts *opts, int (*measure)(struct perf_side *side, struct perf_result *result),
+		     struct perf_result *result);
+int perf_network_serve(const struct perf *perf);
 
 /* ---- perf_side.c ---- */
 /* Opens node and channel; the other side is called peer_name. */

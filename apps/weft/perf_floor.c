@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the machine itself can do, measured just before weft: round trips or messages of the same size, by nothing but
- * shared memory.
+ * shared memory, or over loopback by nothing but datagrams.
  */
 #include "floor.h"
 #include "perf.h"
@@ -45,6 +45,15 @@ static void round_trip(struct perf *perf)
 		weft_histogram_close(&perf->floor_ns);
 }
 
+static void datagram_round_trip(struct perf *perf)
+{
+	if (weft_histogram_open(&perf->floor_ns) < 0)
+		return;
+	if (floor_datagram_pingpong(perf->opts.len_bytes, 50000, perf->opts.core_client, perf->opts.core_server,
+				    perf->floor_ns) < 0)
+		weft_histogram_close(&perf->floor_ns);
+}
+
 /* How many buffers are in turn: enough to overlap, and no more memory than the machine has. */
 static unsigned int buffers_for(size_t len_bytes)
 {
@@ -80,7 +89,13 @@ static void one_way(struct perf *perf)
 
 void perf_floor_measure(struct perf *perf)
 {
-	if (perf->test->floor == PERF_FLOOR_ROUND_TRIP)
+	if (*perf->opts.networks.peers)
+		return; /* between machines there is none to be had here */
+	if (perf->opts.network && perf->test->floor == PERF_FLOOR_ROUND_TRIP)
+		datagram_round_trip(perf);
+	else if (perf->opts.network)
+		return;
+	else if (perf->test->floor == PERF_FLOOR_ROUND_TRIP)
 		round_trip(perf);
 	else if (perf->test->floor == PERF_FLOOR_ONE_WAY)
 		one_way(perf);

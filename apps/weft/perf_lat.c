@@ -153,6 +153,7 @@ const struct perf_test perf_lat = {
 	.max_len_bytes = 64 << 20,
 	.default_window = 1,
 	.floor = PERF_FLOOR_ROUND_TRIP,
+	.over_networks = true,
 	.serve = perf_lat_serve,
 	.measure = measure,
 };

@@ -104,6 +104,7 @@ const struct perf_test perf_loan = {
 	.default_len_bytes = 1 << 20,
 	.max_len_bytes = 256 << 20,
 	.default_window = 1,
+	.over_networks = true,
 	.serve = serve,
 	.measure = measure,
 };

@@ -26,6 +26,18 @@ static json_t *percentiles(const struct weft_histogram *ns)
 			 "sampled", sampled);
 }
 
+/* Its name; with --to alone the network of that. */
+static const char *driver_of(const struct perf *perf)
+{
+	static char name[WEFT_NAME_MAX + 1];
+	const char *to = strchr(perf->opts.networks.peers, '=');
+
+	if (perf->opts.driver || !to)
+		return perf->opts.driver ? perf->opts.driver : "shm";
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(to + 1, ":"), to + 1);
+	return name;
+}
+
 static void print_json(const struct perf *perf)
 {
 	json_t *report = json_pack("{s:s, s:I, s:I, s:I, s:b, s:f, s:f, s:s, s:s}", "test", perf->test->name,
@@ -39,6 +51,7 @@ static void print_json(const struct perf *perf)
 	if (perf->opts.core_client >= 0)
 		json_object_set_new(report, "cores",
 				    json_pack("[i, i]", perf->opts.core_client, perf->opts.core_server));
+	json_object_set_new(report, "driver", json_string(driver_of(perf)));
 	if (weft_histogram_count(perf->result.latency_ns))
 		json_object_set_new(report, "round_trip_ns", percentiles(perf->result.latency_ns));
 	if (perf->floor_ns)
@@ -113,6 +126,10 @@ static void print_text(const struct perf *perf)
 		printf(" window %u", perf->opts.window);
 	if (perf->test->default_count)
 		printf(" count %u", perf->opts.count);
+	if (perf->opts.driver)
+		printf(" over %s", perf->opts.driver);
+	if (*perf->opts.networks.peers)
+		printf(" to %s", strchr(perf->opts.networks.peers, '=') + 1);
 	if (perf->opts.core_client >= 0)
 		printf(" cores %d,%d", perf->opts.core_client, perf->opts.core_server);
 	printf(" payload %s\n", perf->opts.touch ? "written and read" : "not touched");

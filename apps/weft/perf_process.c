@@ -29,6 +29,8 @@ static _Noreturn void run_child(const struct perf_opts *opts, const char *name, 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	rc = perf_side_open(&side, opts, name, peer, core);
 	if (rc == 0)
+		rc = perf_network_tell(&side);
+	if (rc == 0)
 		rc = serve(&side);
 	if (rc < 0)
 		_exit(command_fail());
@@ -61,19 +63,25 @@ void perf_child_stop(pid_t child, int with_signal)
 int perf_pair(const struct perf_opts *opts, int (*serve)(struct perf_side *side),
 	      int (*measure)(struct perf_side *side, struct perf_result *result), struct perf_result *result)
 {
+	struct perf_opts server_opts = *opts, client_opts = *opts;
 	char server[64], client[64];
-	struct perf_side side;
+	struct perf_side side = {0};
+	struct perf_offer offer;
 	cpu_set_t before;
 	pid_t child = 0;
 	int rc;
 
 	perf_name(server, "server");
 	perf_name(client, "client");
-	rc = perf_child_start(opts, server, client, opts->core_server, serve, &child);
+	rc = perf_network_offer(&server_opts, &offer);
+	if (rc == 0)
+		rc = perf_child_start(&server_opts, server, client, opts->core_server, serve, &child);
 	if (rc < 0)
 		return rc;
 	sched_getaffinity(0, sizeof before, &before);
-	rc = perf_side_open(&side, opts, client, server, opts->core_client);
+	rc = perf_network_take(&offer, server, &client_opts);
+	if (rc == 0)
+		rc = perf_side_open(&side, &client_opts, client, server, opts->core_client);
 	side.peer_pid = child;
 	if (rc == 0)
 		rc = measure(&side, result);

@@ -150,6 +150,7 @@ const struct perf_test perf_rate = {
 	.max_len_bytes = 64 << 20,
 	.default_window = 1,
 	.floor = PERF_FLOOR_ONE_WAY,
+	.over_networks = true,
 	.serve = serve,
 	.measure = measure_rate,
 };
@@ -160,6 +161,7 @@ const struct perf_test perf_bw = {
 	.max_len_bytes = 256 << 20,
 	.default_window = 1,
 	.floor = PERF_FLOOR_ONE_WAY,
+	.over_networks = true,
 	.serve = serve,
 	.measure = measure_bw,
 };

@@ -129,6 +129,7 @@ const struct perf_test perf_rpc = {
 	.max_len_bytes = 64 << 10,
 	.default_window = 1,
 	.floor = PERF_FLOOR_ROUND_TRIP,
+	.over_networks = true,
 	.serve = serve,
 	.measure = measure,
 };

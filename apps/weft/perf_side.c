@@ -2,6 +2,7 @@
 /*
  * One side of a test of `weft perf`: its node, its way to the other side, its payload.
  */
+#include "command.h"
 #include "perf.h"
 
 #include "floor.h"
@@ -38,6 +39,7 @@ int perf_side_open(struct perf_side *side, const struct perf_opts *opts, const c
 	node_opts.pages = opts->pages;
 	if (opts->memory_max_bytes)
 		node_opts.memory_max_bytes = opts->memory_max_bytes;
+	perf_network_node(opts, &node_opts);
 	weft_channel_opts_init(&channel_opts, sizeof channel_opts);
 	channel_opts.max_message_bytes = opts->len_bytes > 1 << 20 ? opts->len_bytes : 1 << 20;
 	if (opts->urgent)
@@ -45,6 +47,8 @@ int perf_side_open(struct perf_side *side, const struct perf_opts *opts, const c
 	if (channel_opts.window_bytes < 4 * opts->len_bytes)
 		channel_opts.window_bytes = 4 * opts->len_bytes;
 	rc = weft_node_open(&node_opts, &side->node);
+	if (opts->network && (rc == -WEFT_EINVAL || rc == -WEFT_ENODEV || rc == -WEFT_EACCES))
+		usage_error("%s", weft_last_error());
 	if (rc == 0)
 		rc = weft_channel_open(side->node, PERF_CHANNEL, &channel_opts, &side->channel);
 	if (rc == 0)
@@ -57,7 +61,8 @@ int perf_connect(struct perf_side *side, struct weft_channel *channel, const cha
 	struct weft_sender_opts opts = {.size = sizeof opts, .wait_for_peer = true};
 	int rc = weft_sender_open(side->worker, channel, peer, &opts, out);
 
-	return rc < 0 ? rc : weft_sender_wait(*out, perf_now() + CONNECT_NS);
+	/* Who listens waits for whoever comes. */
+	return rc < 0 ? rc : weft_sender_wait(*out, side->opts->networks.listen ? WEFT_NEVER : perf_now() + CONNECT_NS);
 }
 
 int perf_side_connect(struct perf_side *side)

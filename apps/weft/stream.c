@@ -102,8 +102,7 @@ static void check_to(const char *address, size_t len)
 			"--to '%.80s' names no host to send to: write that of the receiver, such as udp:127.0.0.1:7000",
 			address);
 	if (strspn(port + 1, "0") == (size_t)(address + len - port) - 1 && port + 1 < address + len)
-		usage_error("--to '%.80s' names no port, 0 is none: write the one that `weft recv` says it listens on",
-			    address);
+		usage_error("--to '%.80s' names no port, 0 is none: write the one that it says over there", address);
 }
 
 void stream_set_peer(struct stream_networks *networks, const char *receiver, const char *address)

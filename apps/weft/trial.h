@@ -20,6 +20,9 @@ int trial_pages(int numa_node, size_t len_bytes, enum weft_pages *out);
 /* A node as the plan has it, open; the caller closes it. */
 int trial_node(const struct machine *machine, struct weft_node **out);
 
+/* Who answers at the address of machine->to: 0 and a node's name, or an error with a sentence. Bad usage ends the process. */
+int trial_reach(const struct machine *machine, char name[WEFT_NAME_MAX + 1]);
+
 /* 0, or what the kernel says about it (errno). */
 int trial_memfd(void);
 int trial_pidfd(void);

@@ -9,6 +9,9 @@
 #include <string.h>
 #include <weft/errors.h>
 
+/* Tables of before it was added end sooner. */
+#define HAS(driver, function) ((driver)->size > offsetof(struct weft_net_driver, function) && (driver)->function)
+
 extern const struct weft_net_driver weft__udp_driver;
 
 /* An explicit list: no driver registers itself. */
@@ -66,6 +69,19 @@ int weft_net_open(const struct weft_net_driver *driver, const struct weft_net_op
 				      "faults \"%.200s\" for driver %s, which makes none: use driver fault+%s",
 				      opts->faults, driver->name, driver->name);
 	return driver->open(&full, out);
+}
+
+bool weft_net_is_host(const struct weft_net_driver *driver, const struct weft_net_address *address)
+{
+	return !HAS(driver, is_host) || driver->is_host(address);
+}
+
+void weft_net_route_from(struct weft_net_route *route, const struct weft_net_address *own)
+{
+	const struct weft_net_driver *driver = route->port->driver;
+
+	if (own->len_bytes && HAS(driver, route_from))
+		driver->route_from(route, own);
 }
 
 static void no_reap(struct weft_net_port *port)

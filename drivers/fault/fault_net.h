@@ -54,6 +54,7 @@ void weft__fault_net_port_close(struct weft_net_port **port);
 int weft__fault_net_route_open(struct weft_net_port *port, const struct weft_net_address *to,
 			       struct weft_net_route **out);
 void weft__fault_net_route_close(struct weft_net_route **route);
+void weft__fault_net_route_from(struct weft_net_route *route, const struct weft_net_address *own);
 void weft__fault_net_arm(struct weft_net_port *port, bool on);
 void weft__fault_net_describe(struct weft_net_port *port, struct weft_net_stats *out);
 

@@ -126,6 +126,8 @@ static struct composed *compose(const struct weft_net_driver *below)
 		.describe = weft__fault_net_describe,
 		.degraded = net_degraded,
 		.copies = below->copies,
+		.route_from = weft__fault_net_route_from,
+		.is_host = below->is_host,
 	};
 	return made;
 }

@@ -94,6 +94,11 @@ void weft__fault_net_route_close(struct weft_net_route **out)
 	*out = NULL;
 }
 
+void weft__fault_net_route_from(struct weft_net_route *base, const struct weft_net_address *own)
+{
+	weft_net_route_from(WEFT_CONTAINER_OF(base, struct fault_net_route, base)->below, own);
+}
+
 void weft__fault_net_arm(struct weft_net_port *base, bool on)
 {
 	struct fault_net_port *port = weft__fault_net_port_of(base);

@@ -136,13 +136,17 @@ void weft__udp_address_host(const struct weft_net_address *address, struct weft_
 	weft__udp_address_set_port(out, 0);
 }
 
-bool weft__udp_address_is_host(const struct weft_net_address *address)
+bool weft__udp_address_is_wildcard(const struct weft_net_address *address)
 {
 	static const uint8_t unspecified[16];
 	size_t host_bytes = kind_of(address) == KIND_V4 ? 4 : 16;
 
-	return is_valid(address) && kind_of(address) != KIND_ANY && weft__udp_address_port(address) != 0 &&
-	       memcmp(address->bytes + HOST_AT, unspecified, host_bytes) != 0;
+	return kind_of(address) == KIND_ANY || memcmp(address->bytes + HOST_AT, unspecified, host_bytes) == 0;
+}
+
+bool weft__udp_address_is_host(const struct weft_net_address *address)
+{
+	return is_valid(address) && weft__udp_address_port(address) != 0 && !weft__udp_address_is_wildcard(address);
 }
 
 /* ---- texts ---- */

@@ -39,6 +39,10 @@ static bool set_needed(const struct udp_net *net, int fd)
 {
 	if (!set(fd, SOL_SOCKET, SO_REUSEPORT, 1))
 		return false;
+	/* Which of our addresses a packet was sent to; on IPv6 also of IPv4 in disguise. */
+	if (net->wildcard && !(net->family == AF_INET6 ? set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+						       : set(fd, IPPROTO_IP, IP_PKTINFO, 1)))
+		return false;
 	if (net->family == AF_INET6 &&
 	    (!set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !net->dual) || !set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) ||
 	     !set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO)))

@@ -44,6 +44,7 @@ static int read_address(struct udp_net *net, const char *text)
 	weft__udp_address_to(&net->address, &at);
 	net->family = at.any.sa_family;
 	net->dual = weft__udp_address_is_any(&net->address);
+	net->wildcard = weft__udp_address_is_wildcard(&net->address);
 	return 0;
 }
 
@@ -206,4 +207,6 @@ const struct weft_net_driver weft__udp_driver = {
 	.describe = port_describe,
 	.degraded = net_degraded,
 	.copies = "each packet into the kernel and out of it; once more where odd lengths came together",
+	.route_from = weft__udp_route_from,
+	.is_host = weft__udp_address_is_host,
 };

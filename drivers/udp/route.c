@@ -48,14 +48,32 @@ void weft__udp_route_shrink(struct udp_route *route)
 }
 
 /* IPv4 goes through a socket of IPv6 in disguise. */
-static void disguise(struct udp_route *route)
+static void disguise(union udp_sockaddr *address)
 {
-	struct sockaddr_in v4 = route->to.v4;
+	struct sockaddr_in v4 = address->v4;
 
-	route->to.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = v4.sin_port};
-	memset(route->to.v6.sin6_addr.s6_addr + 10, 0xff, 2);
-	memcpy(route->to.v6.sin6_addr.s6_addr + 12, &v4.sin_addr, sizeof v4.sin_addr);
-	route->to_len = sizeof route->to.v6;
+	address->v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = v4.sin_port};
+	memset(address->v6.sin6_addr.s6_addr + 10, 0xff, 2);
+	memcpy(address->v6.sin6_addr.s6_addr + 12, &v4.sin_addr, sizeof v4.sin_addr);
+}
+
+void weft__udp_route_from(struct weft_net_route *base, const struct weft_net_address *own)
+{
+	struct udp_route *route = weft__udp_route_of(base);
+	const struct udp_net *net = weft__udp_port_of(base->port)->net;
+	union udp_sockaddr from;
+
+	if (!net->wildcard || !weft__udp_address_to(own, &from) || (from.any.sa_family == AF_INET6) != route->v6)
+		return;
+	if (net->family == AF_INET) {
+		route->from.v4 = (struct in_pktinfo){.ipi_spec_dst = from.v4.sin_addr};
+		route->from_len = sizeof route->from.v4;
+		return;
+	}
+	if (!route->v6)
+		disguise(&from);
+	route->from.v6 = (struct in6_pktinfo){.ipi6_addr = from.v6.sin6_addr, .ipi6_ifindex = from.v6.sin6_scope_id};
+	route->from_len = sizeof route->from.v6;
 }
 
 static int address_to(const struct udp_net *net, struct udp_route *route)
@@ -67,8 +85,10 @@ static int address_to(const struct udp_net *net, struct udp_route *route)
 		return weft_set_error(WEFT_EINVAL, "udp: nothing can be sent to %s: name a host and a port", text);
 	route->to_len = weft__udp_address_to(&route->base.to, &route->to);
 	route->v6 = route->to.any.sa_family == AF_INET6;
-	if (!route->v6 && net->dual)
-		disguise(route);
+	if (!route->v6 && net->dual) {
+		disguise(&route->to);
+		route->to_len = sizeof route->to.v6;
+	}
 	if (route->to.any.sa_family == net->family)
 		return 0;
 	weft__udp_address_write(&net->address, own);

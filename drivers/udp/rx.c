@@ -57,13 +57,36 @@ static int read_int(const struct cmsghdr *control)
 	return byte;
 }
 
-/* The mark of congestion, and how long each packet is if there are many. */
-static void read_controls(struct msghdr *message, uint8_t *ecn, uint32_t *packet_bytes)
+/* Which of our addresses it was sent to. */
+static void read_to(const struct cmsghdr *control, struct weft_net_address *out)
+{
+	union udp_sockaddr to = {0};
+	struct in6_pktinfo v6;
+	struct in_pktinfo v4;
+
+	if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_len >= CMSG_LEN(sizeof v6)) {
+		memcpy(&v6, CMSG_DATA(control), sizeof v6);
+		to.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
+					      .sin6_addr = v6.ipi6_addr,
+					      .sin6_scope_id = v6.ipi6_ifindex};
+		weft__udp_address_from(&to, out);
+	} else if (control->cmsg_level == IPPROTO_IP && control->cmsg_len >= CMSG_LEN(sizeof v4)) {
+		memcpy(&v4, CMSG_DATA(control), sizeof v4);
+		to.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = v4.ipi_addr};
+		weft__udp_address_from(&to, out);
+	}
+}
+
+/* The mark of congestion, where it was sent to, and how long each packet is if there are many. */
+static void read_controls(struct msghdr *message, struct weft_net_rx *packet, uint32_t *packet_bytes)
 {
 	for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at; at = CMSG_NXTHDR(message, at)) {
 		if ((at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_TOS) ||
 		    (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_TCLASS))
-			*ecn = (uint8_t)(read_int(at) & WEFT_ECN_CE);
+			packet->ecn = (uint8_t)(read_int(at) & WEFT_ECN_CE);
+		else if ((at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_PKTINFO) ||
+			 (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_PKTINFO))
+			read_to(at, &packet->to);
 		else if (at->cmsg_level == IPPROTO_UDP && at->cmsg_type == UDP_GRO)
 			*packet_bytes = (uint32_t)read_int(at);
 	}
@@ -93,7 +116,7 @@ static bool begin(struct udp_port *port, unsigned int i)
 	uint32_t len = rx->headers[i].msg_len, each = 0;
 
 	memset(&rx->packet, 0, sizeof rx->packet);
-	read_controls(message, &rx->packet.ecn, &each);
+	read_controls(message, &rx->packet, &each);
 	each = each && each < len ? each : len;
 	if (!len || message->msg_flags & (MSG_TRUNC | MSG_CTRUNC) || (len - 1) / each >= UDP_RX_SEGMENTS ||
 	    !weft__udp_address_from(&rx->from[i], &rx->packet.from)) {

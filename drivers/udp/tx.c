@@ -31,8 +31,9 @@ static uint16_t steering_of(const struct weft_net_tx *packet)
 
 /* ---- one message ---- */
 
-_Static_assert(CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)) <= sizeof((struct udp_tx *)0)->controls[0],
-	       "room for the mark of congestion and the length of each packet");
+_Static_assert(CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(struct in6_pktinfo)) <=
+		       sizeof((struct udp_tx *)0)->controls[0],
+	       "room for the mark of congestion, the length of each packet and where they come from");
 
 static void *add_control(struct msghdr *message, int level, int type, const void *data, size_t len)
 {
@@ -88,6 +89,10 @@ static void describe_message(struct msghdr *message, const struct weft_net_tx *p
 	if (ecn)
 		add_control(message, route->v6 ? IPPROTO_IPV6 : IPPROTO_IP, route->v6 ? IPV6_TCLASS : IP_TOS, &ecn,
 			    sizeof ecn);
+	if (route->from_len == sizeof route->from.v6)
+		add_control(message, IPPROTO_IPV6, IPV6_PKTINFO, &route->from, route->from_len);
+	else if (route->from_len)
+		add_control(message, IPPROTO_IP, IP_PKTINFO, &route->from, route->from_len);
 	if (alike > 1)
 		add_control(message, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment);
 }

@@ -41,6 +41,7 @@ struct udp_net {
 	struct weft_net_address address;
 	int family;               /* of the sockets */
 	bool dual;                /* they take IPv4 too */
+	bool wildcard;            /* they take what comes to any address of this machine */
 	bool segments_tx;         /* the kernel cuts packets out of one long one */
 	_Atomic bool segments_rx; /* it may put packets together: until it did so with those of different ports */
 	unsigned int socket_count;
@@ -56,6 +57,12 @@ struct udp_route {
 	socklen_t to_len;
 	bool v6;
 	bool segments; /* this way takes packets to be cut */
+	/* From which of our addresses packets go, for the kernel; its length is 0 where that is as it likes. */
+	socklen_t from_len;
+	union {
+		struct in_pktinfo v4;
+		struct in6_pktinfo v6;
+	} from;
 };
 
 /* What is under construction for one call of the system. */
@@ -63,7 +70,7 @@ struct udp_tx {
 	struct mmsghdr headers[UDP_TX_PACKETS];
 	struct iovec pieces[UDP_TX_PACKETS * WEFT_NET_PIECES_MAX];
 	unsigned int packet_counts[UDP_TX_PACKETS]; /* of each message */
-	_Alignas(struct cmsghdr) unsigned char controls[UDP_TX_PACKETS][64];
+	_Alignas(struct cmsghdr) unsigned char controls[UDP_TX_PACKETS][96];
 };
 
 /* What came by the last call, and how far it has been handed up. */
@@ -106,6 +113,7 @@ bool weft__udp_address_from(const union udp_sockaddr *from, struct weft_net_addr
 bool weft__udp_address_is_any(const struct weft_net_address *address);      /* ":7000" */
 bool weft__udp_address_is_loopback(const struct weft_net_address *address); /* of this machine only */
 bool weft__udp_address_is_host(const struct weft_net_address *address);     /* can be sent to */
+bool weft__udp_address_is_wildcard(const struct weft_net_address *address); /* whatever this machine has */
 /* Without its port; of those that stay on this machine there is one. */
 void weft__udp_address_host(const struct weft_net_address *address, struct weft_net_address *out);
 uint16_t weft__udp_address_port(const struct weft_net_address *address);
@@ -123,6 +131,7 @@ void weft__udp_group_give_back(struct udp_net *net, unsigned int index);
 /* ---- route.c ---- */
 int weft__udp_route_open(struct weft_net_port *port, const struct weft_net_address *to, struct weft_net_route **out);
 void weft__udp_route_close(struct weft_net_route **route);
+void weft__udp_route_from(struct weft_net_route *route, const struct weft_net_address *own);
 /* Asks the kernel again how much passes; only ever lowers it. */
 void weft__udp_route_shrink(struct udp_route *route);
 

@@ -216,46 +216,40 @@ static void set_unref(struct set_handler *set)
 	}
 }
 
+static void put(struct weft__calls *calls, const struct setting *set)
+{
+	switch (set->what) {
+	case WEFT__SET_HANDLER:
+		calls->handler = set->handler;
+		calls->handler_user = set->user;
+		break;
+	case WEFT__SET_PLACE:
+		calls->place = set->place;
+		calls->place_user = set->user;
+		break;
+	case WEFT__SET_ON_PEER:
+		calls->on_peer = set->on_peer;
+		calls->on_peer_user = set->user;
+		break;
+	}
+}
+
 /* For workers that are attached later. Numbers it. */
 static void remember(struct weft_channel *channel, struct setting *set)
 {
 	set->number = ++channel->settings;
-	switch (set->what) {
-	case WEFT__SET_HANDLER:
-		channel->handler = set->handler;
-		channel->handler_user = set->user;
-		break;
-	case WEFT__SET_PLACE:
-		channel->place = set->place;
-		channel->place_user = set->user;
-		break;
-	case WEFT__SET_ON_PEER:
-		channel->on_peer = set->on_peer;
-		channel->on_peer_user = set->user;
-		break;
-	}
+	put(&channel->calls, set);
 }
 
 static void apply(struct weft__view *view, const struct setting *set)
 {
 	view->settings[set->what] = set->number;
-	switch (set->what) {
-	case WEFT__SET_HANDLER:
-		view->handler = set->handler;
-		view->handler_user = set->user;
+	put(&view->calls, set);
+	if (set->what == WEFT__SET_ON_PEER)
+		weft__peers_watch(view);
+	if (set->what == WEFT__SET_HANDLER)
 		WEFT_LIST_FOR_EACH(at, &view->lanes)
 			weft__promise_review(WEFT_CONTAINER_OF(at, struct weft__rx_lane, in_view));
-		break;
-	case WEFT__SET_PLACE:
-		view->place = set->place;
-		view->place_user = set->user;
-		break;
-	case WEFT__SET_ON_PEER:
-		view->on_peer = set->on_peer;
-		view->on_peer_user = set->user;
-		weft__peers_watch(view);
-		break;
-	}
 }
 
 static void apply_handler(struct weft__station *station, struct weft__errand *errand)
@@ -267,7 +261,7 @@ static void apply_handler(struct weft__station *station, struct weft__errand *er
 	 * that are older. */
 	if (view && view->settings[set->setting.what] < set->setting.number) {
 		apply(view, &set->setting);
-		station->views_due |= view->handler && !weft_list_empty(&view->unexpected);
+		station->views_due |= view->calls.handler && !weft_list_empty(&view->unexpected);
 		if (set->setting.what != WEFT__SET_ON_PEER && weft__view_receives(view))
 			tell_lanes(view);
 	}

@@ -12,20 +12,24 @@
 enum weft__setting { WEFT__SET_HANDLER, WEFT__SET_PLACE, WEFT__SET_ON_PEER };
 #define WEFT__SETTINGS (WEFT__SET_ON_PEER + 1)
 
-struct weft_channel {
-	struct weft_node *node;
-	struct weft_channel_opts opts;
-	char name[WEFT_NAME_MAX + 1];
-	struct weft_list in_node;
-	_Atomic unsigned int refs; /* the opener's, and one for each view */
-	/* As last set, under the node's lock: for workers that are attached later. */
+/* What a channel calls. */
+struct weft__calls {
 	weft_rx_fn *handler;
 	void *handler_user;
 	weft_place_fn *place;
 	void *place_user;
 	weft_peer_fn *on_peer;
 	void *on_peer_user;
-	uint64_t settings; /* how many there were: each has its number */
+};
+
+struct weft_channel {
+	struct weft_node *node;
+	struct weft_channel_opts opts;
+	char name[WEFT_NAME_MAX + 1];
+	struct weft_list in_node;
+	_Atomic unsigned int refs; /* the opener's, and one for each view */
+	struct weft__calls calls;  /* as last set, under the node's lock: for workers that are attached later */
+	uint64_t settings;         /* how many there were: each has its number */
 	/* By the worker's index. Made under the node's lock, before the worker knows; each is that worker's from then on. */
 	struct weft__view *views[WEFT__STATIONS_MAX];
 };
@@ -36,12 +40,7 @@ struct weft__view {
 	struct weft__station *station;
 	bool here;                            /* the worker knows it */
 	struct weft__errand arrival, leaving; /* each sent once, by who opens and who closes the channel */
-	weft_rx_fn *handler;
-	void *handler_user;
-	weft_place_fn *place;
-	void *place_user;
-	weft_peer_fn *on_peer;
-	void *on_peer_user;
+	struct weft__calls calls;
 	uint64_t settings[WEFT__SETTINGS]; /* number of the last one of each */
 	struct weft_list notes;            /* about peers, to be told */
 	bool posts;                        /* the application posts receives */

@@ -116,7 +116,7 @@ static bool place(struct weft__rx_lane *lane, struct weft_rx *rx, const struct w
 {
 	struct weft__view *view = lane->view;
 	struct weft_placement placement = {0};
-	int rc = view->place(rx, rx->len_bytes, &placement, view->place_user);
+	int rc = view->calls.place(rx, rx->len_bytes, &placement, view->calls.place_user);
 
 	if (rc == -WEFT_EAGAIN)
 		return false;
@@ -149,12 +149,12 @@ struct weft_loan *weft__message_hold(struct weft__rx_lane *lane, struct weft_rx 
 void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct weft_rx_frame *frame)
 {
 	struct weft__view *view = lane->view;
-	bool promised = !view->handler;
+	bool promised = !view->calls.handler;
 	struct weft_op *op;
 
 	if (promised)
 		weft__promise_used(lane);
-	if (view->place && place(lane, rx, frame)) {
+	if (view->calls.place && place(lane, rx, frame)) {
 		if (promised && !(rx->reserved[WEFT__RX_STATE] & WEFT__RX_KEPT)) /* a loan, which it did not take */
 			weft__promises_may_feed(view->station);
 		return;
@@ -165,8 +165,8 @@ void weft__deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const struct 
 		complete_posted(op, lane, rx, frame);
 		return;
 	}
-	if (view->handler)
-		view->handler(rx, view->handler_user);
+	if (view->calls.handler)
+		view->calls.handler(rx, view->calls.handler_user);
 	else
 		weft__wait_for_taker(lane, rx, frame);
 }
@@ -288,13 +288,13 @@ unsigned int weft__view_run_unexpected(struct weft__view *view, unsigned int max
 {
 	unsigned int count = 0;
 
-	while (view->handler && count < max && !weft_list_empty(&view->unexpected)) {
+	while (view->calls.handler && count < max && !weft_list_empty(&view->unexpected)) {
 		struct weft_loan *loan = WEFT_CONTAINER_OF(view->unexpected.next, struct weft_loan, link);
 		struct weft_rx rx;
 
 		weft__rx_of_loan(view, loan, &rx);
 		unqueue(loan);
-		view->handler(&rx, view->handler_user);
+		view->calls.handler(&rx, view->calls.handler_user);
 		weft_loan_release(loan);
 		count++;
 	}

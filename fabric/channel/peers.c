@@ -56,7 +56,7 @@ void weft__peer_came(struct weft__rx_lane *lane)
 {
 	struct weft__note *note;
 
-	if (!lane->view->on_peer || !is_alone(lane))
+	if (!lane->view->calls.on_peer || !is_alone(lane))
 		return;
 	note = weft__note_new();
 	if (note)
@@ -72,7 +72,7 @@ void weft__peer_gone(struct weft__rx_lane *lane, int cause)
 	bool left = cause == 0 || cause == -WEFT_ECLOSED;
 
 	lane->last_note = NULL;
-	if (lane->view && lane->view->on_peer && is_alone(lane))
+	if (lane->view && lane->view->calls.on_peer && is_alone(lane))
 		queue(note, lane, left ? WEFT_PEER_LEFT : WEFT_PEER_LOST, cause);
 	else
 		free(note);
@@ -81,7 +81,7 @@ void weft__peer_gone(struct weft__rx_lane *lane, int cause)
 void weft__peers_watch(struct weft__view *view)
 {
 	weft__notes_drop(view);
-	if (!view->on_peer)
+	if (!view->calls.on_peer)
 		return;
 	/* Once for each link: for the first of its lanes. */
 	WEFT_LIST_FOR_EACH(at, &view->lanes) {
@@ -103,7 +103,7 @@ unsigned int weft__notes_run(struct weft__view *view, unsigned int max)
 	while (count < max && !weft_list_empty(&view->notes)) {
 		struct weft__note *note = WEFT_CONTAINER_OF(weft_list_pop_front(&view->notes), struct weft__note, link);
 
-		view->on_peer(note->event, &note->peer, view->on_peer_user);
+		view->calls.on_peer(note->event, &note->peer, view->calls.on_peer_user);
 		free(note);
 		count++;
 	}

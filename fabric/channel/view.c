@@ -21,7 +21,7 @@ struct weft__view *weft__view_find(struct weft__station *station, const char *na
 
 bool weft__view_receives(const struct weft__view *view)
 {
-	return view->handler || view->place || view->posts;
+	return view->calls.handler || view->calls.place || view->posts;
 }
 
 /* Lanes that were opened before there was such a channel here. */
@@ -88,7 +88,7 @@ static void empty(struct weft__view *view)
 
 		weft_sender_close(&sender);
 	}
-	view->on_peer = NULL;
+	view->calls.on_peer = NULL;
 	weft__notes_drop(view);
 	weft__placing_drop(view);
 	while (!weft_list_empty(&view->lanes))

@@ -93,7 +93,7 @@ static void note_told(struct weft__rx_lane *lane, const struct weft__credit *cre
 static bool send_credit(struct weft__rx_lane *lane)
 {
 	const struct weft_channel_opts *opts = &lane->view->channel->opts;
-	bool handled = lane->view->handler;
+	bool handled = lane->view->calls.handler;
 	uint32_t more = handled ? opts->window_messages - lane->held_messages : weft__promise_credit(lane);
 	struct weft__credit credit = {
 		.delivered_sequence = weft__rx_lane_delivered(lane),

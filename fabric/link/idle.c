@@ -47,7 +47,7 @@ static bool lanes_quiet(const struct weft__link *link)
 
 		if (tx && (!tx->opened || tx->staged_count || tx->latest.buf || !weft_list_empty(&tx->unacked)))
 			return false;
-		if (rx && (rx->held_messages || rx->to_tell || rx->reset_due || (rx->view && rx->view->on_peer)))
+		if (rx && (rx->held_messages || rx->to_tell || rx->reset_due || (rx->view && rx->view->calls.on_peer)))
 			return false;
 	}
 	return true;

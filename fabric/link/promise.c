@@ -153,7 +153,7 @@ void weft__promise_used(struct weft__rx_lane *lane)
 void weft__promise_review(struct weft__rx_lane *lane)
 {
 	int32_t told = (int32_t)(lane->limit_sequence - lane->next_sequence);
-	bool may_wait = lane->view && !lane->view->handler;
+	bool may_wait = lane->view && !lane->view->calls.handler;
 
 	if (lane->promised)
 		weft__promises_may_feed(lane->link->station);

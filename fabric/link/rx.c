@@ -32,7 +32,7 @@ static void tell(struct weft__rx_lane *lane, uint8_t what)
 /* Without a handler it depends on what can be promised: so it is looked at each time, but for bytes. */
 static __attribute__((noinline)) void credit_due(struct weft__rx_lane *lane, bool in_any_case)
 {
-	if (in_any_case || lane->view->handler || weft__promise_is_due(lane))
+	if (in_any_case || lane->view->calls.handler || weft__promise_is_due(lane))
 		tell(lane, WEFT__CREDIT);
 }
 
@@ -215,8 +215,8 @@ static inline void deliver(struct weft__rx_lane *lane, struct weft_rx *rx, const
 	rx->reserved[WEFT__RX_STATE] = 0;
 	rx->reserved[WEFT__RX_LINK] = (uintptr_t)link;
 	rx->reserved[WEFT__RX_LOAN] = 0;
-	if (__builtin_expect(view->handler && !view->place && weft_list_empty(&view->posted), 1))
-		view->handler(rx, view->handler_user);
+	if (__builtin_expect(view->calls.handler && !view->calls.place && weft_list_empty(&view->posted), 1))
+		view->calls.handler(rx, view->calls.handler_user);
 	else
 		weft__deliver(lane, rx, frame);
 	if (frame->loan_data && !(rx->reserved[WEFT__RX_STATE] & WEFT__RX_BORROWED))

@@ -47,12 +47,7 @@ static int add_view(struct weft__station *station, struct weft_channel *channel)
 		return rc;
 	view = channel->views[station->index];
 	weft__view_arrive(station, &view->arrival);
-	view->handler = channel->handler;
-	view->handler_user = channel->handler_user;
-	view->place = channel->place;
-	view->place_user = channel->place_user;
-	view->on_peer = channel->on_peer;
-	view->on_peer_user = channel->on_peer_user;
+	view->calls = channel->calls;
 	return 0;
 }
 

@@ -52,10 +52,26 @@ static uint8_t stream_of(uint64_t meta, enum weft_class class_)
 
 /* ---- one rail ---- */
 
+/* What its net could not have; each thing once, however many rails say so. */
+static void tell_degraded(struct weft__rail *rail)
+{
+	const char *text, *said;
+
+	for (unsigned int i = 0; (text = weft__path_degraded(rail->device, i)); i++) {
+		unsigned int j = 0;
+
+		while ((said = weft_node_degraded(rail->node, j)) && strcmp(said, text) != 0)
+			j++;
+		if (!said)
+			weft__node_degrade(rail->node, 0, "%s", text);
+	}
+}
+
 static int rail_open(struct weft__rail *rail, struct weft_node *node, const struct weft_node_opts *node_opts,
 		     const char *address)
 {
 	struct weft_device_opts opts;
+	int rc;
 
 	weft_device_opts_init(&opts, sizeof opts);
 	opts.name = node->name;
@@ -71,7 +87,10 @@ static int rail_open(struct weft__rail *rail, struct weft_node *node, const stru
 	if (!rail->net || rail->driver->caps & WEFT_DRIVER_FAULTS)
 		opts.faults = weft__option_or_environment(node_opts ? node_opts->faults : NULL, "WEFT_FAULT");
 	rail->node = node;
-	return weft_device_open(rail->driver, &opts, &rail->device);
+	rc = weft_device_open(rail->driver, &opts, &rail->device);
+	if (rc == 0 && rail->net)
+		tell_degraded(rail);
+	return rc;
 }
 
 static int open_own(struct weft_node *node, const struct weft_node_opts *opts)
@@ -240,6 +259,20 @@ static int rail_for(const struct opening *opening, const struct weft_net_driver 
 	return rc < 0 ? rc : (int)node->rail_count - 1;
 }
 
+static int check_host(const struct weft_net_driver *net, const char *peer, const char *address)
+{
+	struct weft_net_address parsed;
+	int rc = net->address_read(address, &parsed);
+
+	if (rc < 0 || weft_net_is_host(net, &parsed))
+		return rc;
+	return weft_set_error(
+		WEFT_EINVAL,
+		"peers: nothing can be sent to %s at %s:%s: name its host and the port at which it listens, "
+		"such as udp:10.0.0.1:7000",
+		peer, net->name, address);
+}
+
 struct reading {
 	const struct opening *opening;
 	struct weft__book_entry *entry;
@@ -260,7 +293,9 @@ static int address_part(void *user, const char *text)
 		return weft_set_error(WEFT_EINVAL, "peers: \"%s\" has more than %u addresses", entry->peer,
 				      WEFT__ADDRESSES_MAX);
 	net = weft_net_driver_find(name);
-	rc = net ? rail_for(reading->opening, net, address) : -WEFT_ENODEV;
+	rc = net ? check_host(net, entry->peer, address) : -WEFT_ENODEV;
+	if (rc == 0)
+		rc = rail_for(reading->opening, net, address);
 	if (rc < 0)
 		return rc;
 	entry->addresses[entry->count].rail = (unsigned int)rc;

@@ -58,9 +58,9 @@ static unsigned int run_view(struct weft__station *station, struct weft__view *v
 {
 	unsigned int count = weft__view_run_unexpected(view, CALLBACKS_A_TURN);
 
-	station->views_due |= view->handler && !weft_list_empty(&view->unexpected);
+	station->views_due |= view->calls.handler && !weft_list_empty(&view->unexpected);
 	/* A peer's end comes after its messages. */
-	if (!view->handler || weft_list_empty(&view->unexpected))
+	if (!view->calls.handler || weft_list_empty(&view->unexpected))
 		count += weft__notes_run(view, CALLBACKS_A_TURN);
 	station->views_due |= !weft_list_empty(&view->notes);
 	return count;

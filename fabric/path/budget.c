@@ -4,12 +4,22 @@
  * granted, as much less as the share of the marked ones says (as senders do after DCTCP, RFC 8257; for what a receiver grants,
  * as SIRD does: Prasopoulos and others, NSDI 2025), else a little more each time. When many send at once, those who begin
  * are told to wait for a grant from the first byte on.
+ *
+ * Where nothing is marked, round trips tell: by how much longer they take than the shortest on their path, times the rate at
+ * which packets come, is what waits. That tells later and less, and the budget is not made as small for it.
+ *
+ * A mark, or a long round trip, counts if another machine's last one was so too: what comes over one full line is marked
+ * alike. Whoever marks his own packets, or meets congestion on his own way, makes nobody else wait.
  */
 #include "path/path_private.h"
 
 #define BUDGET_MAX_BYTES ((uint64_t)WEFT__GRANTED_AT_ONCE * WEFT__WINDOW_BYTES)
 #define BUDGET_MIN_BYTES 32768u
 #define MORE_BYTES 4096u
+/* Where nothing marks packets: so much in the queue is long, and so much of the budget stays, whatever round trips tell. */
+#define WAITING_BYTES 262144u
+#define WAITING_MIN_BYTES 524288u
+#define ASKED_A_ROUND 4u
 #define WEIGHT 0.25
 #define ALLOWANCE_MIN_BYTES 4096u
 
@@ -20,28 +30,95 @@ void weft__budget_init(struct weft__path_port *port)
 
 /* ---- how much it is ---- */
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t above(uint64_t bytes, uint64_t floor_bytes)
+{
+	return bytes > floor_bytes ? bytes - floor_bytes : 0;
+}
+
+/* ---- round trips, where nothing marks ---- */
+
+/* What waited while a round trip was under way, at the rate of the last round. */
+static bool was_long(const struct weft__path_port *port, const struct weft__path *path)
+{
+	return (double)path->recovery.waited_ns * (double)port->span_bytes >
+	       (double)WAITING_BYTES * (double)port->span_ns;
+}
+
+/* A packet has come, perhaps with an acknowledgement. */
+static void time_round_trip(struct weft__path *path)
+{
+	struct weft__path_port *port = weft__path_port(path);
+
+	if (port->round_bytes - port->asked_bytes > port->budget_bytes / ASKED_A_ROUND &&
+	    port->budget_bytes > WAITING_MIN_BYTES && path->state == WEFT__PATH_UP) {
+		port->asked_bytes = port->round_bytes;
+		weft__path_ask(path);
+	}
+	if (path->recovery.waited_at_ns == path->timed_at_ns)
+		return;
+	path->timed_at_ns = path->recovery.waited_at_ns;
+	if (path->source != port->timed_source) {
+		port->other_long = port->timed_long;
+		port->timed_source = path->source;
+	}
+	port->timed_long = was_long(port, path);
+	port->round_timed++;
+	port->round_long += port->timed_long && port->other_long;
+}
+
+/* ---- rounds ---- */
+
+/* Also what was heard of whom goes with the round: nobody is a witness for long. */
+static void begin_round(struct weft__path_port *port)
+{
+	port->span_ns = weft_worker_now(port->worker) - port->round_at_ns;
+	port->round_at_ns += port->span_ns;
+	port->span_bytes = port->round_bytes;
+	port->asked_bytes = port->round_timed = port->round_long = 0;
+	port->round_bytes = port->round_packets = port->round_marked = 0;
+	port->heard_source = port->timed_source = NULL;
+	port->heard_marked = port->other_marked = port->heard_others = false;
+	port->timed_long = port->other_long = false;
+}
+
 /* About once in a round trip, when the budget is what limits us. */
 static void adapt(struct weft__path_port *port)
 {
-	double share = (double)port->round_marked / port->round_packets;
+	double share = port->round_packets ? (double)port->round_marked / port->round_packets : 0;
 
 	port->marked_share += (share - port->marked_share) * WEIGHT;
 	if (port->round_marked)
 		port->budget_bytes -= (uint64_t)((double)port->budget_bytes * port->marked_share / 2);
+	else if (port->round_long * 2 > port->round_timed)
+		port->budget_bytes -= smaller(port->budget_bytes / 4, above(port->budget_bytes, WAITING_MIN_BYTES));
 	else
 		port->budget_bytes += port->budget_bytes / 16 + MORE_BYTES;
 	if (port->budget_bytes < BUDGET_MIN_BYTES)
 		port->budget_bytes = BUDGET_MIN_BYTES;
 	if (port->budget_bytes > BUDGET_MAX_BYTES)
 		port->budget_bytes = BUDGET_MAX_BYTES;
-	port->round_bytes = port->round_packets = port->round_marked = 0;
+	begin_round(port);
 }
 
-void weft__budget_heard(struct weft__path_port *port, uint32_t len_bytes, bool marked)
+void weft__budget_heard(struct weft__path *path, uint32_t len_bytes, bool marked)
 {
+	struct weft__path_port *port = weft__path_port(path);
+
+	if (path->source != port->heard_source) {
+		port->heard_others = port->heard_source != NULL;
+		port->other_marked = port->heard_marked;
+		port->heard_source = path->source;
+	}
+	time_round_trip(path);
+	port->heard_marked = marked;
 	port->round_bytes += len_bytes;
-	port->round_packets++;
-	port->round_marked += marked;
+	port->round_packets += port->heard_others;
+	port->round_marked += marked && port->other_marked;
 	if (port->round_bytes >= port->budget_bytes)
 		adapt(port);
 }
@@ -131,7 +208,7 @@ void weft__budget_tell(struct weft__path *path)
 
 	while (allowed_bytes > share_bytes)
 		allowed_bytes /= 2;
-	if (allowed_bytes < ALLOWANCE_MIN_BYTES)
+	if (allowed_bytes < ALLOWANCE_MIN_BYTES || weft__room_is_tight(path))
 		allowed_bytes = 0;
 	if (allowed_bytes == path->allowed_bytes)
 		return;

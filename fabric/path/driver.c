@@ -62,6 +62,13 @@ static void address(const struct weft_device *base, char *text)
 	device->driver->address_write(&own, text);
 }
 
+const char *weft__path_degraded(const struct weft_device *base, unsigned int i)
+{
+	const struct weft__path_device *device = (const struct weft__path_device *)(const void *)base;
+
+	return device->driver->degraded ? device->driver->degraded(device->net, i) : NULL;
+}
+
 #define OVERS_MAX 64
 static struct over overs[OVERS_MAX];
 static unsigned int over_count;

@@ -43,7 +43,8 @@ static struct weft__incoming *choose(const struct weft__path_port *port, bool ol
 	WEFT_LIST_FOR_EACH(at, (struct weft_list *)(uintptr_t)&port->receiving) {
 		struct weft__incoming *incoming = WEFT_CONTAINER_OF(at, struct weft__incoming, in_receiving);
 
-		if (incoming->told_bytes >= incoming->total_bytes || incoming->pass == port->grant_pass)
+		if (incoming->waits || incoming->told_bytes >= incoming->total_bytes ||
+		    incoming->pass == port->grant_pass)
 			continue;
 		if (!first || comes_before(incoming, first, oldest))
 			first = incoming;
@@ -87,6 +88,7 @@ void weft__grants_give(struct weft__path_port *port)
 
 	port->grants_due = false;
 	port->grant_pass++;
+	weft__room_look(port);
 	for (unsigned int i = 1; i <= WEFT__GRANTED_AT_ONCE; i++) {
 		incoming = choose(port, i == WEFT__GRANTED_AT_ONCE);
 		if (!incoming)

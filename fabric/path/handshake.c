@@ -29,13 +29,15 @@ static void send_to(struct weft__path_device *device, struct weft_net_route *rou
 	(void)device->door->tx(device->door, &tx, 1);
 }
 
-static void answer(struct weft__path_device *device, const struct weft_net_address *to,
+/* To who knocked, from where he did. */
+static void answer(struct weft__path_device *device, const struct weft_net_rx *packet,
 		   const struct weft__greeting *greeting)
 {
 	struct weft_net_route *route;
 
-	if (device->driver->route_open(device->door, to, &route) < 0)
+	if (device->driver->route_open(device->door, &packet->from, &route) < 0)
 		return; /* no memory: whoever knocks will knock again */
+	weft_net_route_from(route, &packet->to);
 	send_to(device, route, greeting);
 	device->driver->route_close(&route);
 }
@@ -285,17 +287,17 @@ static void embryo_begin(struct weft__errand *errand)
 }
 
 static void refuse(struct weft__path_device *device, const struct weft__greeting *knock,
-		   const struct weft_net_address *to, int code)
+		   const struct weft_net_rx *packet, int code)
 {
 	struct weft__greeting refusal = {.form = WEFT__FORM_REFUSE,
 					 .to_path = knock->from_path,
 					 .code = (uint32_t)-code};
 
-	answer(device, to, &refusal);
+	answer(device, packet, &refusal);
 }
 
 static void accept_knock(struct weft__path_device *device, const struct weft__greeting *knock,
-			 const struct weft_net_address *from)
+			 const struct weft_net_rx *packet)
 {
 	struct weft_peer_identity peer = {.incarnation = knock->incarnation, .pid = -1, .uid = UINT32_MAX};
 	struct weft__greeting mine = {.form = WEFT__FORM_ACCEPT,
@@ -306,52 +308,53 @@ static void accept_knock(struct weft__path_device *device, const struct weft__gr
 	struct embryo *embryo;
 	int rc;
 
-	if (!weft__accepted_room(device, from))
+	if (!weft__accepted_room(device, &packet->from))
 		return; /* so many at once: it will knock again */
 	rc = device->opts.events->accept(device->opts.user, &peer, &knock->hello, &mine.hello, &base);
 	if (rc < 0) {
-		refuse(device, knock, from, rc);
+		refuse(device, knock, packet, rc);
 		return;
 	}
 	port = weft__port_of(base);
 	embryo = calloc(1, sizeof *embryo);
-	if (!embryo || !(embryo->path = path_new(device, port, from))) {
+	if (!embryo || !(embryo->path = path_new(device, port, &packet->from))) {
 		free(embryo);
-		refuse(device, knock, from, -WEFT_EAGAIN);
+		refuse(device, knock, packet, -WEFT_EAGAIN);
 		return;
 	}
+	embryo->path->own = packet->to;
 	know_peer(embryo->path, knock);
 	mine.from_path = embryo->path->id;
 	mine.steer = (uint16_t)port->index;
-	weft__accepted_add(device, knock, from, &mine);
+	weft__accepted_add(device, knock, &packet->from, &mine);
 	embryo->errand.port = port;
 	embryo->errand.run = embryo_begin;
 	embryo->errand.drop = embryo_drop;
 	weft__errand_run(device, &embryo->errand);
-	answer(device, from, &mine);
+	answer(device, packet, &mine);
 }
 
 static void knocked(struct weft__path_device *device, const struct weft__greeting *knock,
-		    const struct weft_net_address *from)
+		    const struct weft_net_rx *packet)
 {
 	const struct weft__accepted *before;
 
 	if (!device->opts.name || !knock->from_path || !knock->steer || knock->steer >= WEFT_NET_PORTS_MAX)
 		return;
-	if (!cookie_good(device, from, knock)) {
+	if (!cookie_good(device, &packet->from, knock)) {
 		struct weft__greeting cookie = {.form = WEFT__FORM_COOKIE,
 						.to_path = knock->from_path,
 						.has_cookie = true};
 
-		cookie_make(device, from, knock, now_of(device), cookie.cookie);
-		answer(device, from, &cookie);
+		cookie_make(device, &packet->from, knock, now_of(device), cookie.cookie);
+		answer(device, packet, &cookie);
 		return;
 	}
-	before = weft__accepted_find(device, knock, from);
+	before = weft__accepted_find(device, knock, &packet->from);
 	if (before)
-		answer(device, from, &before->answer);
+		answer(device, packet, &before->answer);
 	else
-		accept_knock(device, knock, from);
+		accept_knock(device, knock, packet);
 }
 
 /* ---- the door ---- */
@@ -368,7 +371,7 @@ unsigned int weft__handshake_poll(void *user)
 		if (weft__greeting_read(packets[i].data, packets[i].len_bytes, &greeting) < 0)
 			continue;
 		if (greeting.form == WEFT__FORM_KNOCK)
-			knocked(device, &greeting, &packets[i].from);
+			knocked(device, &greeting, &packets[i]);
 		else
 			answered(device, &greeting, &packets[i].from);
 	}

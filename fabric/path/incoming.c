@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Large messages on their way in: a buffer of the whole length, into which chunks are copied wherever they belong.
+ * Large messages on their way in: chunks are copied to wherever they belong in a buffer (room.c).
  */
 #include "path/path_private.h"
 
@@ -21,81 +21,31 @@ static struct weft__incoming *find(struct weft__path *path, uint8_t stream, uint
 	return NULL;
 }
 
-/* Whether a path may have a place for one more message. */
-static bool has_place(const struct weft__path *path)
-{
-	return path->incoming_count < WEFT__PATH_INCOMING && path->window_count < WEFT__PATH_WINDOWS &&
-	       weft__share_left(path, WEFT__TABLE_INCOMING) && weft__share_left(path, WEFT__TABLE_WINDOWS);
-}
-
-/* Whether so many bytes more are within the quota of the path, and twice that of all paths with the machine. */
-static bool is_within_quota(const struct weft__path *path, uint64_t total_bytes)
-{
-	uint64_t quota_bytes = weft__path_port(path)->loan_quota_bytes;
-
-	return !quota_bytes || (path->incoming_bytes + total_bytes <= quota_bytes &&
-				path->source->bytes + total_bytes <= 2 * quota_bytes);
-}
-
-/*
- * Of each machine one at a time may be longer: the only one of its path, or one whose turn it is, which others that have come
- * may wait for.
- */
-static bool may_be_over(const struct weft__path *path, const struct weft__frame *frame)
-{
-	return !path->source->has_over && (!path->incoming_bytes || frame->sequence == path->rx_next[frame->stream]);
-}
-
 static struct weft__incoming *begin(struct weft__path *path, const struct weft__frame *frame)
 {
 	struct weft__path_port *port = weft__path_port(path);
 	uint64_t first_bytes = frame->total_bytes < WEFT__UNSCHEDULED_BYTES ? frame->total_bytes
 									    : WEFT__UNSCHEDULED_BYTES;
-	bool over = !is_within_quota(path, frame->total_bytes);
 	struct weft__incoming *incoming;
-	struct weft_buf *buf;
 
-	if (!has_place(path) || (over && !may_be_over(path, frame)))
+	if (path->incoming_count >= WEFT__PATH_INCOMING || !weft__share_left(path, WEFT__TABLE_INCOMING))
 		return NULL;
-	if (weft_pool_get(port->pool, frame->total_bytes ? frame->total_bytes : 1, &buf) < 0) {
-		weft__path_wants_memory(port, frame->total_bytes);
-		return NULL;
-	}
 	incoming = WEFT_CONTAINER_OF(weft_list_pop_front(&port->free_incoming), struct weft__incoming, link);
 	*incoming = (struct weft__incoming){.path = path,
-					    .buf = buf,
 					    .total_bytes = frame->total_bytes,
 					    .granted_bytes = first_bytes,
 					    .number = port->begun++,
 					    .sequence = frame->sequence,
-					    .stream = frame->stream,
-					    .over = over};
-	incoming->window = WEFT_CONTAINER_OF(weft_list_pop_front(&port->free_windows), struct weft__window, link);
-	memset(incoming->window->bits, 0, sizeof incoming->window->bits);
+					    .stream = frame->stream};
 	weft_list_push_back(&path->incoming, &incoming->link);
 	path->incoming_count++;
-	port->receiving_paths += !path->window_count++;
 	weft__share_count(port, path->source, WEFT__TABLE_INCOMING, 1);
-	weft__share_count(port, path->source, WEFT__TABLE_WINDOWS, 1);
-	path->incoming_bytes += frame->total_bytes;
-	path->source->bytes += frame->total_bytes;
-	path->source->has_over |= over;
 	weft_list_push_back(&port->receiving, &incoming->in_receiving);
+	(void)weft__room_for_all(incoming);
 	weft__budget_expect(incoming, first_bytes);
 	weft__budget_tell(path);
 	port->grants_due |= first_bytes < incoming->total_bytes;
 	return incoming;
-}
-
-static void window_free(struct weft__incoming *incoming)
-{
-	struct weft__path *path = incoming->path;
-	struct weft__path_port *port = weft__path_port(path);
-
-	weft_list_push_back(&port->free_windows, &incoming->window->link);
-	incoming->window = NULL;
-	port->receiving_paths -= !--path->window_count;
-	weft__share_count(port, path->source, WEFT__TABLE_WINDOWS, -1);
 }
 
 static bool is_whole(const struct weft__incoming *incoming)
@@ -106,11 +56,11 @@ static bool is_whole(const struct weft__incoming *incoming)
 /* It is all there, or nobody wants it any more. */
 static void settle(struct weft__incoming *incoming)
 {
-	if (!incoming->window)
+	if (weft_list_empty(&incoming->in_receiving))
 		return;
 	weft__budget_forget(incoming);
 	weft_list_remove(&incoming->in_receiving);
-	window_free(incoming);
+	weft__room_is_whole(incoming);
 }
 
 /* Marks the grains of a chunk, and moves the base over what is there without a gap. */
@@ -150,6 +100,8 @@ static int take_chunk(struct weft__incoming *incoming, const struct weft__frame 
 	}
 	if (end <= incoming->base_bytes)
 		return 1; /* it came before */
+	if (!weft__room_for_first(incoming))
+		return 0;
 	memcpy(incoming->buf->data + frame->offset_bytes, frame->data, frame->len_bytes);
 	port->stats.copies++;
 	port->stats.copied_bytes += frame->len_bytes;
@@ -245,13 +197,9 @@ static void incoming_free(struct weft__incoming *incoming)
 	struct weft__path_port *port = weft__path_port(path);
 
 	settle(incoming);
-	weft_buf_put(incoming->buf);
+	weft__room_give_back(incoming);
 	path->incoming_count--;
 	weft__share_count(port, path->source, WEFT__TABLE_INCOMING, -1);
-	path->incoming_bytes -= incoming->total_bytes;
-	path->source->bytes -= incoming->total_bytes;
-	if (incoming->over)
-		path->source->has_over = false;
 	incoming->path = NULL;
 	weft_list_remove(&incoming->link);
 	weft_list_push_back(&port->free_incoming, &incoming->link);

@@ -50,11 +50,11 @@ static void up(struct weft__path *path)
 
 int weft__path_begin(struct weft__path_port *port, struct weft__path *path)
 {
-	unsigned char *to;
 	int rc = port->net->driver->route_open(port->net, &path->to, &path->route);
 
 	if (rc < 0)
 		return rc;
+	weft_net_route_from(path->route, &path->own);
 	weft_timer_init(&path->timer, on_timer, path);
 	weft__recovery_init(&path->recovery, &port->net->driver->timing, &weft__congestion_cubic,
 			    path->route->payload_max, &weft__parcel_events, path);
@@ -63,10 +63,9 @@ int weft__path_begin(struct weft__path_port *port, struct weft__path *path)
 	weft_list_push_back(&port->paths, &path->in_port);
 	weft__path_schedule(path);
 	up(path);
-	/* So that the peer hears at once that its answer has come. */
-	if (path->asked && path->state == WEFT__PATH_UP &&
-	    (to = weft__path_say(path, WEFT_CLASS_EXPRESS, WEFT__FRAME_HEAD)))
-		weft__plain_write(to, WEFT__FRAME_PING, 0);
+	/* So that the peer hears at once that its answer has come, and both know how long a round trip takes. */
+	if (path->state == WEFT__PATH_UP)
+		weft__path_ask(path);
 	return 0;
 }
 

@@ -32,4 +32,7 @@ const struct weft_driver *weft__path_driver_over(const struct weft_net_driver *n
 /* What a port's engine has counted. */
 void weft__path_describe(struct weft_port *port, struct weft__path_stats *out);
 
+/* The i-th thing that a device's net could not have; NULL past the end. Borrowed until close. Thread: runner, or init. */
+const char *weft__path_degraded(const struct weft_device *device, unsigned int i);
+
 #endif

@@ -129,7 +129,7 @@ struct weft__incoming {
 	struct weft_list in_receiving; /* of the port, while some is missing */
 	struct weft__path *path;       /* NULL: the path has gone, its loan has not */
 	struct weft_buf *buf;          /* NULL: no memory yet */
-	struct weft__window *window;   /* NULL: all has come */
+	struct weft__window *window;   /* NULL: all has come, or nothing can */
 	uint64_t total_bytes, base_bytes;
 	uint64_t granted_bytes; /* so far it may come */
 	uint64_t told_bytes;    /* so far the sender knows of it */
@@ -143,8 +143,11 @@ struct weft__incoming {
 	uint32_t pass;                                 /* in which it was last looked at for a grant */
 	bool slow;                                     /* it does not use its grants */
 	bool has_head, lent;
-	bool wanted; /* the sender has said that it waits */
-	bool over;   /* it is the one of its source that may be beyond the quota */
+	bool wanted;         /* the sender has said that it waits */
+	bool over;           /* it is the one of its source that may be beyond the quota */
+	bool waits;          /* for a buffer of its length */
+	bool early;          /* its buffer is among those for the first bytes of what waits */
+	uint64_t room_bytes; /* memory that it counts for */
 	unsigned char head[WEFT__HEAD_BESIDE_MAX];
 };
 
@@ -170,7 +173,7 @@ enum weft__path_state {
 
 struct weft__path {
 	struct weft_path base;
-	struct weft_net_address to;
+	struct weft_net_address to, own; /* the peer's; and at which of ours it knocked, empty: it did not */
 	struct weft_net_route *route;
 	struct weft__source *source;
 	uint64_t id, peer_id; /* what we call it, and what the peer does */
@@ -191,6 +194,8 @@ struct weft__path {
 	struct weft__recovery recovery;
 	uint64_t pace_at_ns;
 	uint32_t unhurried_bytes; /* sent since a packet said that we wait */
+	bool asks;                /* the next one says so in any case */
+	uint64_t timed_at_ns;     /* the last round trip that the budget knows of */
 	struct weft_timer timer;
 	struct weft_list in_port, in_dirty;
 	struct weft_list waiting[WEFT_CLASS_COUNT];  /* parcels that are to be sent */
@@ -210,6 +215,7 @@ struct weft__path {
 	uint32_t allowed_bytes;           /* and the peer's, as it was told */
 	uint32_t allow_heard, allow_said; /* of those that were told, the last */
 	uint64_t incoming_bytes; /* memory of messages that are being put together, or lent to the layer above */
+	uint32_t early_bytes;    /* of which belongs to messages that had to wait for room */
 	bool down_due;           /* path_down is to be told */
 	unsigned int farewells;
 	struct weft_hello *hello; /* of the peer, until path_up */
@@ -241,6 +247,7 @@ struct weft__path_port {
 	unsigned int held_made;     /* of the table: the others were never used */
 	struct weft_list spent;     /* held ones whose data the layer above may look at until the next rx */
 	struct weft_list receiving; /* incoming of which some is missing */
+	unsigned int waiting_count; /* of them, for room */
 	uint32_t grant_pass;
 	struct weft_timer slow_look;
 	struct weft__source *sources;
@@ -252,6 +259,15 @@ struct weft__path_port {
 	uint64_t round_bytes;    /* that have come since the budget was last looked at */
 	uint32_t round_packets, round_marked;
 	double marked_share;
+	const struct weft__source *heard_source; /* in this round: whose packet came last, */
+	bool heard_marked;                       /* whether it was marked, */
+	bool other_marked, heard_others;         /* and the last of another one; whether there was one */
+	/* and of round trips, where nothing marks: what they say of the queue */
+	uint64_t round_at_ns, span_ns, span_bytes; /* since when; how long the round before took, and what came in it */
+	uint64_t asked_bytes;                      /* of the round, when somebody was asked for an answer */
+	const struct weft__source *timed_source;   /* whose round trip was measured last, */
+	bool timed_long, other_long;               /* whether it was long, and the last of another one */
+	uint32_t round_timed, round_long;
 	uint32_t begun;           /* incoming so far */
 	uint32_t receiving_paths; /* on which something is being put together */
 	bool net_full;
@@ -377,7 +393,7 @@ void weft__grants_look_for_slow(struct weft_timer *timer, void *user);
 
 void weft__budget_init(struct weft__path_port *port);
 /* A packet has come, marked or not. */
-void weft__budget_heard(struct weft__path_port *port, uint32_t len_bytes, bool marked);
+void weft__budget_heard(struct weft__path *path, uint32_t len_bytes, bool marked);
 /* The sender of a message knows from now on that so much of it may come. */
 void weft__budget_expect(struct weft__incoming *incoming, uint64_t told_bytes);
 /* So much of it has come for the first time. */
@@ -403,6 +419,8 @@ void weft__path_acknowledge(struct weft__path *path);
 void weft__path_probe(struct weft__path *path);
 /* Says that nothing more goes or comes. */
 void weft__path_say_close(struct weft__path *path, uint32_t reason);
+/* Has the peer acknowledge at once, so that a round trip is measured. */
+void weft__path_ask(struct weft__path *path);
 /* Marks it as having something to send. */
 void weft__path_dirty(struct weft__path *path);
 
@@ -434,6 +452,21 @@ void weft__incoming_lend(struct weft__incoming *incoming, struct weft_rx_frame *
 void weft__incoming_release(struct weft_path *path, uint32_t loan_id);
 /* Those that are not lent; with all, also those. */
 void weft__incoming_drop(struct weft__path *path, bool all);
+
+/* ---- room.c: where large messages are put together ---- */
+
+/* A buffer of its whole length; false: there is none now, and it waits. */
+bool weft__room_for_all(struct weft__incoming *incoming);
+/* At least room for the bytes that nobody had to grant; false: they must come again. */
+bool weft__room_for_first(struct weft__incoming *incoming);
+/* Gives those that wait what there is. */
+void weft__room_look(struct weft__path_port *port);
+/* All has come, or nobody wants it any more. */
+void weft__room_is_whole(struct weft__incoming *incoming);
+/* And it is used no more. */
+void weft__room_give_back(struct weft__incoming *incoming);
+/* Whether what comes without a grant may find no room. */
+bool weft__room_is_tight(const struct weft__path *path);
 
 /* ---- life.c: paths begin and end ---- */
 

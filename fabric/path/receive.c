@@ -236,7 +236,7 @@ static void packet_end(struct weft__path_port *port, struct weft__path *path, co
 		path->largest_seen_ns = now_ns;
 	(void)weft__ranges_add(&path->came, port->packet_number);
 	path->ce_count += packet->ecn == WEFT_ECN_CE;
-	weft__budget_heard(port, packet->len_bytes, packet->ecn == WEFT_ECN_CE);
+	weft__budget_heard(path, packet->len_bytes, packet->ecn == WEFT_ECN_CE);
 	if (!port->packet_eliciting)
 		return;
 	if (!path->ack_count++)

@@ -70,6 +70,8 @@ static void measured(struct weft__recovery *recovery, uint64_t now_ns, uint64_t 
 	if (rtt_ns - recovery->min_rtt_ns >= ack_delay_ns)
 		rtt_ns -= ack_delay_ns;
 	recovery->least_rtt_ns = min_of(rtt_ns, recovery->least_rtt_ns + recovery->least_rtt_ns / 8);
+	recovery->waited_ns = rtt_ns - recovery->min_rtt_ns;
+	recovery->waited_at_ns = now_ns;
 	difference_ns = max_of(smoothed_ns, rtt_ns) - min_of(smoothed_ns, rtt_ns);
 	recovery->rtt_variance_ns = (3 * recovery->rtt_variance_ns + difference_ns) / 4;
 	recovery->smoothed_rtt_ns = (7 * smoothed_ns + rtt_ns) / 8;

@@ -54,7 +54,9 @@ struct weft__recovery {
 	uint64_t next_number;
 	uint64_t largest_acked; /* UINT64_MAX: none */
 	uint64_t latest_rtt_ns, min_rtt_ns, smoothed_rtt_ns, rtt_variance_ns;
-	uint64_t least_rtt_ns;      /* of late: what even the quickest waited */
+	uint64_t least_rtt_ns; /* of late: what even the quickest waited */
+	uint64_t waited_ns; /* how much longer the latest took than the shortest, without what the receiver waited, */
+	uint64_t waited_at_ns;      /* and when that was measured */
 	uint64_t measured_ns;       /* when a round trip was measured first; UINT64_MAX: never */
 	uint64_t last_eliciting_ns; /* when the last packet that wants an acknowledgement went, or was asked for */
 	unsigned int probes;        /* since something was acknowledged */

@@ -225,8 +225,9 @@ static unsigned int fill(struct weft__path *path, struct weft_net_tx *burst, str
 		parcels[count] = parcel;
 		lens[count] = build(path, count, parcel, !count && path->ack_count, &burst[count]);
 		room -= lens[count];
-		if (hurries(path, room, lens[count]))
+		if (hurries(path, room, lens[count]) || path->asks)
 			weft__packet_hurry(port->heads[count]);
+		path->asks = false;
 		seal(&burst[count]);
 		pace(path, now_ns, lens[count]);
 		count++;
@@ -301,6 +302,16 @@ void weft__path_probe(struct weft__path *path)
 	} else if (parcel->state != WEFT__PARCEL_FLYING) {
 		put_back(parcel);
 	}
+}
+
+void weft__path_ask(struct weft__path *path)
+{
+	unsigned char *to = weft__path_say(path, WEFT_CLASS_EXPRESS, WEFT__FRAME_HEAD);
+
+	if (!to)
+		return;
+	weft__plain_write(to, WEFT__FRAME_PING, 0);
+	path->asks = true;
 }
 
 /* A farewell waits for no acknowledgement: the peer answers it by its own, or it is said again. */

@@ -7,7 +7,17 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <weft/list.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes);
+
+static inline unsigned int length_of(const struct weft_list *list)
+{
+	unsigned int count = 0;
+
+	for (const struct weft_list *at = list->next; at != list; at = at->next)
+		count++;
+	return count;
+}
 
 #endif

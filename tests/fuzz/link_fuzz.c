@@ -75,15 +75,6 @@ void fuzz_turn(uint64_t later_ns)
 
 /* ---- the end of a run ---- */
 
-static unsigned int length_of(const struct weft_list *list)
-{
-	unsigned int count = 0;
-
-	WEFT_LIST_FOR_EACH(at, (struct weft_list *)(uintptr_t)list)
-		count++;
-	return count;
-}
-
 static bool is_quiet(void)
 {
 	const struct weft__station *station = fuzz.station;

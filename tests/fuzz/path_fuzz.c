@@ -98,15 +98,6 @@ static void begin_world(void)
 
 /* ---- the end of a run ---- */
 
-static unsigned int length_of(const struct weft_list *list)
-{
-	unsigned int count = 0;
-
-	WEFT_LIST_FOR_EACH(at, (struct weft_list *)(uintptr_t)list)
-		count++;
-	return count;
-}
-
 static bool is_quiet(void)
 {
 	return weft_list_empty(&fuzz.port->paths) && weft_list_empty(&fuzz.port->parting) &&
@@ -126,7 +117,8 @@ static void check_home(void)
 		    length_of(&port->free_windows) == WEFT__PORT_WINDOWS &&
 		    length_of(&port->free_held) == port->held_made);
 	WEFT_ASSERT(weft_list_empty(&port->dirty) && weft_list_empty(&port->ended) &&
-		    weft_list_empty(&port->receiving) && !port->expected_bytes && !port->receiving_paths);
+		    weft_list_empty(&port->receiving) && !port->expected_bytes && !port->receiving_paths &&
+		    !port->waiting_count);
 	WEFT_ASSERT(!port->packet_path && !port->packet_copy && !port->ready_path);
 	WEFT_ASSERT(!port->stats.paths && !port->stats.loans_out && !weft_pool_out_count(pool));
 	for (unsigned int i = 0; i < WEFT__SLOT_WORDS; i++)

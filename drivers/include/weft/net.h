@@ -71,6 +71,7 @@ struct weft_net_rx {
 	uint32_t len_bytes;
 	uint8_t ecn;
 	struct weft_net_address from;
+	struct weft_net_address to; /* which of our addresses, without its socket; empty: the net has one */
 };
 
 struct weft_net_port {
@@ -165,6 +166,12 @@ struct weft_net_driver {
 	const char *(*degraded)(const struct weft_net *net, unsigned int i);
 
 	const char *copies; /* what of a payload it copies by itself, for people to read */
+
+	/* From now on what goes this way comes from that one of our addresses, which rx told in `to`. NULL: a net has one.
+	 * Thread: the port's owner. */
+	void (*route_from)(struct weft_net_route *route, const struct weft_net_address *own);
+	/* Whether a packet can be sent there: it names a host, and one of its sockets. NULL: whatever is read can. Thread: any. */
+	bool (*is_host)(const struct weft_net_address *address);
 };
 
 /* A net driver by name: a built-in one, or "fault+NAME". NULL, with the last error. Borrowed for ever. Thread: any. */
@@ -180,6 +187,11 @@ WEFT_API int weft_net_open(const struct weft_net_driver *driver, const struct we
 			   struct weft_net **out);
 WEFT_API int weft_net_port_open(const struct weft_net_driver *driver, struct weft_net *net,
 				const struct weft_net_port_opts *opts, struct weft_net_port **out);
+/* Whether something can be sent to an address, as far as its driver says. Thread: any. */
+WEFT_API bool weft_net_is_host(const struct weft_net_driver *driver, const struct weft_net_address *address);
+/* What goes this way comes from that one of our addresses, where the driver has several; an empty one is whichever the system
+ * takes. Thread: the port's owner. */
+WEFT_API void weft_net_route_from(struct weft_net_route *route, const struct weft_net_address *own);
 
 WEFT_END_DECLS
 

@@ -26,6 +26,7 @@ static const struct kind {
 	{"udp4", "udp", {"127.0.0.1:0", "127.0.0.1:0"}},
 	{"udp6", "udp", {"[::1]:0", "[::1]:0"}},
 	{"udpany", "udp", {":0", ":0"}},
+	{"udpany4", "udp", {"0.0.0.0:0", "0.0.0.0:0"}},
 	{"fault+udp", "fault+udp", {"127.0.0.1:0", "127.0.0.1:0"}},
 	{"sim", NULL, {"near", "far"}},
 };
@@ -211,6 +212,7 @@ static void take(struct node_port *port, const struct weft_net_rx *packet)
 	port->last = number;
 	port->last_len_bytes = packet->len_bytes;
 	port->last_from = packet->from;
+	port->last_to = packet->to;
 	port->last_ecn = packet->ecn;
 	if (port->on_packet)
 		port->on_packet(port, packet, number);

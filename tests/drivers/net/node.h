@@ -29,7 +29,7 @@ struct node_port {
 	uint64_t got, wrong;
 	uint32_t last; /* number */
 	uint32_t last_len_bytes;
-	struct weft_net_address last_from;
+	struct weft_net_address last_from, last_to;
 	uint8_t last_ecn;
 	bool deaf; /* receives nothing in a turn */
 };
@@ -42,7 +42,7 @@ struct node {
 	unsigned int port_count;
 };
 
-/* The kind of nets that are opened from now on: "udp4", "udp6", "udpany", "fault+udp", "sim". False if there is none of this name. */
+/* The kind of nets that are opened from now on: "udp4", "udp6", "udpany", "udpany4", "fault+udp", "sim". False if there is none of this name. */
 bool node_use(const char *kind);
 extern const struct weft_net_driver *node_driver;
 extern const char *node_faults;

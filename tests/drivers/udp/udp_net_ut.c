@@ -169,7 +169,7 @@ static struct weft_net_route *route_to(struct node_port *from, const char *host,
 	struct weft_net_route *route = NULL;
 
 	node_driver->address_write(&to->address, any);
-	snprintf(text, sizeof text, "%s%.10s", host, any);
+	snprintf(text, sizeof text, "%s%.10s", host, strrchr(any, ':'));
 	CU_ASSERT_EQUAL_FATAL(node_driver->address_read(text, &address), 0);
 	CU_ASSERT_EQUAL_FATAL(node_driver->route_open(from->port, &address, &route), 0);
 	return route;
@@ -210,6 +210,61 @@ static void any_address_is_reached_by_both_kinds_of_ip(void)
 		node_close(&far);
 	}
 	node_use("udp4");
+}
+
+/* Who listens everywhere is asked at each of these in turn. */
+static void the_address_that_was_asked_is_the_one_that_answers(void)
+{
+	static const struct {
+		const char *near, *far; /* kinds of nets */
+		const char *asked;
+	} rows[] = {
+		{"udp4", "udpany", "127.0.0.1"}, {"udp4", "udpany", "127.0.0.2"},  {"udp4", "udpany", "127.1.2.3"},
+		{"udp6", "udpany", "[::1]"},     {"udp4", "udpany4", "127.0.0.2"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct weft_net_route *to, *back;
+
+		node_use(rows[i].far);
+		node_open(&far, 2, (unsigned int[]){0, 1});
+		node_use(rows[i].near);
+		node_open(&near, 1, (unsigned int[]){3});
+		to = route_to(&near.ports[0], rows[i].asked, &far);
+		CU_ASSERT_TRUE(node_send(to, 1, 9, 64));
+		CU_ASSERT_TRUE(NODES_UNTIL(far.ports[1].got == 1));
+		CU_ASSERT_EQUAL_FATAL(node_driver->route_open(far.ports[1].port, &far.ports[1].last_from, &back), 0);
+		weft_net_route_from(back, &far.ports[1].last_to);
+		/* Also those that cross the kernel together. */
+		for (uint32_t number = 1; number <= 3; number++)
+			CU_ASSERT_TRUE(node_send(back, 3, number, 64));
+		CU_ASSERT_TRUE(NODES_UNTIL(near.ports[0].got == 3));
+		CU_ASSERT_EQUAL(memcmp(&near.ports[0].last_from, &to->to, sizeof to->to), 0);
+		node_driver->route_close(&to);
+		node_driver->route_close(&back);
+		node_close(&near);
+		node_close(&far);
+	}
+	node_use("udp4");
+}
+
+static void who_listens_at_one_address_is_told_no_other(void)
+{
+	struct weft_net_address elsewhere;
+	struct weft_net_route *to;
+
+	node_open(&near, 1, (unsigned int[]){1});
+	node_open(&far, 1, (unsigned int[]){1});
+	to = node_route(&near.ports[0], &far);
+	CU_ASSERT_EQUAL(node_driver->address_read("127.0.0.9:1", &elsewhere), 0);
+	weft_net_route_from(to, &elsewhere);
+	CU_ASSERT_TRUE(node_send(to, 1, 9, 64));
+	CU_ASSERT_TRUE(NODES_UNTIL(far.ports[0].got == 1));
+	CU_ASSERT_EQUAL(memcmp(&far.ports[0].last_from, &near.address, sizeof near.address), 0);
+	CU_ASSERT_EQUAL(far.ports[0].last_to.len_bytes, 0);
+	node_driver->route_close(&to);
+	node_close(&near);
+	node_close(&far);
 }
 
 static unsigned int said;
@@ -258,6 +313,8 @@ int main(int argc, char **argv)
 		SUITE_CASE(without_an_address_it_is_on_this_machine_only),
 		SUITE_CASE(a_socket_that_cannot_be_watched_is_told_once_and_tried_again),
 		SUITE_CASE(any_address_is_reached_by_both_kinds_of_ip),
+		SUITE_CASE(the_address_that_was_asked_is_the_one_that_answers),
+		SUITE_CASE(who_listens_at_one_address_is_told_no_other),
 	};
 
 	node_use("udp4");

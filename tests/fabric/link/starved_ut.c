@@ -3,6 +3,7 @@
  * Proves that among many peers each gets on, whatever lies about of others that nobody receives: each is left its share,
  * and lanes that could be told of nothing are, all of them, before the worker sleeps, once there is something for them.
  */
+#include "channel/channel_private.h"
 #include "patience.h"
 #include "stranger.h"
 #include "suite.h"
@@ -230,6 +231,32 @@ static void lanes_that_are_closed_unused_leave_what_they_were_promised_to_starve
 	stranger_crowd_end(crowd, 2);
 }
 
+/* One that has all it may, and the application asks for more than there ever is. */
+static void loans_that_are_asked_for_in_vain_have_no_starved_lanes_looked_at(void)
+{
+	const struct weft__station *station;
+	struct weft_loan *loan = NULL;
+
+	set_up();
+	station = weft__station_of(crowd[0].worker);
+	stranger_crowd_join(crowd, 0, 1, 1);
+	fill(1, 1);
+	CU_ASSERT_TRUE(stranger_say(&crowd[0], WEFT_CLASS_NORMAL, weft__meta(WEFT__LANE_CLOSE, 0, 0, 0), NULL, 0));
+	for (uint16_t lane = 1; lane < STRANGER_LANES; lane++)
+		stranger_open_lane(&crowd[0], lane, "test");
+	until_it_has_slept();
+	CU_ASSERT_EQUAL(station->starved_count, STRANGER_LANES - 1);
+	CU_ASSERT_EQUAL(station->feed_left, 0);
+	CU_ASSERT_TRUE(weft_loan_get(crowd[0].worker, (size_t)1 << 40, &loan) < 0);
+	CU_ASSERT_EQUAL(station->feed_left, 0);
+	/* And one that is given back has. */
+	CU_ASSERT_EQUAL_FATAL(weft_loan_get(crowd[0].worker, 1, &loan), 0);
+	CU_ASSERT_EQUAL(station->feed_left, 0);
+	weft_loan_release(loan);
+	CU_ASSERT_EQUAL(station->feed_left, STRANGER_LANES - 1);
+	stranger_crowd_end(crowd, 1);
+}
+
 static struct weft_loan *kept[LOANS];
 static unsigned int kept_count;
 
@@ -268,6 +295,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(each_gets_on_though_others_have_sent_what_nobody_receives),
 		SUITE_CASE(all_starved_lanes_that_may_have_some_get_it_before_the_worker_sleeps),
 		SUITE_CASE(lanes_that_are_closed_unused_leave_what_they_were_promised_to_starved_ones),
+		SUITE_CASE(loans_that_are_asked_for_in_vain_have_no_starved_lanes_looked_at),
 		SUITE_CASE(what_the_application_keeps_is_no_more_of_the_share_of_its_link),
 	};
 

@@ -6,9 +6,28 @@
 #include "suite.h"
 
 #include <CUnit/Basic.h>
+#include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <weft/log.h>
 #include <weft/weft.h>
+
+static bool small_buffers; /* of sockets that are opened from now on */
+
+int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	static const int small = 100000;
+
+	errno = EPERM;
+	if (small_buffers && level == SOL_SOCKET && (name == SO_RCVBUFFORCE || name == SO_SNDBUFFORCE))
+		return -1;
+	if (small_buffers && level == SOL_SOCKET && (name == SO_RCVBUF || name == SO_SNDBUF))
+		value = &small;
+	return __real_setsockopt(fd, level, name, value, len);
+}
 
 static cpu_set_t before;
 
@@ -80,6 +99,39 @@ static void requiring_what_can_be_had_changes_nothing(void)
 	sched_setaffinity(0, sizeof before, &before);
 }
 
+static unsigned int lines; /* of the log, about receive buffers */
+
+static void count_line(enum weft_log_level level, const char *component, const char *line, void *user)
+{
+	(void)level;
+	(void)user;
+	lines += strcmp(component, "node") == 0 && strstr(line, "degraded udp: receive buffers have 100000");
+}
+
+/* Two of them, as one is for the loopback of each family. */
+static void what_networks_could_not_have_is_in_the_list_once(void)
+{
+	unsigned int count = 0;
+	struct weft_node_opts opts;
+	struct weft_node *node;
+
+	weft_node_opts_init(&opts, sizeof opts);
+	opts.worker_count = 0;
+	opts.listen = "udp:127.0.0.1:0";
+	opts.peers = "far=udp:[::1]:9";
+	lines = 0;
+	weft_log_set_sink(count_line, WEFT_LOG_WARN, NULL);
+	small_buffers = true;
+	CU_ASSERT_EQUAL_FATAL(weft_node_open(&opts, &node), 0);
+	small_buffers = false;
+	for (unsigned int i = 0; weft_node_degraded(node, i); i++)
+		count += strstr(weft_node_degraded(node, i), "receive buffers have 100000 of 4194304") != NULL;
+	CU_ASSERT_EQUAL(count, 1);
+	CU_ASSERT_EQUAL(lines, 1);
+	weft_node_close(&node);
+	weft_log_set_sink(NULL, WEFT_LOG_WARN, NULL);
+}
+
 static void each_requirement_has_a_name_and_nothing_else_has(void)
 {
 	CU_ASSERT_STRING_EQUAL(weft_require_name(WEFT_REQUIRE_HUGE_PAGES), "huge-pages");
@@ -94,6 +146,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(what_could_not_be_had_is_in_the_list_with_its_requirement),
 		SUITE_CASE(requiring_it_is_an_error_that_names_it_and_why),
 		SUITE_CASE(requiring_what_can_be_had_changes_nothing),
+		SUITE_CASE(what_networks_could_not_have_is_in_the_list_once),
 		SUITE_CASE(each_requirement_has_a_name_and_nothing_else_has),
 	};
 

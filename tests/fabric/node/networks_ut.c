@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <weft/log.h>
 #include <weft/weft.h>
 
 #define NODES_MAX 3
@@ -131,6 +132,95 @@ static void a_peer_may_have_an_address_of_each_family(void)
 	tear_down();
 }
 
+static void a_node_that_listens_everywhere_answers_from_where_it_was_asked(void)
+{
+	static const char *const hosts[] = {"127.0.0.1", "127.0.0.2", "[::1]"};
+
+	for (unsigned int i = 0; i < 3; i++) {
+		char address[128], peers[160];
+		struct weft_node *far, *near;
+		struct weft_channel *channel;
+
+		setenv("WEFT_SECURITY", "none", 1);
+		far = open_far("far", "udp::0", address);
+		unsetenv("WEFT_SECURITY");
+		snprintf(peers, sizeof peers, "far=udp:%s%s", hosts[i], strrchr(address, ':'));
+		near = open_near(peers, &channel);
+		ready(weft_node_worker(near, 0), channel, "far");
+		weft_node_close(&near);
+		weft_node_close(&far);
+		tear_down();
+	}
+}
+
+static void a_peer_to_which_nothing_can_be_sent_is_refused(void)
+{
+	static const char *const texts[] = {"far=udp:127.0.0.1:0", "far=udp::7000", "far=udp:[::1]:0",
+					    "far=udp:0.0.0.0:7000", "far=udp:127.0.0.1:9+udp:[::]:7000"};
+	struct weft_node_opts opts;
+	struct weft_node *node = NULL;
+
+	for (unsigned int i = 0; i < sizeof texts / sizeof *texts; i++) {
+		begin(&opts, "near");
+		opts.peers = texts[i];
+		opts.security = "none";
+		CU_ASSERT_EQUAL(weft_node_open(&opts, &node), -WEFT_EINVAL);
+		CU_ASSERT_PTR_NULL(node);
+		CU_ASSERT_PTR_NOT_NULL(strstr(weft_last_error(), "nothing can be sent to far at udp:"));
+		CU_ASSERT_PTR_NOT_NULL(strstr(weft_last_error(), "name its host and the port"));
+		tear_down();
+	}
+}
+
+static unsigned int links_of(struct weft_node *node)
+{
+	struct weft_node_stats stats;
+
+	weft_node_describe(node, &stats);
+	return (unsigned int)stats.links;
+}
+
+static unsigned int looked_here;
+
+static void count_looks(enum weft_log_level level, const char *component, const char *line, void *user)
+{
+	(void)level, (void)user;
+	looked_here += strcmp(component, "link") == 0 && strstr(line, "peer far error WEFT_ECONNREFUSED") != NULL;
+}
+
+/* It is elsewhere both times, and looked for here each time. */
+static void after_its_rest_a_link_looks_for_its_peer_on_this_machine_first(void)
+{
+	struct weft_node *far, *near;
+	struct weft_channel *channel;
+	struct weft_sender *sender;
+	struct weft_worker *worker;
+	struct weft_node_opts opts;
+	char address[128], peers[160];
+
+	far = open_far("far", "udp:127.0.0.1:0", address);
+	snprintf(peers, sizeof peers, "far=%s", address);
+	begin(&opts, "near");
+	opts.worker_count = 0;
+	opts.peers = peers;
+	opts.link_idle_ns = 20000000;
+	looked_here = 0;
+	weft_log_set_sink(count_looks, WEFT_LOG_DEBUG, NULL);
+	CU_ASSERT_EQUAL_FATAL(weft_node_open(&opts, &near), 0);
+	CU_ASSERT_EQUAL_FATAL(weft_channel_open(near, "test", NULL, &channel), 0);
+	worker = weft_node_worker(near, 0);
+	CU_ASSERT_EQUAL_FATAL(weft_sender_open(worker, channel, "far", NULL, &sender), 0);
+	CU_ASSERT_EQUAL(weft_sender_wait(sender, patience_end_ns()), 0);
+	CU_ASSERT_EQUAL(looked_here, 1);
+	CU_ASSERT_TRUE(PATIENCE_UNTIL(weft_worker_poll(worker), links_of(near) == 0));
+	CU_ASSERT_TRUE(PATIENCE_UNTIL(weft_worker_poll(worker), weft_send(sender, "x", 1) == 0));
+	CU_ASSERT_EQUAL(looked_here, 2);
+	weft_node_close(&near);
+	weft_node_close(&far);
+	weft_log_set_sink(NULL, WEFT_LOG_WARN, NULL);
+	tear_down();
+}
+
 static int open_listening(const char *listen, struct weft_node **node)
 {
 	struct weft_node_opts opts;
@@ -167,6 +257,9 @@ int main(int argc, char **argv)
 		SUITE_CASE(a_stranger_at_the_address_of_a_peer_is_named),
 		SUITE_CASE(one_node_reaches_peers_of_both_families),
 		SUITE_CASE(a_peer_may_have_an_address_of_each_family),
+		SUITE_CASE(a_node_that_listens_everywhere_answers_from_where_it_was_asked),
+		SUITE_CASE(a_peer_to_which_nothing_can_be_sent_is_refused),
+		SUITE_CASE(after_its_rest_a_link_looks_for_its_peer_on_this_machine_first),
 		SUITE_CASE(none_is_no_address_whatever_the_environment_says),
 	};
 

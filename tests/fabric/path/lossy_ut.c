@@ -4,8 +4,7 @@
  * message arrives once, as it was sent, and in the order of its stream; what was lent comes home; and streams do not wait
  * for each other. A failure prints the seed of its run.
  */
-#include "path/path.h"
-#include "side.h"
+#include "simulated.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
@@ -13,15 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <weft/random.h>
-#include <weft/sim.h>
 
 #define STREAMS 100u
 #define LONGEST 300000u
 #define KEPT_MAX 16u
 
 static struct {
-	struct weft_clock *clock;
-	struct weft_sim *sim;
+	struct simulated net;
 	struct weft_random random;
 	uint64_t seed;
 	struct side near, far;
@@ -81,24 +78,14 @@ static void on_frame(struct side_end *end, const struct weft_rx_frame *frame)
 
 /* ---- time ---- */
 
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Everybody does what there is to do, then time goes on to whatever comes next. */
 static void step(void)
 {
-	uint64_t now_ns = weft_clock_now(world.clock), next_ns = weft_sim_next_ns(world.sim);
-	const struct side *sides[] = {&world.near, &world.far};
+	uint64_t next_ns = weft_sim_next_ns(world.net.sim);
 
 	sides_turn();
-	for (unsigned int i = 0; i < 2; i++) {
-		next_ns = sooner(next_ns, weft_worker_next_ns(sides[i]->runner));
-		next_ns = sooner(next_ns, weft_worker_next_ns(sides[i]->ends[0].worker));
-	}
-	/* Time passes in any case, as it does for those who work. */
-	weft_clock_virtual_set(world.clock, next_ns > now_ns + 500 ? next_ns : now_ns + 500);
+	next_ns = simulated_next_ns(simulated_next_ns(next_ns, &world.near), &world.far);
+	simulated_go_on(&world.net, next_ns, 500);
 }
 
 #define WORLD_UNTIL(condition)                                       \
@@ -119,14 +106,10 @@ static void open_world(uint64_t seed, const struct weft_sim_link *link)
 	memset(&world, 0, sizeof world);
 	world.seed = seed;
 	weft_random_seed(&world.random, seed);
-	CU_ASSERT_EQUAL_FATAL(weft_clock_virtual_open(1000000000, &world.clock), 0);
 	weft_sim_opts_init(&opts, sizeof opts);
 	opts.seed = seed;
-	opts.clock = world.clock;
 	opts.link = *link;
-	CU_ASSERT_EQUAL_FATAL(weft_sim_open(&opts, &world.sim), 0);
-	side_driver = weft__path_driver_over(weft_sim_driver(world.sim), stream_of);
-	side_clock = world.clock;
+	simulated_open(&world.net, &opts, stream_of);
 	side_open(&world.near, "near", 1, 0);
 	side_open(&world.far, "far", 1, 0);
 	CU_ASSERT_EQUAL_FATAL(side_connect(&world.near.ends[0], world.far.name, 0, &world), 0);
@@ -140,9 +123,7 @@ static void close_world(void)
 		let_go(0);
 	side_close(&world.near);
 	side_close(&world.far);
-	weft_sim_close(&world.sim);
-	weft_clock_virtual_close(&world.clock);
-	side_clock = NULL;
+	simulated_close(&world.net);
 }
 
 static bool send_small(unsigned int stream)
@@ -183,7 +164,7 @@ static bool send_large(unsigned int stream)
 /* Sends so many messages as fast as they are taken; returns how many bytes a virtual second arrived. */
 static double run(uint64_t count, unsigned int one_large_in)
 {
-	uint64_t start_ns = weft_clock_now(world.clock);
+	uint64_t start_ns = weft_clock_now(world.net.clock);
 	struct side_end *near = &world.near.ends[0], *far = &world.far.ends[0];
 
 	while (world.sent_count < count && near->downs + far->downs == 0) {
@@ -204,7 +185,7 @@ static double run(uint64_t count, unsigned int one_large_in)
 	if (world.got_count != count || world.wrong || near->downs + far->downs)
 		printf("\n\tseed %#llx: %llu of %llu came, %llu wrong ", (unsigned long long)world.seed,
 		       (unsigned long long)world.got_count, (unsigned long long)count, (unsigned long long)world.wrong);
-	return (double)world.got_bytes * 1e9 / (double)(weft_clock_now(world.clock) - start_ns);
+	return (double)world.got_bytes * 1e9 / (double)(weft_clock_now(world.net.clock) - start_ns);
 }
 
 static struct weft_sim_link good_link(void)

@@ -101,7 +101,7 @@ static const struct weft__source *source_of(const struct stranger *stranger)
 {
 	struct weft_net_address address;
 
-	weft_sim_driver(world.sim)->address(stranger->net, &address);
+	weft_sim_driver(world.net.sim)->address(stranger->net, &address);
 	return weft__source_of(weft__port_of(world.far.ends[0].port), &address);
 }
 

@@ -15,7 +15,7 @@ struct strangers_world world;
 
 uint64_t world_now_ns(void)
 {
-	return weft_clock_now(world.clock);
+	return simulated_now_ns(&world.net);
 }
 
 static uint8_t stream_of(uint64_t meta, enum weft_class class_)
@@ -30,21 +30,17 @@ void world_open(uint64_t seed, uint64_t loan_quota_bytes)
 
 	memset(&world, 0, sizeof world);
 	printf("seed %llu ", (unsigned long long)seed);
-	CU_ASSERT_EQUAL_FATAL(weft_clock_virtual_open(1000000000, &world.clock), 0);
 	weft_sim_opts_init(&opts, sizeof opts);
 	opts.seed = seed;
-	opts.clock = world.clock;
 	opts.link.bits_per_second = UINT64_C(10000000000);
-	CU_ASSERT_EQUAL_FATAL(weft_sim_open(&opts, &world.sim), 0);
-	side_driver = weft__path_driver_over(weft_sim_driver(world.sim), stream_of);
-	side_clock = world.clock;
+	simulated_open(&world.net, &opts, stream_of);
 	side_open(&world.near, "near", 1, loan_quota_bytes);
 	side_open(&world.far, "far", 1, loan_quota_bytes);
 }
 
 static void stranger_close(struct stranger *stranger)
 {
-	const struct weft_net_driver *driver = weft_sim_driver(world.sim);
+	const struct weft_net_driver *driver = weft_sim_driver(world.net.sim);
 
 	driver->route_close(&stranger->to_door);
 	driver->route_close(&stranger->to_port);
@@ -59,17 +55,15 @@ void world_close(void)
 	side_close(&world.far);
 	while (world.stranger_count)
 		stranger_close(&world.strangers[--world.stranger_count]);
-	weft_sim_close(&world.sim);
-	weft_clock_virtual_close(&world.clock);
-	side_clock = NULL;
+	simulated_close(&world.net);
 }
 
 /* ---- he says ---- */
 
 static void send_to(struct weft_net_port *port, struct weft_net_route *route, const unsigned char *packet,
-		    uint32_t len_bytes)
+		    uint32_t len_bytes, bool marked)
 {
-	struct weft_net_tx tx = {.route = route, .piece_count = 1};
+	struct weft_net_tx tx = {.route = route, .piece_count = 1, .ecn = marked ? WEFT_ECN_CE : WEFT_ECN_NONE};
 
 	tx.pieces[0] = (struct weft_net_piece){.data = packet, .len_bytes = len_bytes};
 	(void)port->tx(port, &tx, 1);
@@ -78,7 +72,7 @@ static void send_to(struct weft_net_port *port, struct weft_net_route *route, co
 struct stranger *stranger_open(const char *host)
 {
 	struct stranger *stranger = &world.strangers[world.stranger_count++];
-	const struct weft_net_driver *driver = weft_sim_driver(world.sim);
+	const struct weft_net_driver *driver = weft_sim_driver(world.net.sim);
 	struct weft_net_port_opts port_opts;
 	struct weft_net_opts opts;
 	struct weft_net_address far;
@@ -87,7 +81,7 @@ struct stranger *stranger_open(const char *host)
 	memset(stranger, 0, sizeof *stranger);
 	weft_net_opts_init(&opts, sizeof opts);
 	opts.address = host;
-	opts.clock = world.clock;
+	opts.clock = world.net.clock;
 	CU_ASSERT_EQUAL_FATAL(weft_net_open(driver, &opts, &stranger->net), 0);
 	weft_net_port_opts_init(&port_opts, sizeof port_opts);
 	CU_ASSERT_EQUAL_FATAL(weft_net_port_open(driver, stranger->net, &port_opts, &stranger->door), 0);
@@ -110,7 +104,7 @@ void stranger_knock(struct stranger *stranger, uint64_t own_id, bool with_cookie
 	unsigned char packet[WEFT__KNOCK_BYTES];
 
 	memcpy(knock.cookie, stranger->cookie, sizeof knock.cookie);
-	send_to(stranger->door, stranger->to_door, packet, weft__greeting_write(&knock, 0, packet));
+	send_to(stranger->door, stranger->to_door, packet, weft__greeting_write(&knock, 0, packet), false);
 }
 
 void stranger_say(struct stranger *stranger, struct stranger_path *path, const void *frames, uint32_t len_bytes)
@@ -122,7 +116,7 @@ void stranger_say(struct stranger *stranger, struct stranger_path *path, const v
 	weft__packet_head_write(&head, packet);
 	memcpy(packet + WEFT__PACKET_HEAD, frames, len_bytes);
 	weft__packet_seal(packet, &piece, 1);
-	send_to(stranger->port, stranger->to_port, packet, piece.len_bytes);
+	send_to(stranger->port, stranger->to_port, packet, piece.len_bytes, stranger->marks);
 }
 
 void stranger_say_large(struct stranger *stranger, struct stranger_path *path, uint8_t stream, uint32_t sequence,
@@ -245,25 +239,16 @@ struct stranger_path *stranger_join(struct stranger *stranger)
 
 /* ---- time ---- */
 
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 void world_step(void)
 {
 	uint64_t now_ns = world_now_ns(), next_ns;
-	const struct side *sides[] = {&world.near, &world.far};
 
 	sides_turn();
 	for (unsigned int i = 0; i < world.stranger_count; i++)
 		hear(&world.strangers[i]);
-	next_ns = sooner(weft_sim_next_ns(world.sim), now_ns + STEP_MAX_NS);
-	for (unsigned int i = 0; i < 2; i++) {
-		next_ns = sooner(next_ns, weft_worker_next_ns(sides[i]->runner));
-		next_ns = sooner(next_ns, weft_worker_next_ns(sides[i]->ends[0].worker));
-	}
-	weft_clock_virtual_set(world.clock, next_ns > now_ns + 500 ? next_ns : now_ns + 500);
+	next_ns = weft_sim_next_ns(world.net.sim);
+	next_ns = simulated_next_ns(simulated_next_ns(next_ns, &world.near), &world.far);
+	simulated_go_on(&world.net, next_ns < now_ns + STEP_MAX_NS ? next_ns : now_ns + STEP_MAX_NS, 500);
 }
 
 void world_pass(uint64_t span_ns)

@@ -7,9 +7,7 @@
 #define STRANGER_H
 
 #include "path/device.h"
-#include "side.h"
-
-#include <weft/sim.h>
+#include "simulated.h"
 
 #define STRANGERS_MAX 300u
 #define STRANGER_PATHS_MAX 512u
@@ -34,11 +32,11 @@ struct stranger {
 	uint32_t refused_with;                    /* the last refusal's code */
 	unsigned char cookie[WEFT__COOKIE_BYTES]; /* the last one */
 	bool silent;                              /* acknowledges nothing */
+	bool marks;                               /* his packets, as if they had met congestion */
 };
 
 struct strangers_world {
-	struct weft_clock *clock;
-	struct weft_sim *sim;
+	struct simulated net;
 	struct side near, far;
 	struct stranger strangers[STRANGERS_MAX];
 	unsigned int stranger_count;
