@@ -16,8 +16,8 @@
 /* What a connected socket says; what is usual where none can be had, or there is no way there now. */
 static uint32_t ask_mtu(const struct udp_route *route)
 {
-	union udp_sockaddr to;
-	socklen_t to_len = weft__udp_address_to(&route->base.to, &to), len = sizeof(int);
+	union ip_sockaddr to;
+	socklen_t to_len = weft__ip_address_to(&route->base.to, &to), len = sizeof(int);
 	int fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP), mtu = 0;
 
 	if (fd < 0)
@@ -62,16 +62,16 @@ static int address_to(const struct udp_net *net, struct udp_route *route)
 {
 	char text[WEFT_NET_TEXT_MAX], own[WEFT_NET_TEXT_MAX];
 
-	weft__udp_address_write(&route->base.to, text);
-	if (!weft__udp_address_is_host(&route->base.to))
+	weft__ip_address_write(&route->base.to, text);
+	if (!weft__ip_address_is_host(&route->base.to))
 		return weft_set_error(WEFT_EINVAL, "udp: nothing can be sent to %s: name a host and a port", text);
-	route->to_len = weft__udp_address_to(&route->base.to, &route->to);
+	route->to_len = weft__ip_address_to(&route->base.to, &route->to);
 	route->v6 = route->to.any.sa_family == AF_INET6;
 	if (!route->v6 && net->dual)
 		disguise(route);
 	if (route->to.any.sa_family == net->family)
 		return 0;
-	weft__udp_address_write(&net->address, own);
+	weft__ip_address_write(&net->address, own);
 	return weft_set_error(WEFT_EINVAL, "udp: %s is not reached from %s, which is of the other IP; :PORT is of both",
 			      text, own);
 }

@@ -96,7 +96,7 @@ static bool begin(struct udp_port *port, unsigned int i)
 	read_controls(message, &rx->packet.ecn, &each);
 	each = each && each < len ? each : len;
 	if (!len || message->msg_flags & (MSG_TRUNC | MSG_CTRUNC) || (len - 1) / each >= UDP_RX_SEGMENTS ||
-	    !weft__udp_address_from(&rx->from[i], &rx->packet.from)) {
+	    !weft__ip_address_from(&rx->from[i], &rx->packet.from)) {
 		port->stats.rx_dropped++;
 		return false;
 	}
