@@ -129,7 +129,7 @@ struct weft_net_stats {
 };
 
 struct weft_net_driver {
-	size_t size; /* of this table */
+	size_t size; /* of this table: older drivers stay valid, and what they lack is filled in */
 	const char *name;
 	uint32_t caps; /* enum weft_net_caps */
 	struct weft_net_timing timing;
@@ -167,7 +167,8 @@ struct weft_net_driver {
 	const char *copies; /* what of a payload it copies by itself, for people to read */
 };
 
-/* A net driver by name: a built-in one, or "fault+NAME". NULL, with the last error. Borrowed for ever. Thread: any. */
+/* A net driver by name: a built-in one; "fault+NAME"; or the one in libweft-NAME.so, which is looked for as weft_driver_find
+ * does. NULL, with the last error. Borrowed for ever. Thread: any. */
 WEFT_API const struct weft_net_driver *weft_net_driver_find(const char *name);
 /* The i-th built-in one, or NULL past the end. Thread: any. */
 WEFT_API const struct weft_net_driver *weft_net_driver_at(unsigned int i);
@@ -180,6 +181,21 @@ WEFT_API int weft_net_open(const struct weft_net_driver *driver, const struct we
 			   struct weft_net **out);
 WEFT_API int weft_net_port_open(const struct weft_net_driver *driver, struct weft_net *net,
 				const struct weft_net_port_opts *opts, struct weft_net_port **out);
+
+/* ---- modules ---- */
+
+/* Changes with any structure of this file but weft_net_driver, which has its size, and options, which have theirs. */
+#define WEFT_NET_DRIVER_ABI 1
+
+/* What libweft-NAME.so exports under the name weft_net_driver_module, as a constant. */
+struct weft_net_driver_module {
+	uint32_t abi; /* WEFT_NET_DRIVER_ABI as it was built; stays first for ever */
+	uint32_t reserved;
+	const struct weft_net_driver *driver; /* whose name is NAME */
+};
+#define WEFT_NET_DRIVER_MODULE(table)                                               \
+	extern WEFT_API const struct weft_net_driver_module weft_net_driver_module; \
+	const struct weft_net_driver_module weft_net_driver_module = {WEFT_NET_DRIVER_ABI, 0, &(table)}
 
 WEFT_END_DECLS
 
