@@ -190,8 +190,6 @@ static void part_all(struct weft__path_port *port)
 		(void)weft_worker_poll(port->worker);
 		(void)weft__path_rx(&port->base, &frame, 1);
 		weft__path_flush(&port->base);
-		if (port->net->reap_due)
-			port->net->reap(port->net);
 	}
 	WEFT_LIST_FOR_EACH(at, &port->parting) {
 		struct weft__path *path = WEFT_CONTAINER_OF(at, struct weft__path, in_port);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Proves that workers do not sleep for long over a network that cannot wake them, neither the runner nor who owns a port;
- * and as long as they like over one that can, also after the other is gone.
+ * Proves what a net is owed by those who use it: that they do not sleep for long where it cannot wake them, neither the
+ * runner nor who owns a port, and as long as they like where it can, also after the other is gone; and that each of its
+ * ports is reaped while it says so.
  */
 #include "path/device.h"
 #include "suite.h"
 
 #include <CUnit/Basic.h>
-#include <stdlib.h>
+#include <string.h>
 #include <weft/errors.h>
 #include <weft/net.h>
 
@@ -75,11 +76,52 @@ static void workers_sleep_as_long_as_they_like_over_one_that_can(void)
 	close_all();
 }
 
+/* ---- reaping ---- */
+
+static const struct weft_net_driver *below;
+static unsigned int reaped[2]; /* by the index of the port */
+
+static void reap(struct weft_net_port *net_port)
+{
+	net_port->reap_due = ++reaped[net_port->index] < 3;
+}
+
+static int port_open(struct weft_net *net, const struct weft_net_port_opts *opts, struct weft_net_port **out)
+{
+	int rc = below->port_open(net, opts, out);
+
+	if (rc == 0) {
+		(*out)->reap = reap;
+		(*out)->reap_due = true;
+	}
+	return rc;
+}
+
+static void ports_are_reaped_each_turn_until_it_is_done(void)
+{
+	static struct weft_net_driver owing;
+	struct weft_rx_frame frame;
+
+	below = weft_net_driver_find("udp");
+	owing = *below;
+	owing.port_open = port_open;
+	memset(reaped, 0, sizeof reaped);
+	open_over(&owing);
+	for (unsigned int i = 0; i < 10; i++) {
+		weft_worker_poll(workers[0]);
+		CU_ASSERT_EQUAL(port->rx(port, &frame, 1), 0);
+		CU_ASSERT_EQUAL(reaped[0], i < 3 ? i + 1 : 3);
+		CU_ASSERT_EQUAL(reaped[1], i < 3 ? i + 1 : 3);
+	}
+	close_all();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(workers_look_each_millisecond_at_a_net_that_cannot_wake),
 		SUITE_CASE(workers_sleep_as_long_as_they_like_over_one_that_can),
+		SUITE_CASE(ports_are_reaped_each_turn_until_it_is_done),
 	};
 	struct weft_worker_opts opts;
 	int status;
