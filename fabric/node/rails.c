@@ -117,6 +117,21 @@ static int check_security(const struct weft_net_driver *net, const char *address
 		net->name, address);
 }
 
+/* What a network could not have is the node's, too. */
+static void tell_degraded(struct weft_node *node, const struct weft__rail *rail)
+{
+	const char *what;
+
+	if (!(rail->driver->caps & WEFT_DRIVER_WAKES))
+		weft__node_degrade(
+			node, WEFT_REQUIRE_SLEEP,
+			"%s: packets do not wake a sleeping worker, which looks for them each millisecond: idle "
+			"spin does not sleep",
+			rail->net->name);
+	for (unsigned int i = 0; (what = weft__path_degraded(rail->device, i)); i++)
+		weft__node_degrade(node, 0, "%s", what);
+}
+
 static struct weft__rail *rail_of(struct weft_node *node, const struct weft_net_driver *net)
 {
 	for (unsigned int i = 0; i < node->rail_count; i++)
@@ -129,6 +144,7 @@ static int open_network(struct weft_node *node, const struct weft_node_opts *opt
 			const char *address)
 {
 	struct weft__rail *rail = &node->rails[node->rail_count];
+	int rc;
 
 	if (node->rail_count == WEFT__RAILS_MAX)
 		return weft_set_error(WEFT_ENOSPC, "a node has at most %u networks", WEFT__RAILS_MAX - 1);
@@ -137,7 +153,10 @@ static int open_network(struct weft_node *node, const struct weft_node_opts *opt
 	if (!rail->driver)
 		return -WEFT_ENOSPC;
 	node->rail_count++;
-	return rail_open(rail, node, opts, address);
+	rc = rail_open(rail, node, opts, address);
+	if (rc == 0)
+		tell_degraded(node, rail);
+	return rc;
 }
 
 /* ---- what to listen on ---- */

@@ -200,6 +200,13 @@ static int open_net(struct weft__path_device *device)
 	return weft_net_port_open(device->driver, device->net, &door_opts, &device->door);
 }
 
+const char *weft__path_degraded(const struct weft_device *base, unsigned int i)
+{
+	const struct weft__path_device *device = (const struct weft__path_device *)(const void *)base;
+
+	return device->driver->degraded(device->net, i);
+}
+
 void weft__path_device_close(struct weft_device **out)
 {
 	struct weft__path_device *device = (struct weft__path_device *)(void *)*out;

@@ -29,6 +29,9 @@ typedef uint8_t weft__stream_fn(uint64_t meta, enum weft_class class_);
  */
 const struct weft_driver *weft__path_driver_over(const struct weft_net_driver *net, weft__stream_fn *stream_of);
 
+/* The i-th thing that the net of a device could not have; NULL past the end. Borrowed until close. */
+const char *weft__path_degraded(const struct weft_device *device, unsigned int i);
+
 /* What a port's engine has counted. */
 void weft__path_describe(struct weft_port *port, struct weft__path_stats *out);
 
