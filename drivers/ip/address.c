@@ -112,6 +112,26 @@ socklen_t weft__ip_address_to(const struct weft_net_address *address, union ip_s
 	return sizeof out->v6;
 }
 
+/* ---- between ours and IP's ---- */
+
+uint8_t weft__ip_address_split(const struct weft_net_address *address, uint8_t host[16])
+{
+	memset(host, 0, 16);
+	if (!is_valid(address) || kind_of(address) == KIND_ANY)
+		return 0;
+	memcpy(host, address->bytes + HOST_AT, kind_of(address) == KIND_V4 ? 4 : 16);
+	return kind_of(address) == KIND_V4 ? 4 : 6;
+}
+
+void weft__ip_address_join(uint8_t version, const uint8_t *host, uint16_t port, struct weft_net_address *out)
+{
+	if (version == 4)
+		make(out, KIND_V4, LEN_V4, host, 4);
+	else
+		make(out, KIND_V6, LEN_V6, host, 16);
+	weft__ip_address_set_port(out, port);
+}
+
 /* ---- kinds ---- */
 
 bool weft__ip_address_is_any(const struct weft_net_address *address)

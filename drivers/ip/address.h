@@ -22,6 +22,10 @@ void weft__ip_address_write(const struct weft_net_address *address, char *text);
 socklen_t weft__ip_address_to(const struct weft_net_address *address, union ip_sockaddr *out);
 /* An address of the kernel's; IPv4 inside of IPv6 becomes IPv4. False if it is of another kind. */
 bool weft__ip_address_from(const union ip_sockaddr *from, struct weft_net_address *out);
+/* The host as IP writes it; 4 or 6, which IP that is, or 0 if it is none. Unused bytes are 0. */
+uint8_t weft__ip_address_split(const struct weft_net_address *address, uint8_t host[16]);
+/* The other way round; 4 or 6. */
+void weft__ip_address_join(uint8_t version, const uint8_t *host, uint16_t port, struct weft_net_address *out);
 /* What kinds there are. */
 bool weft__ip_address_is_any(const struct weft_net_address *address);      /* ":7000" */
 bool weft__ip_address_is_loopback(const struct weft_net_address *address); /* of this machine only */
