@@ -339,12 +339,24 @@ static int refuse_used(const struct dpdk_net *net)
 /* Which devices have a net. Thread: init, with nothing else going on. */
 static _Atomic bool used[RTE_MAX_ETHPORTS];
 
+/* Devices made of rings have none: one of those that anybody may choose, by the address of IP. */
+static void find_mac(struct dpdk_net *net)
+{
+	const struct frame_host *host = &net->own.host;
+	struct rte_ether_addr mac;
+
+	if (rte_eth_macaddr_get(net->device.id, &mac) < 0 || rte_is_zero_ether_addr(&mac)) {
+		mac = (struct rte_ether_addr){.addr_bytes = {2}};
+		memcpy(mac.addr_bytes + 2, host->bytes + (host->version == 4 ? 0 : 12), 4);
+	}
+	memcpy(net->own.mac, mac.addr_bytes, FRAME_MAC_BYTES);
+}
+
 static int open_found(struct dpdk_net *net)
 {
 	struct dpdk_device *device = &net->device;
 	struct rte_eth_dev_info info;
 	const struct driver *driver;
-	struct rte_ether_addr mac;
 	int rc = rte_eth_dev_info_get(device->id, &info);
 
 	if (rc < 0)
@@ -363,8 +375,7 @@ static int open_found(struct dpdk_net *net)
 		rc = configure(net, &info);
 	if (rc < 0)
 		return rc;
-	if (rte_eth_macaddr_get(device->id, &mac) == 0)
-		memcpy(net->own.mac, mac.addr_bytes, FRAME_MAC_BYTES);
+	find_mac(net);
 	rc = weft__dpdk_apart(device, start);
 	/* Who waits for another end tries again. */
 	return rc < 0 && !device->restarts ? no_device(net->spec.device, "does not start", rc) : 0;
