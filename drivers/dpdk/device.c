@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device of a net: found or made by DPDK, configured, started; and started again where its driver gives up.
+ * The device of a net: found or made by DPDK, and configured.
  */
 #include "dpdk/dpdk.h"
 
@@ -11,16 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
-#include <time.h>
 #include <weft/errors.h>
 #include <weft/log.h>
 
-#define LOOK_NS UINT64_C(100000000)
-#define CALL_NS 20000000 /* what a call takes at the most, as a rule */
-#define CALL_LOOKS 20u
-#define FAREWELL_NS 5000000 /* until even a sleeping worker has seen it */
-#define PARTED_LOOKS 10u
-#define DOWN_LOOKS 5u /* before it is started again */
 #define POOL_CACHE 256u
 #define SHIFT_V4 6u /* of the bytes of a buffer, so that what follows the headers lies on whole words */
 #define SHIFT_V6 2u
@@ -215,115 +208,6 @@ static int configure(struct dpdk_net *net, const struct rte_eth_dev_info *info)
 	return rc < 0 ? no_device(net->spec.device, "is not to be configured", rc) : 0;
 }
 
-/* ---- the start ---- */
-
-static int start(struct dpdk_device *device)
-{
-	int rc = rte_eth_dev_start(device->id);
-
-	if (rc < 0)
-		return rc;
-	/* Multicast is what IPv6 asks by. */
-	rte_eth_allmulticast_enable(device->id);
-	/* Seen by whoever has a turn after this one, or before there are any. */
-	atomic_store_explicit(&device->started, true, memory_order_relaxed);
-	return 0;
-}
-
-static int stop(struct dpdk_device *device)
-{
-	if (atomic_load_explicit(&device->started, memory_order_relaxed))
-		rte_eth_dev_stop(device->id);
-	atomic_store_explicit(&device->started, false, memory_order_relaxed);
-	return 0;
-}
-
-static int start_again(struct dpdk_device *device)
-{
-	stop(device);
-	return start(device);
-}
-
-/* One that was the application's before stays so. */
-static int end(struct dpdk_device *device)
-{
-	struct rte_eth_dev_info info;
-
-	stop(device);
-	/* Its queues hold buffers, so it goes before them. */
-	if (device->probed && rte_eth_dev_info_get(device->id, &info) == 0 && rte_eth_dev_close(device->id) == 0)
-		rte_dev_remove(info.device);
-	return 0;
-}
-
-/* All queues, so that nobody is in the device; false: somebody is, another time then. */
-static bool take_all(struct dpdk_device *device)
-{
-	unsigned int taken = 0, all = 2u * device->queue_count;
-
-	while (taken < all && weft__dpdk_take(taken % 2 ? &device->tx[taken / 2] : &device->rx[taken / 2]))
-		taken++;
-	if (taken == all)
-		return true;
-	while (taken-- > 0)
-		weft__dpdk_leave(taken % 2 ? &device->tx[taken / 2] : &device->rx[taken / 2]);
-	return false;
-}
-
-static void leave_all(struct dpdk_device *device)
-{
-	for (unsigned int i = 0; i < device->queue_count; i++) {
-		weft__dpdk_leave(&device->tx[i]);
-		weft__dpdk_leave(&device->rx[i]);
-	}
-}
-
-static bool is_up(const struct dpdk_device *device)
-{
-	struct rte_eth_link link;
-
-	return rte_eth_link_get_nowait(device->id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
-}
-
-/* Whether it is time; true for one caller only. */
-static bool is_due(struct dpdk_device *device, uint64_t now_ns)
-{
-	uint64_t next_ns = atomic_load_explicit(&device->next_look_ns, memory_order_relaxed);
-
-	return now_ns >= next_ns &&
-	       atomic_compare_exchange_strong_explicit(&device->next_look_ns, &next_ns, now_ns + LOOK_NS,
-						       memory_order_relaxed, memory_order_relaxed);
-}
-
-bool weft__dpdk_device_is_open(const struct dpdk_device *device)
-{
-	return atomic_load_explicit(&device->started, memory_order_relaxed) &&
-	       !atomic_load_explicit(&device->parted, memory_order_relaxed);
-}
-
-void weft__dpdk_device_look(struct dpdk_net *net, uint64_t now_ns)
-{
-	struct dpdk_device *device = &net->device;
-	bool up;
-
-	if (!device->apart || !is_due(device, now_ns))
-		return;
-	up = is_up(device);
-	device->down_looks = up ? 0 : device->down_looks + 1;
-	/* Down, or soon enough another one's. */
-	if (atomic_load_explicit(&device->parted, memory_order_relaxed) &&
-	    (!up || device->parted_looks++ >= PARTED_LOOKS)) {
-		atomic_store_explicit(&device->parted, false, memory_order_relaxed);
-		device->parted_looks = 0;
-	}
-	/* One that has just been started is given time for the other end to answer. */
-	if (!device->restarts || device->down_looks <= DOWN_LOOKS || !take_all(device))
-		return;
-	device->down_looks = 0;
-	weft__dpdk_apart(device, start_again);
-	leave_all(device);
-}
-
 /* ---- all of it ---- */
 
 static int refuse_used(const struct dpdk_net *net)
@@ -376,7 +260,7 @@ static int open_found(struct dpdk_net *net)
 	if (rc < 0)
 		return rc;
 	find_mac(net);
-	rc = weft__dpdk_apart(device, start);
+	rc = weft__dpdk_line_start(device);
 	/* Who waits for another end tries again. */
 	return rc < 0 && !device->restarts ? no_device(net->spec.device, "does not start", rc) : 0;
 }
@@ -396,44 +280,11 @@ int weft__dpdk_device_open(struct dpdk_net *net)
 	return rc;
 }
 
-/* memif does not survive a call from end to end that is broken off by either before it was answered: it is let finish. */
-static void let_calls_finish(const struct dpdk_device *device)
-{
-	struct timespec pause = {.tv_nsec = CALL_NS / CALL_LOOKS};
-
-	if (!device->apart || !atomic_load_explicit(&device->started, memory_order_relaxed))
-		return;
-	for (unsigned int i = 0; i < CALL_LOOKS && !is_up(device); i++)
-		nanosleep(&pause, NULL);
-}
-
-/* memif takes the memory of a line away at both ends, while whoever is there may be looking into it: he is told before. */
-static void say_farewell(const struct dpdk_net *net)
-{
-	const struct dpdk_device *device = &net->device;
-	struct timespec pause = {.tv_nsec = FAREWELL_NS};
-	struct rte_mbuf *mbuf;
-
-	if (!device->apart || !weft__dpdk_device_is_open(device) || !is_up(device))
-		return;
-	mbuf = rte_pktmbuf_alloc(device->pool);
-	if (!mbuf)
-		return;
-	mbuf->data_len = (uint16_t)weft__frame_write_farewell(rte_pktmbuf_mtod(mbuf, uint8_t *), &net->own);
-	mbuf->pkt_len = mbuf->data_len;
-	if (rte_eth_tx_burst(device->id, 0, &mbuf, 1) == 1)
-		nanosleep(&pause, NULL);
-	else
-		rte_pktmbuf_free(mbuf);
-}
-
 void weft__dpdk_device_close(struct dpdk_net *net)
 {
 	struct dpdk_device *device = &net->device;
 
-	let_calls_finish(device);
-	say_farewell(net);
-	weft__dpdk_apart(device, end);
+	weft__dpdk_line_end(net);
 	rte_mempool_free(device->pool);
 	atomic_store_explicit(&used[device->id], false, memory_order_relaxed);
 }

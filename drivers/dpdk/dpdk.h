@@ -125,10 +125,14 @@ int weft__dpdk_apart(struct dpdk_device *device, int (*work)(struct dpdk_device 
 /* -WEFT_ENODEV, -WEFT_EADDRINUSE, -WEFT_ENOMEM, -WEFT_EINVAL ... */
 int weft__dpdk_device_open(struct dpdk_net *net);
 void weft__dpdk_device_close(struct dpdk_net *net);
+
+/* ---- line.c ---- */
+int weft__dpdk_line_start(struct dpdk_device *device);
+void weft__dpdk_line_end(struct dpdk_net *net);
 /* Whether its queues may be used. With a turn. */
-bool weft__dpdk_device_is_open(const struct dpdk_device *device);
+bool weft__dpdk_line_is_open(const struct dpdk_device *device);
 /* Starts the device if that has not been possible before, or again. Any port's worker. */
-void weft__dpdk_device_look(struct dpdk_net *net, uint64_t now_ns);
+void weft__dpdk_line_look(struct dpdk_net *net, uint64_t now_ns);
 
 /* ---- control.c: questions and answers between hosts ---- */
 void weft__dpdk_heard(struct dpdk_port *port, const struct frame *frame);

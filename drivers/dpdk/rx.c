@@ -141,7 +141,7 @@ static unsigned int look_into(struct dpdk_port *port, uint16_t queue, struct wef
 	if (!weft__dpdk_take(&device->rx[queue]))
 		return 0;
 	/* Under the turn, since a device that is started again is nobody's. */
-	count = weft__dpdk_device_is_open(device) ? rte_eth_rx_burst(device->id, queue, mbufs, (uint16_t)max) : 0;
+	count = weft__dpdk_line_is_open(device) ? rte_eth_rx_burst(device->id, queue, mbufs, (uint16_t)max) : 0;
 	weft__dpdk_leave(&device->rx[queue]);
 	for (unsigned int i = 0; i < count; i++)
 		up += take_frame(port, mbufs[i], &packets[up]);
@@ -182,7 +182,7 @@ unsigned int weft__dpdk_rx(struct weft_net_port *base, struct weft_net_rx *packe
 		hand_up(port, mbufs[i], &packets[i]);
 	if (count < max)
 		count += look_into_queues(port, packets + count, max - count);
-	weft__dpdk_device_look(port->net, weft_worker_now(port->worker));
+	weft__dpdk_line_look(port->net, weft_worker_now(port->worker));
 	return count;
 }
 

@@ -81,8 +81,7 @@ static unsigned int give_to_device(struct dpdk_port *port, struct rte_mbuf **mbu
 
 	if (!weft__dpdk_take(&device->tx[port->queue]))
 		return 0;
-	sent = weft__dpdk_device_is_open(device) ? rte_eth_tx_burst(device->id, port->queue, mbufs, (uint16_t)count)
-						 : 0;
+	sent = weft__dpdk_line_is_open(device) ? rte_eth_tx_burst(device->id, port->queue, mbufs, (uint16_t)count) : 0;
 	weft__dpdk_leave(&device->tx[port->queue]);
 	return sent;
 }
