@@ -71,11 +71,12 @@ static void no_describe(struct weft_port *port, struct weft_driver_stats *out)
 			(of)->function = no_##function; \
 	} while (0)
 
-void weft__driver_complete(const struct weft_driver *table, struct weft_driver *out)
+void weft__driver_complete(const void *table, void *out)
 {
+	const struct weft_driver *from = table;
 	struct weft_driver full = {0};
 
-	memcpy(&full, table, table->size < sizeof full ? table->size : sizeof full);
+	memcpy(&full, from, from->size < sizeof full ? from->size : sizeof full);
 	full.size = sizeof full;
 	/* What it cannot do without these. */
 	if (!full.share)
@@ -93,7 +94,7 @@ void weft__driver_complete(const struct weft_driver *table, struct weft_driver *
 	FILL(&full, share);
 	FILL(&full, arm);
 	FILL(&full, describe);
-	*out = full;
+	memcpy(out, &full, sizeof full);
 }
 
 /* ---- of a port ---- */

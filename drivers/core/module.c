@@ -3,8 +3,12 @@
  * Drivers that are loaded at run time: libweft-NAME.so from the directories in WEFT_MODULE_PATH, then from where this
  * library is; nowhere else, and never from a directory that depends on where the process stands. A module is never
  * unloaded, since threads may be in it, and tables are borrowed for ever.
+ *
+ * Tables of both kinds (weft/driver.h, weft/net.h) begin alike, and so do the symbols by which modules export them.
  */
 #include "core/core.h"
+
+#include "fault/fault.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -16,9 +20,35 @@
 #include <weft/errors.h>
 #include <weft/log.h>
 
+/* How every table begins. */
+struct table {
+	size_t size;
+	const char *name;
+};
+
+/* How a module exports one, whatever its kind. */
+struct exported {
+	uint32_t abi;
+	uint32_t reserved;
+	const struct table *table;
+};
+#define EXPORTED_AS(type)                                                       \
+	(sizeof(type) == sizeof(struct exported) && offsetof(type, abi) == 0 && \
+	 offsetof(type, driver) == offsetof(struct exported, table))
+_Static_assert(EXPORTED_AS(struct weft_driver_module) && EXPORTED_AS(struct weft_net_driver_module),
+	       "both kinds are exported alike");
+_Static_assert(offsetof(struct weft_driver, name) == offsetof(struct table, name) &&
+		       offsetof(struct weft_net_driver, name) == offsetof(struct table, name),
+	       "both kinds of tables begin alike");
+
 struct module {
 	struct module *next;
-	struct weft_driver driver; /* complete; its name is the one below */
+	const struct weft__module_kind *kind;
+	union {
+		struct table head;
+		struct weft_driver driver;
+		struct weft_net_driver net;
+	} table; /* complete; its name is the one below */
 	char name[WEFT__DRIVER_NAME_MAX + 1];
 };
 
@@ -33,34 +63,37 @@ static int refuse(const char *path, const char *what, const char *action)
 	return weft_set_error(WEFT_EVERSION, "%s is refused: %s; %s", path, what, action);
 }
 
-static int check(const char *path, const char *name, const struct weft_driver_module *module)
+static int check(const struct weft__module_kind *kind, const char *path, const char *name,
+		 const struct exported *module)
 {
 	char what[128];
 
-	if (!module)
-		return refuse(path, "it exports no weft_driver_module", "is it a driver of weft at all?");
-	if (module->abi != WEFT_DRIVER_ABI) {
-		snprintf(what, sizeof what, "it is built for driver ABI %u, and this library has %u", module->abi,
-			 WEFT_DRIVER_ABI);
+	if (!module) {
+		snprintf(what, sizeof what, "it exports no %s", kind->symbol);
+		return refuse(path, what, "is it a driver of weft at all?");
+	}
+	if (module->abi != kind->abi) {
+		snprintf(what, sizeof what, "it is built for %s ABI %u, and this library has %u", kind->what,
+			 module->abi, kind->abi);
 		return refuse(path, what, "install the one that belongs to this version of weft");
 	}
-	if (!module->driver || module->driver->size < offsetof(struct weft_driver, device_open)) {
-		snprintf(what, sizeof what, "its table has %zu bytes", module->driver ? module->driver->size : 0);
-		return refuse(path, what, "set weft_driver.size to the size of the table");
+	if (!module->table || module->table->size < kind->least_bytes) {
+		snprintf(what, sizeof what, "its table has %zu bytes", module->table ? module->table->size : 0);
+		return refuse(path, what, "set the table's size to what it has");
 	}
-	if (!module->driver->name || strcmp(module->driver->name, name) != 0) {
+	if (!module->table->name || strcmp(module->table->name, name) != 0) {
 		snprintf(what, sizeof what, "it holds driver \"%.40s\"",
-			 module->driver->name ? module->driver->name : "");
+			 module->table->name ? module->table->name : "");
 		return refuse(path, what, "a file's name is libweft-NAME.so for its driver's name");
 	}
 	return 0;
 }
 
-static const struct weft_driver *load(const char *path, const char *name)
+static const void *load(const struct weft__module_kind *kind, const char *path, const char *name)
 {
 	/* NODELETE: what a refused module has started may still run. */
 	void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-	const struct weft_driver_module *found;
+	const struct exported *found;
 	struct module *module;
 
 	if (!handle) {
@@ -69,21 +102,22 @@ static const struct weft_driver *load(const char *path, const char *name)
 		refuse(path, why ? why : "it cannot be loaded", "run ldd on it");
 		return NULL;
 	}
-	found = dlsym(handle, "weft_driver_module");
-	if (check(path, name, found) < 0)
+	found = dlsym(handle, kind->symbol);
+	if (check(kind, path, name, found) < 0)
 		return NULL;
 	module = calloc(1, sizeof *module);
 	if (!module) {
 		weft_set_error(WEFT_ENOMEM, "no memory for driver %s", name);
 		return NULL;
 	}
-	weft__driver_complete(found->driver, &module->driver);
+	kind->complete(found->table, &module->table);
 	strcpy(module->name, name);
-	module->driver.name = module->name;
+	module->table.head.name = module->name;
+	module->kind = kind;
 	module->next = modules;
 	modules = module;
 	weft_log(WEFT_LOG_INFO, "driver", "loaded %s from %s", name, path);
-	return &module->driver;
+	return &module->table;
 }
 
 /* ---- where is it? ---- */
@@ -124,45 +158,59 @@ static void own_directory(char directory[PATH_MAX])
 	*slash = '\0';
 }
 
-static void say_unknown(const char *name, const char *list, const char *own)
+static void say_unknown(const struct weft__module_kind *kind, const char *name, const char *list, const char *own)
 {
 	char known[128] = "";
 
-	for (unsigned int i = 0; weft_driver_at(i); i++) {
+	for (unsigned int i = 0; kind->built_in(i); i++) {
 		size_t len = strlen(known);
 
-		snprintf(known + len, sizeof known - len, "%s%s", i ? ", " : "", weft_driver_at(i)->name);
+		snprintf(known + len, sizeof known - len, "%s%s", i ? ", " : "", kind->built_in(i));
 	}
 	weft_set_error(WEFT_ENODEV,
-		       "there is no driver \"%s\": built in is %s, and libweft-%s.so is in no absolute directory of "
+		       "there is no %s \"%s\": built in is %s, and libweft-%s.so is in no absolute directory of "
 		       "WEFT_MODULE_PATH (%.120s) and not in %.120s",
-		       name, known, name, *list ? list : "not set",
+		       kind->what, name, known, name, *list ? list : "not set",
 		       *own ? own : "the directory of libweft, which is not known");
 }
 
-static const struct weft_driver *find_and_load(const char *name)
+static const void *find_and_load(const struct weft__module_kind *kind, const char *name)
 {
 	/* Not for programs with more rights than their caller. */
 	const char *list = secure_getenv("WEFT_MODULE_PATH");
 	char path[PATH_MAX], own[PATH_MAX];
 
 	for (struct module *module = modules; module; module = module->next)
-		if (strcmp(module->name, name) == 0)
-			return &module->driver;
+		if (module->kind == kind && strcmp(module->name, name) == 0)
+			return &module->table;
 	list = list ? list : "";
 	own_directory(own);
 	if (file_in_list(list, name, path) || file_in(own, strlen(own), name, path))
-		return load(path, name);
-	say_unknown(name, list, own);
+		return load(kind, path, name);
+	say_unknown(kind, name, list, own);
 	return NULL;
 }
 
-const struct weft_driver *weft__module_driver(const char *name)
+/* A name becomes part of a file's name: nothing in it may lead anywhere else. */
+static bool name_valid(const char *name)
 {
-	const struct weft_driver *driver;
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
 
+	return len > 0 && len <= WEFT__DRIVER_NAME_MAX && !name[len];
+}
+
+const void *weft__module_find(const struct weft__module_kind *kind, const char *name)
+{
+	const void *table;
+
+	if (!name_valid(name)) {
+		weft_set_error(WEFT_ENODEV,
+			       "\"%.80s\" names no %s: a name is 1 to %d of [a-z0-9_-], or %s and such a name", name,
+			       kind->what, WEFT__DRIVER_NAME_MAX, FAULT_PREFIX);
+		return NULL;
+	}
 	pthread_mutex_lock(&lock);
-	driver = find_and_load(name);
+	table = find_and_load(kind, name);
 	pthread_mutex_unlock(&lock);
-	return driver;
+	return table;
 }

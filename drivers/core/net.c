@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Drivers of datagrams by name, and how nets and ports of them are opened: the driver does it, and what it leaves out of a port is
- * filled in.
+ * Drivers of datagrams by name, and how nets and ports of them are opened: the driver does it, and what it leaves out of a
+ * port is filled in.
  */
+#include "core/core.h"
+
 #include "fault/fault_net.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <weft/errors.h>
 
@@ -22,19 +23,26 @@ const struct weft_net_driver *weft_net_driver_at(unsigned int i)
 	return i < sizeof built_in / sizeof *built_in ? built_in[i] : NULL;
 }
 
+static const char *name_at(unsigned int i)
+{
+	return weft_net_driver_at(i) ? weft_net_driver_at(i)->name : NULL;
+}
+
+static const struct weft__module_kind kind = {
+	.what = "driver of datagrams",
+	.symbol = "weft_net_driver_module",
+	.abi = WEFT_NET_DRIVER_ABI,
+	.least_bytes = offsetof(struct weft_net_driver, open),
+	.complete = weft__net_driver_complete,
+	.built_in = name_at,
+};
+
 static const struct weft_net_driver *find_plain(const char *name)
 {
-	char known[128] = "";
-
-	for (unsigned int i = 0; weft_net_driver_at(i); i++) {
-		size_t len = strlen(known);
-
+	for (unsigned int i = 0; weft_net_driver_at(i); i++)
 		if (strcmp(weft_net_driver_at(i)->name, name) == 0)
 			return weft_net_driver_at(i);
-		snprintf(known + len, sizeof known - len, "%s%s", i ? ", " : "", weft_net_driver_at(i)->name);
-	}
-	weft_set_error(WEFT_ENODEV, "there is no driver of datagrams \"%.80s\": built in is %s", name, known);
-	return NULL;
+	return weft__module_find(&kind, name);
 }
 
 const struct weft_net_driver *weft_net_driver_find(const char *name)
@@ -84,11 +92,6 @@ void weft_net_route_from(struct weft_net_route *route, const struct weft_net_add
 		driver->route_from(route, own);
 }
 
-static void no_reap(struct weft_net_port *port)
-{
-	port->reap_due = false;
-}
-
 int weft_net_port_open(const struct weft_net_driver *driver, struct weft_net *net,
 		       const struct weft_net_port_opts *opts, struct weft_net_port **out)
 {
@@ -105,8 +108,7 @@ int weft_net_port_open(const struct weft_net_driver *driver, struct weft_net *ne
 	port->net = net;
 	port->index = opts->index;
 	port->user = opts->user;
-	if (!port->reap)
-		port->reap = no_reap;
+	weft__net_port_complete(port);
 	*out = port;
 	return 0;
 }

@@ -7,7 +7,6 @@
 #include "fault/fault.h"
 
 #include <string.h>
-#include <weft/errors.h>
 
 extern const struct weft_driver weft__shm_driver;
 
@@ -19,24 +18,26 @@ const struct weft_driver *weft_driver_at(unsigned int i)
 	return i < sizeof built_in / sizeof *built_in ? built_in[i] : NULL;
 }
 
-/* A name becomes part of a file's name: nothing in it may lead anywhere else. */
-static bool name_valid(const char *name)
+static const char *name_at(unsigned int i)
 {
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
-
-	return len > 0 && len <= WEFT__DRIVER_NAME_MAX && !name[len];
+	return weft_driver_at(i) ? weft_driver_at(i)->name : NULL;
 }
+
+static const struct weft__module_kind kind = {
+	.what = "driver",
+	.symbol = "weft_driver_module",
+	.abi = WEFT_DRIVER_ABI,
+	.least_bytes = offsetof(struct weft_driver, device_open),
+	.complete = weft__driver_complete,
+	.built_in = name_at,
+};
 
 static const struct weft_driver *find_plain(const char *name)
 {
 	for (unsigned int i = 0; weft_driver_at(i); i++)
 		if (strcmp(weft_driver_at(i)->name, name) == 0)
 			return weft_driver_at(i);
-	if (name_valid(name))
-		return weft__module_driver(name);
-	weft_set_error(WEFT_ENODEV, "\"%.80s\" names no driver: a name is 1 to %d of [a-z0-9_-], or %s and such a name",
-		       name, WEFT__DRIVER_NAME_MAX, FAULT_PREFIX);
-	return NULL;
+	return weft__module_find(&kind, name);
 }
 
 const struct weft_driver *weft_driver_find(const char *name)

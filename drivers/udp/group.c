@@ -108,7 +108,7 @@ static int refuse(const struct udp_net *net, const char *what)
 	int code = weft_error_from_errno(errno);
 	char text[WEFT_NET_TEXT_MAX];
 
-	weft__udp_address_write(&net->address, text);
+	weft__ip_address_write(&net->address, text);
 	if (errno == EADDRINUSE)
 		return weft_set_error(code, "udp address %s is in use: end who has it, or take another port", text);
 	if (errno == EADDRNOTAVAIL)
@@ -118,8 +118,8 @@ static int refuse(const struct udp_net *net, const char *what)
 
 static int bind_next(struct udp_net *net, int fd)
 {
-	union udp_sockaddr at;
-	socklen_t len = weft__udp_address_to(&net->address, &at);
+	union ip_sockaddr at;
+	socklen_t len = weft__ip_address_to(&net->address, &at);
 
 	if (!set_needed(net, fd) || !shut(fd))
 		return refuse(net, "setsockopt");
@@ -149,13 +149,12 @@ static int add_socket(struct udp_net *net)
 /* Learns the port that the kernel has chosen. */
 static int learn_port(struct udp_net *net)
 {
-	union udp_sockaddr at;
+	union ip_sockaddr at;
 	socklen_t len = sizeof at;
 
 	if (getsockname(net->sockets[0], &at.any, &len) < 0)
 		return refuse(net, "getsockname");
-	weft__udp_address_set_port(&net->address,
-				   ntohs(at.any.sa_family == AF_INET ? at.v4.sin_port : at.v6.sin6_port));
+	weft__ip_address_set_port(&net->address, ntohs(at.any.sa_family == AF_INET ? at.v4.sin_port : at.v6.sin6_port));
 	return 0;
 }
 

@@ -30,21 +30,21 @@ static bool has_v6(void)
 /* Any address is one of IPv6 that takes IPv4 too; where there is no IPv6, it is one of IPv4. */
 static int read_address(struct udp_net *net, const char *text)
 {
-	int rc = weft__udp_address_read(text, &net->address);
-	union udp_sockaddr at;
+	int rc = weft__ip_address_read(text, &net->address);
+	union ip_sockaddr at;
 
-	if (rc == 0 && weft__udp_address_is_any(&net->address) && !has_v6()) {
-		uint16_t port = weft__udp_address_port(&net->address);
+	if (rc == 0 && weft__ip_address_is_any(&net->address) && !has_v6()) {
+		uint16_t port = weft__ip_address_port(&net->address);
 
-		weft__udp_address_read("0.0.0.0:0", &net->address);
-		weft__udp_address_set_port(&net->address, port);
+		weft__ip_address_read("0.0.0.0:0", &net->address);
+		weft__ip_address_set_port(&net->address, port);
 	}
 	if (rc < 0)
 		return rc;
-	weft__udp_address_to(&net->address, &at);
+	weft__ip_address_to(&net->address, &at);
 	net->family = at.any.sa_family;
-	net->dual = weft__udp_address_is_any(&net->address);
-	net->wildcard = weft__udp_address_is_wildcard(&net->address);
+	net->dual = weft__ip_address_is_any(&net->address);
+	net->wildcard = weft__ip_address_is_wildcard(&net->address);
 	return 0;
 }
 
@@ -197,10 +197,10 @@ const struct weft_net_driver weft__udp_driver = {
 	.address = net_address,
 	.port_open = port_open,
 	.port_close = port_close,
-	.address_read = weft__udp_address_read,
-	.address_write = weft__udp_address_write,
-	.is_loopback = weft__udp_address_is_loopback,
-	.host = weft__udp_address_host,
+	.address_read = weft__ip_address_read,
+	.address_write = weft__ip_address_write,
+	.is_loopback = weft__ip_address_is_loopback,
+	.host = weft__ip_address_host,
 	.route_open = weft__udp_route_open,
 	.route_close = weft__udp_route_close,
 	.arm = port_arm,
@@ -208,5 +208,5 @@ const struct weft_net_driver weft__udp_driver = {
 	.degraded = net_degraded,
 	.copies = "each packet into the kernel and out of it; once more where odd lengths came together",
 	.route_from = weft__udp_route_from,
-	.is_host = weft__udp_address_is_host,
+	.is_host = weft__ip_address_is_host,
 };

@@ -16,8 +16,8 @@
 /* What a connected socket says; what is usual where none can be had, or there is no way there now. */
 static uint32_t ask_mtu(const struct udp_route *route)
 {
-	union udp_sockaddr to;
-	socklen_t to_len = weft__udp_address_to(&route->base.to, &to), len = sizeof(int);
+	union ip_sockaddr to;
+	socklen_t to_len = weft__ip_address_to(&route->base.to, &to), len = sizeof(int);
 	int fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP), mtu = 0;
 
 	if (fd < 0)
@@ -48,7 +48,7 @@ void weft__udp_route_shrink(struct udp_route *route)
 }
 
 /* IPv4 goes through a socket of IPv6 in disguise. */
-static void disguise(union udp_sockaddr *address)
+static void disguise(union ip_sockaddr *address)
 {
 	struct sockaddr_in v4 = address->v4;
 
@@ -61,9 +61,9 @@ void weft__udp_route_from(struct weft_net_route *base, const struct weft_net_add
 {
 	struct udp_route *route = weft__udp_route_of(base);
 	const struct udp_net *net = weft__udp_port_of(base->port)->net;
-	union udp_sockaddr from;
+	union ip_sockaddr from;
 
-	if (!net->wildcard || !weft__udp_address_to(own, &from) || (from.any.sa_family == AF_INET6) != route->v6)
+	if (!net->wildcard || !weft__ip_address_to(own, &from) || (from.any.sa_family == AF_INET6) != route->v6)
 		return;
 	if (net->family == AF_INET) {
 		route->from.v4 = (struct in_pktinfo){.ipi_spec_dst = from.v4.sin_addr};
@@ -80,10 +80,10 @@ static int address_to(const struct udp_net *net, struct udp_route *route)
 {
 	char text[WEFT_NET_TEXT_MAX], own[WEFT_NET_TEXT_MAX];
 
-	weft__udp_address_write(&route->base.to, text);
-	if (!weft__udp_address_is_host(&route->base.to))
+	weft__ip_address_write(&route->base.to, text);
+	if (!weft__ip_address_is_host(&route->base.to))
 		return weft_set_error(WEFT_EINVAL, "udp: nothing can be sent to %s: name a host and a port", text);
-	route->to_len = weft__udp_address_to(&route->base.to, &route->to);
+	route->to_len = weft__ip_address_to(&route->base.to, &route->to);
 	route->v6 = route->to.any.sa_family == AF_INET6;
 	if (!route->v6 && net->dual) {
 		disguise(&route->to);
@@ -91,7 +91,7 @@ static int address_to(const struct udp_net *net, struct udp_route *route)
 	}
 	if (route->to.any.sa_family == net->family)
 		return 0;
-	weft__udp_address_write(&net->address, own);
+	weft__ip_address_write(&net->address, own);
 	return weft_set_error(WEFT_EINVAL, "udp: %s is not reached from %s, which is of the other IP; :PORT is of both",
 			      text, own);
 }

@@ -60,7 +60,7 @@ static int read_int(const struct cmsghdr *control)
 /* Which of our addresses it was sent to. */
 static void read_to(const struct cmsghdr *control, struct weft_net_address *out)
 {
-	union udp_sockaddr to = {0};
+	union ip_sockaddr to = {0};
 	struct in6_pktinfo v6;
 	struct in_pktinfo v4;
 
@@ -69,11 +69,11 @@ static void read_to(const struct cmsghdr *control, struct weft_net_address *out)
 		to.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
 					      .sin6_addr = v6.ipi6_addr,
 					      .sin6_scope_id = v6.ipi6_ifindex};
-		weft__udp_address_from(&to, out);
+		weft__ip_address_from(&to, out);
 	} else if (control->cmsg_level == IPPROTO_IP && control->cmsg_len >= CMSG_LEN(sizeof v4)) {
 		memcpy(&v4, CMSG_DATA(control), sizeof v4);
 		to.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = v4.ipi_addr};
-		weft__udp_address_from(&to, out);
+		weft__ip_address_from(&to, out);
 	}
 }
 
@@ -119,7 +119,7 @@ static bool begin(struct udp_port *port, unsigned int i)
 	read_controls(message, &rx->packet, &each);
 	each = each && each < len ? each : len;
 	if (!len || message->msg_flags & (MSG_TRUNC | MSG_CTRUNC) || (len - 1) / each >= UDP_RX_SEGMENTS ||
-	    !weft__udp_address_from(&rx->from[i], &rx->packet.from)) {
+	    !weft__ip_address_from(&rx->from[i], &rx->packet.from)) {
 		port->stats.rx_dropped++;
 		return false;
 	}

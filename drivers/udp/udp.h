@@ -10,11 +10,9 @@
 #ifndef UDP_H
 #define UDP_H
 
-#include <weft/net.h>
+#include "ip/address.h"
 
-#include <netinet/in.h>
 #include <stdatomic.h>
-#include <sys/socket.h>
 
 #define UDP_TX_PACKETS 64u  /* in one call of the system */
 #define UDP_TX_SEGMENTS 64u /* packets that it cuts out of one */
@@ -28,12 +26,6 @@
 #define UDP_BUFFER_LEAST_BYTES (1 << 20)                    /* less than that is degraded */
 #define UDP_BUSY_POLL_US 50
 #define UDP_DEGRADED_MAX 3u
-
-union udp_sockaddr {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
 
 struct udp_port;
 
@@ -53,7 +45,7 @@ struct udp_net {
 
 struct udp_route {
 	struct weft_net_route base;
-	union udp_sockaddr to; /* for our sockets: IPv4 in disguise where they are of IPv6 */
+	union ip_sockaddr to; /* for our sockets: IPv4 in disguise where they are of IPv6 */
 	socklen_t to_len;
 	bool v6;
 	bool segments; /* this way takes packets to be cut */
@@ -77,7 +69,7 @@ struct udp_tx {
 struct udp_rx {
 	struct mmsghdr headers[UDP_RX_MESSAGES];
 	struct iovec pieces[UDP_RX_MESSAGES];
-	union udp_sockaddr from[UDP_RX_MESSAGES];
+	union ip_sockaddr from[UDP_RX_MESSAGES];
 	_Alignas(struct cmsghdr) unsigned char controls[UDP_RX_MESSAGES][128];
 	unsigned char *bytes;                /* UDP_RX_BYTES for each message */
 	unsigned int message, message_count; /* the next one to hand up, and how many came */
@@ -101,23 +93,6 @@ struct udp_port {
 	struct udp_tx tx;
 	struct udp_rx rx;
 };
-
-/* ---- address.c ---- */
-int weft__udp_address_read(const char *text, struct weft_net_address *out);
-void weft__udp_address_write(const struct weft_net_address *address, char *text);
-/* An address of ours for the kernel; its length, or 0 if it is none. One of any host is that of IPv6. */
-socklen_t weft__udp_address_to(const struct weft_net_address *address, union udp_sockaddr *out);
-/* An address of the kernel's; IPv4 inside of IPv6 becomes IPv4. False if it is of another kind. */
-bool weft__udp_address_from(const union udp_sockaddr *from, struct weft_net_address *out);
-/* What kinds there are. */
-bool weft__udp_address_is_any(const struct weft_net_address *address);      /* ":7000" */
-bool weft__udp_address_is_loopback(const struct weft_net_address *address); /* of this machine only */
-bool weft__udp_address_is_host(const struct weft_net_address *address);     /* can be sent to */
-bool weft__udp_address_is_wildcard(const struct weft_net_address *address); /* whatever this machine has */
-/* Without its port; of those that stay on this machine there is one. */
-void weft__udp_address_host(const struct weft_net_address *address, struct weft_net_address *out);
-uint16_t weft__udp_address_port(const struct weft_net_address *address);
-void weft__udp_address_set_port(struct weft_net_address *address, uint16_t port);
 
 /* ---- group.c: the sockets of a net ---- */
 /* Binds the first one, and with it the address. */

@@ -57,6 +57,11 @@ static void tell_degraded(struct weft__rail *rail)
 {
 	const char *text, *said;
 
+	if (!(rail->driver->caps & WEFT_DRIVER_WAKES))
+		weft__node_degrade(rail->node, WEFT_REQUIRE_SLEEP,
+				   "%s: packets do not wake a sleeping worker, which looks for them each millisecond: "
+				   "idle spin does not sleep",
+				   rail->net->name);
 	for (unsigned int i = 0; (text = weft__path_degraded(rail->device, i)); i++) {
 		unsigned int j = 0;
 

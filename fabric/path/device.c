@@ -174,6 +174,12 @@ static void door_disarm(void *user)
 	device->driver->arm(device->door, false);
 }
 
+bool weft__device_wakes(const struct weft__path_device *device)
+{
+	/* Who lives on a virtual clock does not sleep. */
+	return (device->driver->caps & WEFT_NET_WAKES) || weft_clock_is_virtual(weft_worker_clock(device->opts.runner));
+}
+
 static int open_net(struct weft__path_device *device)
 {
 	struct weft_net_opts net_opts;
@@ -244,8 +250,8 @@ int weft__path_device_open(const struct weft_device_opts *opts, struct weft_devi
 		return rc;
 	}
 	device->poller = (struct weft_poller){.poll = weft__handshake_poll,
-					      .arm = door_arm,
-					      .disarm = door_disarm,
+					      .arm = weft__device_wakes(device) ? door_arm : NULL,
+					      .disarm = weft__device_wakes(device) ? door_disarm : NULL,
 					      .user = device};
 	weft_worker_add_poller(opts->runner, &device->poller);
 	*out = opened;

@@ -102,6 +102,8 @@ void weft__path_device_close(struct weft_device **out);
 int weft__path_port_open(struct weft_device *base, const struct weft_port_opts *opts, struct weft_port **out);
 void weft__path_port_close(struct weft_port **out);
 void weft__path_flush(struct weft_port *base);
+/* Whether packets wake a sleeping worker; else it looks for them by timer. */
+bool weft__device_wakes(const struct weft__path_device *device);
 /* The net driver below one of ours. */
 const struct weft_net_driver *weft__path_net_of(const struct weft_driver *driver);
 weft__stream_fn *weft__path_streams_of(const struct weft_driver *driver);

@@ -375,6 +375,8 @@ unsigned int weft__handshake_poll(void *user)
 		else
 			answered(device, &greeting, &packets[i].from);
 	}
+	if (device->door->reap_due)
+		device->door->reap(device->door);
 	return count;
 }
 

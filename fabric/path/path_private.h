@@ -234,6 +234,7 @@ struct weft__path_port {
 	struct weft__path_device *device;
 	weft__stream_fn *stream_of;
 	struct weft_worker *worker;
+	struct weft_poller timed; /* of a net that does not wake: the worker never sleeps for long */
 	struct weft_pool *pool;
 	struct weft_net_port *net;
 	unsigned int index;

@@ -109,6 +109,21 @@ static void tables_free(struct weft__path_port *port)
 	free(port);
 }
 
+static unsigned int nothing(void *user)
+{
+	(void)user;
+	return 0;
+}
+
+/* One that cannot be armed is all that it takes. */
+static void poll_by_timer(struct weft__path_port *port)
+{
+	if (weft__device_wakes(port->device))
+		return;
+	port->timed.poll = nothing;
+	weft_worker_add_poller(port->worker, &port->timed);
+}
+
 int weft__path_port_open(struct weft_device *base, const struct weft_port_opts *opts, struct weft_port **out)
 {
 	struct weft__path_device *device = (struct weft__path_device *)(void *)base;
@@ -156,6 +171,7 @@ int weft__path_port_open(struct weft_device *base, const struct weft_port_opts *
 		tables_free(port);
 		return rc;
 	}
+	poll_by_timer(port);
 	*out = &port->base;
 	return 0;
 }
@@ -174,8 +190,6 @@ static void part_all(struct weft__path_port *port)
 		(void)weft_worker_poll(port->worker);
 		(void)weft__path_rx(&port->base, &frame, 1);
 		weft__path_flush(&port->base);
-		if (port->net->reap_due)
-			port->net->reap(port->net);
 	}
 	WEFT_LIST_FOR_EACH(at, &port->parting) {
 		struct weft__path *path = WEFT_CONTAINER_OF(at, struct weft__path, in_port);
@@ -196,6 +210,8 @@ void weft__path_port_close(struct weft_port **out)
 	weft__errands_drop(device, port);
 	weft_list_init(&port->ended);
 	part_all(port);
+	if (port->timed.poll)
+		weft_worker_remove_poller(port->worker, &port->timed);
 	weft_timer_cancel(port->worker, &port->slow_look);
 	while (!weft_list_empty(&port->spent))
 		weft__held_free(port, WEFT_CONTAINER_OF(port->spent.next, struct weft__held, link));

@@ -336,6 +336,8 @@ unsigned int weft__path_rx(struct weft_port *base, struct weft_rx_frame *frames,
 
 	while (!weft_list_empty(&port->spent))
 		weft__held_free(port, WEFT_CONTAINER_OF(port->spent.next, struct weft__held, link));
+	if (port->net->reap_due)
+		port->net->reap(port->net);
 	if (port->packet_at >= port->packet_count && !port->ready_path)
 		look(port);
 	while (count < max && next_frame(port, &frames[count]))

@@ -130,7 +130,7 @@ struct weft_net_stats {
 };
 
 struct weft_net_driver {
-	size_t size; /* of this table */
+	size_t size; /* of this table: older drivers stay valid, and what they lack is filled in */
 	const char *name;
 	uint32_t caps; /* enum weft_net_caps */
 	struct weft_net_timing timing;
@@ -174,7 +174,8 @@ struct weft_net_driver {
 	bool (*is_host)(const struct weft_net_address *address);
 };
 
-/* A net driver by name: a built-in one, or "fault+NAME". NULL, with the last error. Borrowed for ever. Thread: any. */
+/* A net driver by name: a built-in one; "fault+NAME"; or the one in libweft-NAME.so, which is looked for as weft_driver_find
+ * does. NULL, with the last error. Borrowed for ever. Thread: any. */
 WEFT_API const struct weft_net_driver *weft_net_driver_find(const char *name);
 /* The i-th built-in one, or NULL past the end. Thread: any. */
 WEFT_API const struct weft_net_driver *weft_net_driver_at(unsigned int i);
@@ -192,6 +193,21 @@ WEFT_API bool weft_net_is_host(const struct weft_net_driver *driver, const struc
 /* What goes this way comes from that one of our addresses, where the driver has several; an empty one is whichever the system
  * takes. Thread: the port's owner. */
 WEFT_API void weft_net_route_from(struct weft_net_route *route, const struct weft_net_address *own);
+
+/* ---- modules ---- */
+
+/* Changes with any structure of this file but weft_net_driver, which has its size, and options, which have theirs. */
+#define WEFT_NET_DRIVER_ABI 1
+
+/* What libweft-NAME.so exports under the name weft_net_driver_module, as a constant. */
+struct weft_net_driver_module {
+	uint32_t abi; /* WEFT_NET_DRIVER_ABI as it was built; stays first for ever */
+	uint32_t reserved;
+	const struct weft_net_driver *driver; /* whose name is NAME */
+};
+#define WEFT_NET_DRIVER_MODULE(table)                                               \
+	extern WEFT_API const struct weft_net_driver_module weft_net_driver_module; \
+	const struct weft_net_driver_module weft_net_driver_module = {WEFT_NET_DRIVER_ABI, 0, &(table)}
 
 WEFT_END_DECLS
 

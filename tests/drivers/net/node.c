@@ -22,13 +22,17 @@ static unsigned int open_count;
 
 static const struct kind {
 	const char *name, *driver, *addresses[2];
+	bool beyond; /* its addresses may be other machines' */
 } kinds[] = {
-	{"udp4", "udp", {"127.0.0.1:0", "127.0.0.1:0"}},
-	{"udp6", "udp", {"[::1]:0", "[::1]:0"}},
-	{"udpany", "udp", {":0", ":0"}},
-	{"udpany4", "udp", {"0.0.0.0:0", "0.0.0.0:0"}},
-	{"fault+udp", "fault+udp", {"127.0.0.1:0", "127.0.0.1:0"}},
-	{"sim", NULL, {"near", "far"}},
+	{"udp4", "udp", {"127.0.0.1:0", "127.0.0.1:0"}, false},
+	{"udp6", "udp", {"[::1]:0", "[::1]:0"}, false},
+	{"udpany", "udp", {":0", ":0"}, false},
+	{"udpany4", "udp", {"0.0.0.0:0", "0.0.0.0:0"}, false},
+	{"fault+udp", "fault+udp", {"127.0.0.1:0", "127.0.0.1:0"}, false},
+	{"sim", NULL, {"near", "far"}, false},
+	/* On what devices they are is in the environment. */
+	{"dpdk4", "dpdk", {"10.9.0.1:0", "10.9.0.2:0"}, true},
+	{"dpdk6", "dpdk", {"[fd00:9::1]:0", "[fd00:9::2]:0"}, true},
 };
 static const struct kind *kind;
 
@@ -91,6 +95,11 @@ bool node_use(const char *name)
 const char *node_address(unsigned int i)
 {
 	return i < 2 ? kind->addresses[i] : kind->driver ? kind->addresses[0] : NULL;
+}
+
+bool node_is_local(void)
+{
+	return !kind->beyond;
 }
 
 /* ---- nodes ---- */

@@ -42,7 +42,8 @@ struct node {
 	unsigned int port_count;
 };
 
-/* The kind of nets that are opened from now on: "udp4", "udp6", "udpany", "udpany4", "fault+udp", "sim". False if there is none of this name. */
+/* The kind of nets that are opened from now on: "udp4", "udp6", "udpany", "udpany4", "fault+udp", "sim", "dpdk4", "dpdk6".
+ * False if there is none of this name. */
 bool node_use(const char *kind);
 extern const struct weft_net_driver *node_driver;
 extern const char *node_faults;
@@ -56,6 +57,8 @@ void node_sim_open(uint64_t seed, const struct weft_sim_link *link);
 
 /* The i-th address of the kind, for a net that is opened without nodes. */
 const char *node_address(unsigned int i);
+/* Whether its addresses are this machine's own for certain. */
+bool node_is_local(void);
 /* Opens a net, with one port for each index. Fails the test if it cannot. */
 void node_open(struct node *node, unsigned int port_count, const unsigned int indices[]);
 /* One more port. */

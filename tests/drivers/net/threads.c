@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ports of one net in threads of their own, each talking to a port of another one, all at once. What may sleep may live in
- * several threads; a simulated network is one thread's.
+ * Ports of one net in threads of their own, each talking to a port of another one, all at once. A simulated network is one
+ * thread's.
  */
 #include "conformance.h"
 #include "node.h"
@@ -40,6 +40,8 @@ static void receive(struct talker *talker)
 		talker->wrong |= packets[i].len_bytes != 100 + talker->port->index || bytes[1] != talker->port->index;
 		talker->got++;
 	}
+	if (talker->port->port->reap_due)
+		talker->port->port->reap(talker->port->port);
 }
 
 /* A few under way at a time, so that nothing is lost for lack of room; until all have got all. */
@@ -67,6 +69,8 @@ static void ports_of_one_net_work_in_threads_of_their_own(void)
 {
 	static const unsigned int indices[PORTS] = {1, 2, 3};
 
+	if (node_sim)
+		return;
 	atomic_store_explicit(&finished, 0, memory_order_relaxed);
 	memset(talkers, 0, sizeof talkers);
 	for (unsigned int i = 0; i < 2; i++)
@@ -90,6 +94,6 @@ static void ports_of_one_net_work_in_threads_of_their_own(void)
 }
 
 const struct net_case net_threads[] = {
-	NET_CASE(ports_of_one_net_work_in_threads_of_their_own, WEFT_NET_WAKES),
+	NET_CASE(ports_of_one_net_work_in_threads_of_their_own, 0),
 	NET_CASES_END,
 };

@@ -4,7 +4,7 @@
  * or what was read is written as a text that means the same; bytes are told apart without harm.
  */
 #include "fuzz.h"
-#include "udp/udp.h"
+#include "ip/address.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +17,13 @@ static void check_text(const char *text)
 
 	memset(&address, 0xee, sizeof address);
 	before = address;
-	if (weft__udp_address_read(text, &address) < 0) {
+	if (weft__ip_address_read(text, &address) < 0) {
 		if (!weft_last_error()[0] || memcmp(&address, &before, sizeof address) != 0)
 			abort();
 		return;
 	}
-	weft__udp_address_write(&address, written);
-	if (weft__udp_address_read(written, &again) < 0 || memcmp(&address, &again, sizeof again) != 0)
+	weft__ip_address_write(&address, written);
+	if (weft__ip_address_read(written, &again) < 0 || memcmp(&address, &again, sizeof again) != 0)
 		abort();
 }
 
@@ -31,18 +31,18 @@ static void check_bytes(const char *data, size_t len_bytes)
 {
 	struct weft_net_address address, again;
 	char written[WEFT_NET_TEXT_MAX];
-	union udp_sockaddr at;
+	union ip_sockaddr at;
 
 	memset(&address, 0, sizeof address);
 	memcpy(&address, data, len_bytes < sizeof address ? len_bytes : sizeof address);
 	memset(written, 'x', sizeof written);
-	weft__udp_address_write(&address, written);
+	weft__ip_address_write(&address, written);
 	if (strnlen(written, sizeof written) == sizeof written)
 		abort();
-	if (!weft__udp_address_is_host(&address))
+	if (!weft__ip_address_is_host(&address))
 		return;
-	if (!weft__udp_address_to(&address, &at) || !weft__udp_address_from(&at, &again) ||
-	    weft__udp_address_port(&again) != weft__udp_address_port(&address))
+	if (!weft__ip_address_to(&address, &at) || !weft__ip_address_from(&at, &again) ||
+	    weft__ip_address_port(&again) != weft__ip_address_port(&address))
 		abort();
 }
 

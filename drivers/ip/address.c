@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Addresses of UDP: "10.0.0.1:7000", "[fe80::1%eth0]:7000", or ":7000" for any address of this machine, IPv4 and IPv6.
+ * Addresses of IP and a port of UDP: "10.0.0.1:7000", "[fe80::1%eth0]:7000", or ":7000" for any address of this machine, IPv4 and IPv6.
  * Names of hosts are not looked up here.
  *
  * As bytes: the kind; the port, in network order; 4 or 16 bytes of the host; and for IPv6 the number of the interface
  * where the address is one of a link, else 0.
  */
-#include "udp/udp.h"
+#include "ip/address.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -55,12 +55,12 @@ static void make(struct weft_net_address *out, enum kind kind, uint8_t len_bytes
 	memcpy(out->bytes + HOST_AT, host, host_bytes);
 }
 
-uint16_t weft__udp_address_port(const struct weft_net_address *address)
+uint16_t weft__ip_address_port(const struct weft_net_address *address)
 {
 	return (uint16_t)(address->bytes[PORT_AT] << 8 | address->bytes[PORT_AT + 1]);
 }
 
-void weft__udp_address_set_port(struct weft_net_address *address, uint16_t port)
+void weft__ip_address_set_port(struct weft_net_address *address, uint16_t port)
 {
 	address->bytes[PORT_AT] = (uint8_t)(port >> 8);
 	address->bytes[PORT_AT + 1] = (uint8_t)port;
@@ -79,47 +79,67 @@ static void from_v6(const struct in6_addr *host, uint32_t scope, struct weft_net
 		memcpy(out->bytes + SCOPE_AT, &scope, sizeof scope);
 }
 
-bool weft__udp_address_from(const union udp_sockaddr *from, struct weft_net_address *out)
+bool weft__ip_address_from(const union ip_sockaddr *from, struct weft_net_address *out)
 {
 	if (from->any.sa_family == AF_INET) {
 		make(out, KIND_V4, LEN_V4, &from->v4.sin_addr, 4);
-		weft__udp_address_set_port(out, ntohs(from->v4.sin_port));
+		weft__ip_address_set_port(out, ntohs(from->v4.sin_port));
 		return true;
 	}
 	if (from->any.sa_family == AF_INET6) {
 		from_v6(&from->v6.sin6_addr, from->v6.sin6_scope_id, out);
-		weft__udp_address_set_port(out, ntohs(from->v6.sin6_port));
+		weft__ip_address_set_port(out, ntohs(from->v6.sin6_port));
 		return true;
 	}
 	return false;
 }
 
-socklen_t weft__udp_address_to(const struct weft_net_address *address, union udp_sockaddr *out)
+socklen_t weft__ip_address_to(const struct weft_net_address *address, union ip_sockaddr *out)
 {
 	if (!is_valid(address))
 		return 0;
 	memset(out, 0, sizeof *out);
 	if (kind_of(address) == KIND_V4) {
 		out->v4.sin_family = AF_INET;
-		out->v4.sin_port = htons(weft__udp_address_port(address));
+		out->v4.sin_port = htons(weft__ip_address_port(address));
 		memcpy(&out->v4.sin_addr, address->bytes + HOST_AT, sizeof out->v4.sin_addr);
 		return sizeof out->v4;
 	}
 	out->v6.sin6_family = AF_INET6;
-	out->v6.sin6_port = htons(weft__udp_address_port(address));
+	out->v6.sin6_port = htons(weft__ip_address_port(address));
 	memcpy(&out->v6.sin6_addr, address->bytes + HOST_AT, sizeof out->v6.sin6_addr);
 	memcpy(&out->v6.sin6_scope_id, address->bytes + SCOPE_AT, sizeof out->v6.sin6_scope_id);
 	return sizeof out->v6;
 }
 
+/* ---- between ours and IP's ---- */
+
+uint8_t weft__ip_address_split(const struct weft_net_address *address, uint8_t host[16])
+{
+	memset(host, 0, 16);
+	if (!is_valid(address) || kind_of(address) == KIND_ANY)
+		return 0;
+	memcpy(host, address->bytes + HOST_AT, kind_of(address) == KIND_V4 ? 4 : 16);
+	return kind_of(address) == KIND_V4 ? 4 : 6;
+}
+
+void weft__ip_address_join(uint8_t version, const uint8_t *host, uint16_t port, struct weft_net_address *out)
+{
+	if (version == 4)
+		make(out, KIND_V4, LEN_V4, host, 4);
+	else
+		make(out, KIND_V6, LEN_V6, host, 16);
+	weft__ip_address_set_port(out, port);
+}
+
 /* ---- kinds ---- */
 
-bool weft__udp_address_is_any(const struct weft_net_address *address)
+bool weft__ip_address_is_any(const struct weft_net_address *address)
 {
 	return kind_of(address) == KIND_ANY;
 }
 
-bool weft__udp_address_is_loopback(const struct weft_net_address *address)
+bool weft__ip_address_is_loopback(const struct weft_net_address *address)
 {
 	if (!is_valid(address))
 		return false;
@@ -128,15 +148,15 @@ bool weft__udp_address_is_loopback(const struct weft_net_address *address)
 	return kind_of(address) == KIND_V6 && memcmp(address->bytes + HOST_AT, &in6addr_loopback, 16) == 0;
 }
 
-void weft__udp_address_host(const struct weft_net_address *address, struct weft_net_address *out)
+void weft__ip_address_host(const struct weft_net_address *address, struct weft_net_address *out)
 {
 	*out = *address;
-	if (weft__udp_address_is_loopback(address))
+	if (weft__ip_address_is_loopback(address))
 		make(out, KIND_V6, LEN_V6, &in6addr_loopback, sizeof in6addr_loopback);
-	weft__udp_address_set_port(out, 0);
+	weft__ip_address_set_port(out, 0);
 }
 
-bool weft__udp_address_is_wildcard(const struct weft_net_address *address)
+bool weft__ip_address_is_wildcard(const struct weft_net_address *address)
 {
 	static const uint8_t unspecified[16];
 	size_t host_bytes = kind_of(address) == KIND_V4 ? 4 : 16;
@@ -144,9 +164,9 @@ bool weft__udp_address_is_wildcard(const struct weft_net_address *address)
 	return kind_of(address) == KIND_ANY || memcmp(address->bytes + HOST_AT, unspecified, host_bytes) == 0;
 }
 
-bool weft__udp_address_is_host(const struct weft_net_address *address)
+bool weft__ip_address_is_host(const struct weft_net_address *address)
 {
-	return is_valid(address) && weft__udp_address_port(address) != 0 && !weft__udp_address_is_wildcard(address);
+	return is_valid(address) && weft__ip_address_port(address) != 0 && !weft__ip_address_is_wildcard(address);
 }
 
 /* ---- texts ---- */
@@ -154,7 +174,7 @@ bool weft__udp_address_is_host(const struct weft_net_address *address)
 static int refuse(const char *text, const char *why)
 {
 	return weft_set_error(WEFT_EINVAL,
-			      "\"%.80s\" is no address of udp: %s; write 10.0.0.1:7000, [fd00::1]:7000, or :7000 for "
+			      "\"%.80s\" is no address of IP: %s; write 10.0.0.1:7000, [fd00::1]:7000, or :7000 for "
 			      "any address of this machine",
 			      text, why);
 }
@@ -222,7 +242,7 @@ static const char *read_host(char *host, struct weft_net_address *out)
 	return NULL;
 }
 
-int weft__udp_address_read(const char *text, struct weft_net_address *out)
+int weft__ip_address_read(const char *text, struct weft_net_address *out)
 {
 	struct weft_net_address read;
 	char copy[WEFT_NET_TEXT_MAX];
@@ -240,14 +260,14 @@ int weft__udp_address_read(const char *text, struct weft_net_address *out)
 	why = read_host(copy, &read);
 	if (why)
 		return refuse(text, why);
-	weft__udp_address_set_port(&read, (uint16_t)port);
+	weft__ip_address_set_port(&read, (uint16_t)port);
 	*out = read;
 	return 0;
 }
 
-void weft__udp_address_write(const struct weft_net_address *address, char *text)
+void weft__ip_address_write(const struct weft_net_address *address, char *text)
 {
-	unsigned int port = weft__udp_address_port(address);
+	unsigned int port = weft__ip_address_port(address);
 	char host[INET6_ADDRSTRLEN] = "";
 	uint32_t scope;
 
