@@ -154,7 +154,7 @@ static void interrupts(const struct machine *machine, struct finding *out)
 	each_number(machine, "/proc/irq", count_interrupt, &count);
 	each_number(machine, "/proc", look_for_balancer, &count);
 	needed(out, "interrupts elsewhere than on the workers' CPUs");
-	fix(out, "echo LIST > /proc/irq/default_smp_affinity and /proc/irq/N/smp_affinity_list%s",
+	fix(out, "echo MASK > /proc/irq/default_smp_affinity (3: CPU 0-1), echo LIST > /proc/irq/N/smp_affinity_list%s",
 	    count.balanced ? "; IRQBALANCE_BANNED_CPULIST=LIST in irqbalance's settings" : "");
 	measured(out, "%u of %u may come to CPU %s%s", count.on_workers, count.all, cpus_text(&machine->worker_cpus),
 		 count.balanced ? "; irqbalance moves them" : "");
