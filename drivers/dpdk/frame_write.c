@@ -159,6 +159,8 @@ uint32_t weft__frame_write_answer(uint8_t *bytes, const struct frame_end *own, c
 
 uint32_t weft__frame_write_farewell(uint8_t *bytes, const struct frame_end *own)
 {
-	memcpy(put_ether(bytes, all_macs, own->mac, TYPE_FAREWELL), FAREWELL_TEXT, FAREWELL_BYTES);
+	static const uint8_t text[FAREWELL_BYTES] = FAREWELL_TEXT; /* without its end */
+
+	memcpy(put_ether(bytes, all_macs, own->mac, TYPE_FAREWELL), text, sizeof text);
 	return FRAME_ETHER_BYTES + FAREWELL_BYTES;
 }
