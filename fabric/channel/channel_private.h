@@ -257,8 +257,6 @@ static inline bool weft__tx_one(struct weft_path *path, enum weft_class class_, 
 {
 	return path->port->tx(path, class_, frame, 1, flags, why) == 1;
 }
-/* The same for a message of a lane, kept until it is confirmed where the path may change; 1 when taken. */
-bool weft__lane_tx(struct weft__tx_lane *lane, const struct weft_tx_frame *frame, unsigned int flags, int *why);
 /* Makes the head of a message: returns its length. */
 uint32_t weft__head_make(unsigned char head[24], bool has_header, uint64_t tag, uint64_t immediate);
 /* Sends part of a buffer on a lane if credit and driver allow: 0, -WEFT_EAGAIN. Cookie: an op or NULL. */
@@ -309,8 +307,6 @@ bool weft__latest_flush(struct weft__link *link);
 /* ---- request.c ---- */
 void weft__request_reply(struct weft__link *link, const struct weft_rx_frame *frame);
 void weft__request_cancel(struct weft_op *op);
-/* The path is another one. The peer had all before that message: whether it has answered those is not known. */
-void weft__requests_resume(struct weft__tx_lane *lane, uint32_t next_sequence);
 void weft__requests_end(struct weft_sender *sender, int status);
 /* Ends what is past its deadline. */
 void weft__requests_sweep(struct weft_timer *timer, void *user);

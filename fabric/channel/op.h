@@ -74,7 +74,6 @@ struct weft_op {
 			weft_reply_fn *on_reply;
 			uint64_t deadline_ns;
 			uint32_t slot, generation;
-			uint32_t sequence; /* in its lane */
 		} request;
 		struct {
 			struct weft_buf *buf; /* holds the answer */

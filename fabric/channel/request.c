@@ -86,9 +86,7 @@ static int send_request(struct weft_sender *sender, struct weft__tx_lane *lane, 
 			.data_len_bytes = (uint32_t)len_bytes,
 		};
 
-		if (__builtin_expect(lane->kept != NULL, 0)
-			    ? !weft__lane_tx(lane, &frame, tx_flags, NULL)
-			    : !weft__tx_one(sender->path, (enum weft_class)sender->class_, &frame, tx_flags, NULL))
+		if (!weft__tx_one(sender->path, (enum weft_class)sender->class_, &frame, tx_flags, NULL))
 			return weft__sender_again(sender, true);
 		lane->next_sequence++;
 		lane->sent_bytes += len_bytes;
@@ -131,7 +129,6 @@ static inline __attribute__((always_inline)) int request(struct weft_sender *sen
 	op->user = user;
 	op->as.request.on_reply = on_reply;
 	op->as.request.deadline_ns = deadline_ns;
-	op->as.request.sequence = lane->next_sequence;
 	rc = send_request(sender, lane, op, data, len_bytes, tx_flags);
 	if (rc < 0) {
 		free_slot(op);
@@ -247,19 +244,6 @@ void weft__requests_end(struct weft_sender *sender, int status)
 			free_slot(op);
 			weft__op_finish(op, status);
 		}
-}
-
-void weft__requests_resume(struct weft__tx_lane *lane, uint32_t next_sequence)
-{
-	struct weft_sender *sender = lane->sender;
-	uint32_t window = sender->view->channel->opts.request_window;
-
-	for (uint32_t i = 0; lane == sender->lane0 && sender->requests_out && i < window; i++) {
-		struct weft_op *op = sender->requests[i].op;
-
-		if (op && (int32_t)(op->as.request.sequence - next_sequence) < 0)
-			finish(op, -WEFT_EPEERRESET);
-	}
 }
 
 /* Ends what is past its deadline; true when requests with a deadline remain. */

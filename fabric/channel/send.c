@@ -3,7 +3,6 @@
  * Sending one message: small ones go straight into the ring, larger ones into a buffer that is lent.
  */
 #include "channel/channel_private.h"
-#include "link/mover.h"
 
 #include <string.h>
 
@@ -14,19 +13,6 @@ uint32_t weft__head_make(unsigned char head[24], bool has_header, uint64_t tag, 
 	memcpy(head, &tag, 8);
 	memcpy(head + 8, &immediate, 8);
 	return WEFT__HEADER_BYTES;
-}
-
-bool weft__lane_tx(struct weft__tx_lane *lane, const struct weft_tx_frame *frame, unsigned int flags, int *why)
-{
-	struct weft_sender *sender = lane->sender;
-
-	if (lane->kept && weft__retain_room(sender->station, &lane->kept->retained, frame) < 0)
-		return false;
-	if (!weft__tx_one(sender->path, (enum weft_class)sender->class_, frame, flags, why))
-		return false;
-	if (lane->kept)
-		weft__retain(&lane->kept->retained, frame);
-	return true;
 }
 
 static inline void count_sent(struct weft__tx_lane *lane, size_t len_bytes)
@@ -62,7 +48,7 @@ int weft__send_buf(struct weft_sender *sender, struct weft__tx_lane *lane, enum 
 	};
 	int why = -WEFT_EAGAIN;
 
-	if (!weft__lane_tx(lane, &frame, 0, &why))
+	if (!weft__tx_one(sender->path, (enum weft_class)sender->class_, &frame, 0, &why))
 		return refused(sender, why, buf->segment_id);
 	count_sent(lane, len_bytes);
 	sender->station->stats.lent_messages++;
@@ -83,7 +69,7 @@ int weft__send_inline(struct weft_sender *sender, struct weft__tx_lane *lane, un
 		.data_len_bytes = (uint32_t)len_bytes,
 	};
 
-	if (!weft__lane_tx(lane, &frame, tx_flags, NULL))
+	if (!weft__tx_one(sender->path, (enum weft_class)sender->class_, &frame, tx_flags, NULL))
 		return weft__sender_again(sender, true);
 	count_sent(lane, len_bytes);
 	return 0;

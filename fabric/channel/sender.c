@@ -3,7 +3,6 @@
  * Senders: opened, made ready, lost, and the events about that, which are delivered in the worker's turn.
  */
 #include "channel/channel_private.h"
-#include "link/move.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,9 +145,8 @@ int weft_sender_status(const struct weft_sender *sender)
 {
 	if (weft__node_forked(sender->station->node))
 		return -WEFT_EFORK;
-	/* Closed for being idle is as good as ready: a send opens it. So is one whose path is being exchanged. */
-	if (sender->parked && (sender->link->state == WEFT__LINK_DORMANT || sender->link->state == WEFT__LINK_MOVING ||
-			       sender->link->state == WEFT__LINK_UP))
+	/* Closed for being idle is as good as ready: a send opens it. */
+	if (sender->parked && (sender->link->state == WEFT__LINK_DORMANT || sender->link->state == WEFT__LINK_UP))
 		return 0;
 	return sender->status;
 }
@@ -203,12 +201,6 @@ static void find_quick_max(struct weft_sender *sender)
 									   : sender->inline_max;
 }
 
-/* Whether nothing is to be kept of what it sends. */
-static bool is_quick_kind(const struct weft_sender *sender)
-{
-	return sender->delivery == WEFT_RELIABLE && !sender->link->mover;
-}
-
 void weft__sender_limit(struct weft_sender *sender, uint64_t max_message_bytes)
 {
 	uint64_t ours = sender->view->channel->opts.max_message_bytes;
@@ -221,7 +213,7 @@ void weft__sender_ready(struct weft_sender *sender)
 {
 	struct weft__link *link = sender->link;
 
-	if (!link || link->state != WEFT__LINK_UP || weft__move_under_way(link))
+	if (!link || link->state != WEFT__LINK_UP)
 		return;
 	sender->path = link->path;
 	sender->inline_max = link->path->port->inline_max;
@@ -238,7 +230,7 @@ void weft__sender_ready(struct weft_sender *sender)
 	}
 	sender->status = 0;
 	*sender->stranger = 0;
-	sender->quick = is_quick_kind(sender);
+	sender->quick = sender->delivery == WEFT_RELIABLE;
 	weft__sender_event(sender, WEFT_SENDER_READY, 0);
 	if (sender->wants_writable)
 		weft__sender_event(sender, WEFT_SENDER_WRITABLE, 0);
@@ -259,7 +251,7 @@ void weft__sender_unpark(struct weft_sender *sender)
 		return;
 	sender->parked = false;
 	sender->status = 0;
-	sender->quick = is_quick_kind(sender);
+	sender->quick = sender->delivery == WEFT_RELIABLE;
 	if (sender->wants_writable)
 		weft__sender_event(sender, WEFT_SENDER_WRITABLE, 0);
 }

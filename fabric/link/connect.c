@@ -6,12 +6,10 @@
 
 #include "channel/channel_private.h"
 #include "link/connecting.h"
-#include "link/move.h"
 
 #include <string.h>
 #include <weft/hash.h>
 #include <weft/log.h>
-#include <weft/random.h>
 
 #define RETRY_FIRST_NS UINT64_C(1000000)
 #define RETRY_MAX_NS UINT64_C(100000000)
@@ -28,13 +26,7 @@ static void runner_connect(struct weft_worker *runner, const struct weft_message
 	struct weft__link *link = message->with.pointers[0];
 	struct weft__station *station = link->station;
 	struct weft_node *node = station->node;
-	unsigned int way = (uint8_t)message->with.numbers[2];
-	struct weft__hello hello = {.spread = (uint32_t)message->with.numbers[1],
-				    .role = (uint8_t)node->opts.role,
-				    .flags = (uint8_t)(message->with.numbers[2] >> 8),
-				    .from_index = (uint8_t)station->index,
-				    .to_index = (uint8_t)(message->with.numbers[2] >> 16),
-				    .token = message->with.numbers[3]};
+	struct weft__hello hello = {.spread = (uint32_t)message->with.numbers[1], .role = (uint8_t)node->opts.role};
 	struct weft_hello bytes;
 	const char *to;
 	unsigned int rail;
@@ -46,7 +38,7 @@ static void runner_connect(struct weft_worker *runner, const struct weft_message
 	strcpy(hello.target, link->peer_worker);
 	weft__hello_encode(&hello, &bytes);
 	link->connecting = weft__connecting_begin(station, link->peer);
-	rc = weft__way_to(node, link->peer_node, way, &rail, &to) ? 0 : -WEFT_ENOENT;
+	rc = weft__way_to(node, link->peer_node, (unsigned int)message->with.numbers[2], &rail, &to) ? 0 : -WEFT_ENOENT;
 	if (rc == 0)
 		rc = node->rails[rail].driver->connect(station->ports[rail], to, &bytes, link);
 	if (rc < 0) {
@@ -65,14 +57,7 @@ int weft__link_connect(struct weft__link *link)
 
 	message.with.pointers[0] = link;
 	message.with.numbers[1] = weft_hash_u64(station->node->incarnation + (uintptr_t)station);
-	if (!link->token && weft__move_knows_ways(station->node, link->peer_node))
-		(void)weft_random_system(&link->token);
-	message.with.numbers[2] = link->way | (uint64_t)(link->token ? WEFT__MAY_MOVE : 0) << 8 |
-				  (uint64_t)WEFT__ANY_INDEX << 16;
-	if (link->mover)
-		message.with.numbers[2] = link->way | (uint64_t)(WEFT__MAY_MOVE | WEFT__RESUMES) << 8 |
-					  (uint64_t)link->peer_index << 16;
-	message.with.numbers[3] = link->token;
+	message.with.numbers[2] = link->way;
 	rc = weft_worker_post(station->node->runner, &message);
 	if (rc == 0)
 		link->connect_out = true;
@@ -167,8 +152,6 @@ void weft__link_connect_failed(void *port_user, void *request, int error, const 
 	weft__link_connect_came(link);
 	weft__link_connect_over(link);
 	weft_log(WEFT_LOG_DEBUG, "link", "peer %s error %s why %s", link->peer, weft_error_name(error), why);
-	if (weft__move_connect_failed(link))
-		return;
 	/* The peer is connecting to us, and that connection stays. It is here, or comes; should it fail, we try again. */
 	if (error == -WEFT_EBUSY && (other = weft__link_up_like(link))) {
 		weft__link_merge(link, other);

@@ -6,7 +6,6 @@
  */
 #include "channel/channel_private.h"
 #include "link/link.h"
-#include "link/move.h"
 #include "link/promise.h"
 #include "wire/meta.h"
 
@@ -157,12 +156,6 @@ bool weft__link_flush(struct weft__link *link, size_t *budget_bytes)
 
 	if (link->state != WEFT__LINK_UP)
 		return true;
-	if (__builtin_expect(link->mover != NULL, 0)) {
-		enum weft__move_flush outcome = weft__move_flush(link);
-
-		if (outcome != WEFT__MOVE_GOES_ON)
-			return outcome == WEFT__MOVE_WAITS;
-	}
 	if (__builtin_expect(link->idle || link->idle_classes, 0)) {
 		if (!weft__idle_flush(link))
 			return false;

@@ -16,7 +16,6 @@
  */
 #include "channel/channel_private.h"
 #include "link/link.h"
-#include "link/move.h"
 #include "wire/meta.h"
 
 #define BOTH_CLASSES ((1 << WEFT_CLASS_COUNT) - 1)
@@ -115,7 +114,7 @@ static void ask(struct weft__link *link)
 static bool may_ask(const struct weft__link *link)
 {
 	return link->state == WEFT__LINK_UP && link->idle == WEFT__AWAKE && is_quiet(link) &&
-	       !weft__move_under_way(link) && link->peer_incarnation != link->station->node->incarnation;
+	       link->peer_incarnation != link->station->node->incarnation;
 }
 
 /* ---- looking ---- */

@@ -7,7 +7,6 @@
 
 #include "channel/channel_private.h"
 #include "link/connect.h"
-#include "link/move.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -98,8 +97,7 @@ static int check_count(struct weft__station *station, const char *peer)
 	WEFT_LIST_FOR_EACH(at, &station->links) {
 		const struct weft__link *link = WEFT_CONTAINER_OF(at, struct weft__link, in_station);
 
-		count += link->state == WEFT__LINK_UP || link->state == WEFT__LINK_CONNECTING ||
-			 link->state == WEFT__LINK_MOVING;
+		count += link->state == WEFT__LINK_UP || link->state == WEFT__LINK_CONNECTING;
 	}
 	if (count < max) {
 		weft__link_room(station);
@@ -149,12 +147,10 @@ int weft__link_to(struct weft__station *station, const char *peer, struct weft__
 
 /* ---- events of the driver ---- */
 
-bool weft__link_same_user(const struct weft__link *link, const struct weft_peer_identity *peer)
+/* Whether this is the user whom the link had as its peer, if it had one. */
+static bool same_user(const struct weft__link *link, const struct weft_peer_identity *peer)
 {
-	if (!link->peer_incarnation || link->peer_uid == peer->uid)
-		return true;
-	/* Over a network nobody knows the user: there it is known by the link's token. */
-	return link->mover && (peer->uid == UINT32_MAX || link->peer_uid == UINT32_MAX);
+	return !link->peer_incarnation || link->peer_uid == peer->uid;
 }
 
 struct weft__link *weft__link_up_like(const struct weft__link *like)
@@ -162,8 +158,7 @@ struct weft__link *weft__link_up_like(const struct weft__link *like)
 	WEFT_LIST_FOR_EACH(at, &like->station->links) {
 		struct weft__link *link = WEFT_CONTAINER_OF(at, struct weft__link, in_station);
 
-		if (link->state == WEFT__LINK_UP && link_serves(link, like->peer) &&
-		    weft__link_same_user(like, &link->path->peer))
+		if (link->state == WEFT__LINK_UP && link_serves(link, like->peer) && same_user(like, &link->path->peer))
 			return link;
 	}
 	return NULL;
@@ -180,7 +175,7 @@ static struct weft__link *link_for_incoming(struct weft__station *station, const
 	WEFT_LIST_FOR_EACH(at, &station->links) {
 		link = WEFT_CONTAINER_OF(at, struct weft__link, in_station);
 		if ((link->state == WEFT__LINK_RETRYING || link->state == WEFT__LINK_DORMANT) && !link->connect_out &&
-		    link_serves(link, peer) && weft__link_same_user(link, &path->peer)) {
+		    link_serves(link, peer) && same_user(link, &path->peer)) {
 			weft_timer_cancel(station->worker, &link->retry);
 			return link;
 		}
@@ -214,21 +209,6 @@ static void say_stranger(struct weft__link *link, const char *node)
 		strcpy(WEFT_CONTAINER_OF(at, struct weft_sender, in_link)->stranger, node);
 }
 
-/* Whether the link shall outlive its path: who has connected says so. */
-static void may_move(struct weft__link *link, const struct weft__hello *hello, bool connected)
-{
-	int rc = 0;
-
-	if (connected && link->token) {
-		rc = weft__move_begin(link, true);
-	} else if (!connected && hello->flags & WEFT__MAY_MOVE) {
-		link->token = hello->token;
-		rc = weft__move_begin(link, false);
-	}
-	if (rc < 0)
-		weft__link_end(link, rc);
-}
-
 void weft__link_path_up(void *port_user, struct weft_path *path, const struct weft_hello *theirs, void *request)
 {
 	struct weft__station *station = port_user;
@@ -255,23 +235,20 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 		path->port->driver->disconnect(path);
 		return;
 	}
-	if (link && !weft__link_same_user(link, &path->peer)) {
+	if (link && !same_user(link, &path->peer)) {
 		weft__link_connect_failed(port_user, link, -WEFT_EACCES, "another user has the name now");
 		path->port->driver->disconnect(path);
 		return;
 	}
-	if (link ? weft__move_connected(link, path) : weft__move_accepted(station, path, &hello))
-		return;
 	/* The peer's connection was accepted before ours was begun: that one stays. The peer may have taken ours meanwhile. */
 	if (link && station->node->incarnation > path->peer.incarnation && (other = weft__link_up_like(link)) &&
-	    weft__link_same_user(other, &path->peer)) {
+	    same_user(other, &path->peer)) {
 		weft__link_merge(link, other);
 		(void)weft__idle_say_close(path, 0);
 		path->port->driver->disconnect(path);
 		return;
 	}
 	if (!link) {
-		weft__move_outdated(station, path, &hello);
 		link = link_for_incoming(station, path, &hello);
 		if (!link) {
 			path->port->driver->disconnect(path);
@@ -289,12 +266,9 @@ void weft__link_path_up(void *port_user, struct weft_path *path, const struct we
 		weft__idle_lose_parked(link);
 	link->peer_incarnation = path->peer.incarnation;
 	link->peer_uid = path->peer.uid;
-	link->peer_index = hello.from_index;
 	weft__asker_join(link);
 	if (link->closing)
 		weft__link_end(link, -WEFT_ECLOSED);
-	else
-		may_move(link, &hello, request);
 	WEFT_LIST_FOR_EACH(at, &link->senders)
 		weft__sender_ready(WEFT_CONTAINER_OF(at, struct weft_sender, in_link));
 }
@@ -321,8 +295,6 @@ void weft__link_path_down(void *port_user, struct weft_path *path, enum weft_dow
 		weft__link_rest(link);
 		return;
 	}
-	if (weft__move_path_down(link, path, reason))
-		return;
 	if (reason != WEFT_DOWN_CLOSED)
 		station->stats.peers_lost++;
 	if (reason == WEFT_DOWN_VIOLATION)
@@ -358,7 +330,6 @@ void weft__link_end(struct weft__link *link, int cause)
 	if (link->state == WEFT__LINK_UP)
 		count_up(station, -1);
 	link->state = WEFT__LINK_DOWN;
-	weft__move_end(link);
 	link->closing = true;
 	if (!link->connect_out)
 		weft__link_connect_over(link);
@@ -379,8 +350,6 @@ void weft__link_rest(struct weft__link *link)
 
 	drop_rx_lanes(link, -WEFT_ECLOSED); /* nobody watches them, or the link would have stayed */
 	weft__link_connect_over(link);
-	weft__move_end(link);
-	link->token = 0;
 	weft__asker_leave(link);
 	link->way = 0; /* who is looked for again is looked for on this machine first */
 	link->path->port->driver->disconnect(link->path);
@@ -408,56 +377,6 @@ void weft__link_rest(struct weft__link *link)
 		weft__link_wake(link);
 }
 
-bool weft__link_leave_path(struct weft__link *link)
-{
-	struct weft__station *station = link->station;
-	struct weft__link *left = link_new(station);
-
-	if (!left)
-		return false;
-	strcpy(left->peer, link->peer);
-	left->state = WEFT__LINK_DOWN;
-	left->closing = true;
-	left->left_by = link;
-	left->path = link->path;
-	left->path->user = left;
-	left->kept = link->kept;
-	left->kept_bytes = link->kept_bytes;
-	for (unsigned int i = 0; left->kept && i < WEFT__LOANS; i++)
-		if (station->loans[i].from == link)
-			station->loans[i].from = left;
-	link->kept = 0;
-	link->kept_bytes = 0;
-	link->path = NULL;
-	link->state = WEFT__LINK_MOVING;
-	count_up(station, -1);
-	link->idle = WEFT__AWAKE;
-	link->idle_classes = 0;
-	link->wake_wanted = false;
-	weft_timer_cancel(station->worker, &link->patience);
-	weft__asker_leave(link);
-	weft__replies_drop(link);
-	WEFT_LIST_FOR_EACH(at, &link->senders) {
-		struct weft_sender *sender = WEFT_CONTAINER_OF(at, struct weft_sender, in_link);
-
-		weft__sender_park(sender);
-		sender->path = NULL;
-	}
-	return true;
-}
-
-void weft__link_take_path(struct weft__link *link, struct weft_path *path)
-{
-	link->path = path;
-	path->user = link;
-	link->state = WEFT__LINK_UP;
-	count_up(link->station, 1);
-	if (path->peer.uid != UINT32_MAX)
-		link->peer_uid = path->peer.uid;
-	weft__idle_watch(link);
-	weft__asker_join(link);
-}
-
 void weft__link_wake(struct weft__link *link)
 {
 	if (link->state == WEFT__LINK_UP)
@@ -472,8 +391,7 @@ void weft__link_wake(struct weft__link *link)
 /* Between turns' callbacks: nothing refers to a dead link any more but what the application keeps. */
 bool weft__link_reap(struct weft__link *link)
 {
-	if (link->state != WEFT__LINK_DOWN || link->left_by || link->kept || link->connect_out ||
-	    !weft_list_empty(&link->senders))
+	if (link->state != WEFT__LINK_DOWN || link->kept || link->connect_out || !weft_list_empty(&link->senders))
 		return false;
 	if (link->path)
 		link->path->port->driver->disconnect(link->path);

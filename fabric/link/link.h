@@ -18,8 +18,6 @@ struct weft__view;
 struct weft__note;
 struct weft_op;
 struct weft__connecting;
-struct weft__mover;
-struct weft__kept;
 
 /* Priorities above normal use the express class of the path. */
 static inline uint8_t weft__class_of(enum weft_priority priority)
@@ -60,8 +58,7 @@ struct weft__tx_lane {
 	struct weft_list staged;    /* the same that are not sent yet */
 	struct weft_list in_staged; /* the link's list of lanes with such */
 	struct weft__latest latest;
-	struct weft_list dirty;  /* on the link's list of lanes with something to tell */
-	struct weft__kept *kept; /* what is not confirmed; NULL where the path does not change */
+	struct weft_list dirty; /* on the link's list of lanes with something to tell */
 };
 
 /* What all messages of a lane have in common, as it stands in weft_rx: copied from one to the other as it is. */
@@ -107,7 +104,6 @@ struct weft__rx_lane {
 enum weft__link_state {
 	WEFT__LINK_CONNECTING,
 	WEFT__LINK_UP,
-	WEFT__LINK_MOVING,   /* its path broke, and another is looked for, see move.h */
 	WEFT__LINK_RETRYING, /* nobody there; some sender waits for the peer */
 	WEFT__LINK_DORMANT,  /* closed because it was idle; the next send opens it */
 	WEFT__LINK_DOWN,     /* the path is dead; kept loans may still be read */
@@ -139,11 +135,7 @@ struct weft__link {
 	uint8_t peer_role;
 	uint32_t kept; /* received loans of it that the application keeps */
 	uint64_t kept_bytes;
-	uint8_t way;                /* the one that is tried, see node/rails.h */
-	uint8_t peer_index;         /* of the peer's worker */
-	uint64_t token;             /* by which who connected proves on another path that it is the same; 0: none yet */
-	struct weft__mover *mover;  /* NULL: it ends with its path */
-	struct weft__link *left_by; /* not NULL: all that this one has is a path that that link has left */
+	uint8_t way; /* the one that is tried, see node/rails.h */
 	uint64_t retry_ns;
 	struct weft_timer retry;
 	uint64_t close_lanes[WEFT_CLASS_COUNT]; /* bit per lane number: a close is to be sent, after its data */
@@ -185,8 +177,6 @@ int weft__link_to(struct weft__station *station, const char *peer, struct weft__
 void weft__link_path_up(void *port_user, struct weft_path *path, const struct weft_hello *theirs, void *request);
 void weft__link_connect_failed(void *port_user, void *request, int error, const char *why);
 void weft__link_path_down(void *port_user, struct weft_path *path, enum weft_down_reason reason);
-/* Whether this is the user whom the link had as its peer, if it had one. */
-bool weft__link_same_user(const struct weft__link *link, const struct weft_peer_identity *peer);
 /* All links are taken: logs so, once until weft__link_room. Thread: owner, or runner. */
 void weft__link_full(struct weft__station *station, const char *peer);
 void weft__link_room(struct weft__station *station);
@@ -200,11 +190,6 @@ void weft__link_violation(struct weft__link *link, const char *what);
 void weft__link_rest(struct weft__link *link);
 /* Something wants to send on a link that is dormant, or about to be. */
 void weft__link_wake(struct weft__link *link);
-/* The path and what is borrowed by it become another link, which has ended; that one keeps it open until left_by is NULL.
- * False without memory. */
-bool weft__link_leave_path(struct weft__link *link);
-/* Another path, in place of the one that it left. */
-void weft__link_take_path(struct weft__link *link, struct weft_path *path);
 /* Ends a link at once: lanes are lost, nothing more is sent. Its memory goes with weft__link_reap. */
 void weft__link_end(struct weft__link *link, int cause);
 /* Frees a dead link that nothing refers to any more; not from inside its own callbacks. */
@@ -278,8 +263,6 @@ void weft__rx_lane_detach(struct weft__rx_lane *lane);
 void weft__rx_lane_free(struct weft__rx_lane *lane, int cause);
 /* Messages were delivered or given back: tells the sender when it matters, or now. */
 void weft__rx_lane_credit(struct weft__rx_lane *lane, bool now);
-/* The path is another one: what was told of the lane last is told again. */
-void weft__rx_lane_tell_again(struct weft__rx_lane *lane);
 /* Messages before this one have been delivered. */
 uint32_t weft__rx_lane_delivered(const struct weft__rx_lane *lane);
 

@@ -4,7 +4,6 @@
  */
 #include "channel/channel_private.h"
 #include "link/link.h"
-#include "link/move.h"
 #include "link/promise.h"
 #include "wire/meta.h"
 
@@ -79,11 +78,6 @@ void weft__rx_lane_detach(struct weft__rx_lane *lane)
 	tell(lane, 0);
 }
 
-void weft__rx_lane_tell_again(struct weft__rx_lane *lane)
-{
-	tell(lane, lane->view && weft__view_receives(lane->view) ? WEFT__CREDIT : WEFT__LANE_WAITING);
-}
-
 void weft__rx_lane_free(struct weft__rx_lane *lane, int cause)
 {
 	struct weft__link *link = lane->link;
@@ -148,12 +142,10 @@ static void lane_close(struct weft__link *link, const struct weft_rx_frame *fram
 {
 	uint16_t id = weft__meta_lane(frame->meta);
 
-	if (id >= WEFT__LINK_LANES || !link->rx_lanes[id]) {
+	if (id >= WEFT__LINK_LANES || !link->rx_lanes[id])
 		weft__link_violation(link, "a lane closed that was not open");
-		return;
-	}
-	weft__move_peer_closed(link, id, link->rx_lanes[id]->generation);
-	weft__rx_lane_free(link->rx_lanes[id], 0);
+	else
+		weft__rx_lane_free(link->rx_lanes[id], 0);
 }
 
 /* ---- messages ---- */
@@ -297,11 +289,6 @@ static __attribute__((noinline)) void receive_other(struct weft__link *link, con
 	case WEFT__IDLE_OFF:
 	case WEFT__IDLE_CLOSE:
 		weft__idle_receive(link, frame);
-		break;
-	case WEFT__RESUME:
-	case WEFT__RESUME_DONE:
-	case WEFT__LANE_CLOSED:
-		weft__move_receive(link, frame);
 		break;
 	default:
 		weft__link_violation(link, "a frame of unknown kind");

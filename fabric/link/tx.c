@@ -4,8 +4,6 @@
  */
 #include "channel/channel_private.h"
 #include "link/link.h"
-#include "link/move.h"
-#include "link/mover.h"
 #include "wire/meta.h"
 
 #include <weft/errors.h>
@@ -34,7 +32,7 @@ int weft__tx_lane_open(struct weft__link *link, struct weft__tx_lane *lane)
 		lane->id = id;
 		lane->link = link;
 		weft__tx_lane_renew(lane);
-		return weft__move_lane_open(lane);
+		return 0;
 	}
 	return weft_set_error(WEFT_ENOSPC, "all %d lanes to \"%s\" are in use: close senders, or use fewer lanes",
 			      WEFT__LINK_LANES, link->peer);
@@ -63,7 +61,6 @@ void weft__tx_lane_close(struct weft__tx_lane *lane, int status)
 		link->close_lanes[lane->class_] |= UINT64_C(1) << lane->id;
 		weft__link_busy(link);
 	}
-	weft__move_lane_close(lane);
 	lane->link = NULL;
 }
 
@@ -102,8 +99,6 @@ static struct weft__tx_lane *lane_of(struct weft__link *link, const struct weft_
 static void delivered(struct weft__tx_lane *lane, uint32_t sequence)
 {
 	lane->delivered_sequence = sequence;
-	if (lane->kept)
-		weft__retained_confirm(&lane->kept->retained, sequence);
 	WEFT_LIST_FOR_EACH(at, &lane->unacked) {
 		struct weft_op *op = WEFT_CONTAINER_OF(at, struct weft_op, link);
 

@@ -56,8 +56,6 @@ unsigned int weft_node_degraded_require(const struct weft_node *node, unsigned i
 
 static struct weft__station *choose_station(struct weft_node *node, const struct weft__hello *hello)
 {
-	if (hello->flags & WEFT__RESUMES)
-		return hello->to_index < WEFT__STATIONS_MAX ? node->stations[hello->to_index] : NULL;
 	for (unsigned int i = 0; hello->target[0] && i < WEFT__STATIONS_MAX; i++)
 		if (node->stations[i] && strcmp(node->stations[i]->name, hello->target) == 0)
 			return node->stations[i];
@@ -103,8 +101,6 @@ static int accept_path(void *device_user, const struct weft_peer_identity *peer,
 	station = choose_station(node, &hello);
 	if (!station) {
 		rc = -WEFT_ENOENT;
-	} else if (hello.flags & WEFT__RESUMES) {
-		rc = 0; /* of a link that is counted already */
 	} else if (node->incarnation > peer->incarnation && weft__connecting_to(station, name)) {
 		rc = -WEFT_EBUSY; /* ours will do for both */
 	} else if (__atomic_load_n(&station->stats.links, __ATOMIC_RELAXED) >= node->opts.links_max) {
@@ -112,10 +108,7 @@ static int accept_path(void *device_user, const struct weft_peer_identity *peer,
 		make_room(station, name);
 	} else {
 		weft__link_room(station);
-	}
-	if (rc == 0) {
 		answer.role = (uint8_t)node->opts.role;
-		answer.from_index = (uint8_t)station->index;
 		strcpy(answer.node, node->name);
 		strcpy(answer.worker, station->name);
 		weft__hello_encode(&answer, mine);

@@ -38,7 +38,6 @@ static uint8_t stream_of(uint64_t meta, enum weft_class class_)
 	case WEFT__LANE_WAITING:
 	case WEFT__LANE_RESET:
 	case WEFT__CREDIT:
-	case WEFT__LANE_CLOSED:
 		return WEFT__LINK_LANES + lane; /* what is said of the peer's lanes */
 	case WEFT__IDLE_ASK:
 	case WEFT__IDLE_YES:

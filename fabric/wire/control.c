@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hello, lane terms, credit and resume, to bytes and back.
+ * Hello, lane terms and credit, to bytes and back.
  */
 #include "wire/control.h"
 
@@ -31,14 +31,6 @@ static uint8_t read_u8(struct reader *reader)
 
 	read_bytes(reader, &value, sizeof value);
 	return value;
-}
-
-static uint16_t read_u16(struct reader *reader)
-{
-	uint16_t value;
-
-	read_bytes(reader, &value, sizeof value);
-	return le16toh(value);
 }
 
 static uint32_t read_u32(struct reader *reader)
@@ -78,12 +70,6 @@ static unsigned char *put_bytes(unsigned char *at, const void *bytes, size_t len
 	return at + len_bytes;
 }
 
-static unsigned char *put_u16(unsigned char *at, uint16_t value)
-{
-	value = htole16(value);
-	return put_bytes(at, &value, sizeof value);
-}
-
 static unsigned char *put_u32(unsigned char *at, uint32_t value)
 {
 	value = htole32(value);
@@ -112,7 +98,7 @@ bool weft__name_valid(const char *text)
 	return len_bytes >= 1 && len_bytes <= WEFT_NAME_MAX && text[0] != '.' && strspn(text, allowed) == len_bytes;
 }
 
-_Static_assert(20 + 3 * (WEFT_NAME_MAX + 1) <= WEFT_HELLO_MAX, "a hello fits");
+_Static_assert(9 + 3 * (WEFT_NAME_MAX + 1) <= WEFT_HELLO_MAX, "a hello fits");
 
 void weft__hello_encode(const struct weft__hello *hello, struct weft_hello *out)
 {
@@ -121,10 +107,6 @@ void weft__hello_encode(const struct weft__hello *hello, struct weft_hello *out)
 	at = put_u32(at, WEFT__PROTOCOL_VERSION);
 	at = put_u32(at, hello->spread);
 	*at++ = hello->role;
-	*at++ = hello->flags;
-	*at++ = hello->from_index;
-	*at++ = hello->to_index;
-	at = put_u64(at, hello->token);
 	at = put_name(at, hello->node);
 	at = put_name(at, hello->worker);
 	at = put_name(at, hello->target);
@@ -144,10 +126,6 @@ int weft__hello_decode(const struct weft_hello *bytes, struct weft__hello *out)
 				      WEFT__PROTOCOL_VERSION);
 	hello.spread = read_u32(&reader);
 	hello.role = read_u8(&reader);
-	hello.flags = read_u8(&reader);
-	hello.from_index = read_u8(&reader);
-	hello.to_index = read_u8(&reader);
-	hello.token = read_u64(&reader);
 	read_name(&reader, hello.node, false);
 	read_name(&reader, hello.worker, true);
 	read_name(&reader, hello.target, true);
@@ -204,44 +182,5 @@ int weft__credit_decode(const void *bytes, size_t len_bytes, struct weft__credit
 	if (!reader.ok)
 		return -WEFT_EPROTO;
 	*out = credit;
-	return 0;
-}
-
-enum resume_flags { RESUME_UNKNOWN = 1 << 0, RESUME_MORE = 1 << 1 };
-
-size_t weft__resume_encode(const struct weft__resume *resume, unsigned char out[WEFT__RESUME_MAX])
-{
-	unsigned char *at = out;
-
-	*at++ = (unsigned char)((resume->unknown ? RESUME_UNKNOWN : 0) | (resume->more ? RESUME_MORE : 0));
-	*at++ = resume->count;
-	at = put_u16(at, 0);
-	for (unsigned int i = 0; i < resume->count; i++) {
-		at = put_u16(at, resume->lanes[i].id);
-		at = put_u32(at, resume->lanes[i].generation);
-		at = put_u32(at, resume->lanes[i].next_sequence);
-	}
-	return (size_t)(at - out);
-}
-
-int weft__resume_decode(const void *bytes, size_t len_bytes, struct weft__resume *out)
-{
-	struct reader reader = {bytes, (const unsigned char *)bytes + len_bytes, len_bytes <= WEFT__RESUME_MAX};
-	struct weft__resume resume = {0};
-	uint8_t flags = read_u8(&reader);
-
-	resume.unknown = flags & RESUME_UNKNOWN;
-	resume.more = flags & RESUME_MORE;
-	resume.count = read_u8(&reader);
-	if (read_u16(&reader) || flags > (RESUME_UNKNOWN | RESUME_MORE) || resume.count > WEFT__RESUME_LANES)
-		return -WEFT_EPROTO;
-	for (unsigned int i = 0; i < resume.count; i++) {
-		resume.lanes[i].id = read_u16(&reader);
-		resume.lanes[i].generation = read_u32(&reader);
-		resume.lanes[i].next_sequence = read_u32(&reader);
-	}
-	if (!reader.ok || reader.at != reader.end || (resume.unknown && (resume.count || resume.more)))
-		return -WEFT_EPROTO;
-	*out = resume;
 	return 0;
 }

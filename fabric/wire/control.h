@@ -9,11 +9,9 @@
 #include <weft/driver.h>
 #include <weft/node.h>
 
-#define WEFT__PROTOCOL_VERSION 3
+#define WEFT__PROTOCOL_VERSION 2
 #define WEFT__LANE_OPEN_MAX (16 + WEFT_NAME_MAX)
 #define WEFT__CREDIT_BYTES 24
-#define WEFT__RESUME_LANES 16 /* told in one frame */
-#define WEFT__RESUME_MAX (4 + 10 * WEFT__RESUME_LANES)
 
 /* Who we are and whom we want. Strings are NUL-terminated here and length-prefixed on the wire. */
 struct weft__hello {
@@ -22,17 +20,6 @@ struct weft__hello {
 	char target[WEFT_NAME_MAX + 1]; /* which of yours we want; "" any */
 	uint32_t spread;                /* picks one of "any" */
 	uint8_t role;                   /* enum weft_node_role: one bit or both */
-	uint8_t flags;                  /* enum weft__hello_flags */
-	uint8_t from_index,
-		to_index; /* which worker speaks, and which is wanted, by its place; WEFT__ANY_INDEX: none */
-	uint64_t token;   /* drawn by who connects; it knows it still when it comes by another path */
-};
-
-#define WEFT__ANY_INDEX 255u
-
-enum weft__hello_flags {
-	WEFT__MAY_MOVE = 1 << 0, /* who connects knows another way, should this one break: keep what is not confirmed */
-	WEFT__RESUMES = 1 << 1,  /* this is another path for a link that there is; it goes on where it was */
 };
 
 struct weft__lane_terms {
@@ -49,21 +36,6 @@ struct weft__credit {
 	uint64_t max_message_bytes;  /* of the receiver's channel */
 };
 
-/* What one side has of a lane that the other sends on. */
-struct weft__resume_lane {
-	uint16_t id;
-	uint32_t generation;
-	uint32_t next_sequence; /* of the next message that it expects */
-};
-
-/* What one side has of all such lanes, or a part of that. */
-struct weft__resume {
-	bool unknown; /* it has no such link: nothing goes on */
-	bool more;    /* another frame follows */
-	uint8_t count;
-	struct weft__resume_lane lanes[WEFT__RESUME_LANES];
-};
-
 void weft__hello_encode(const struct weft__hello *hello, struct weft_hello *out);
 int weft__hello_decode(const struct weft_hello *bytes, struct weft__hello *out);
 
@@ -73,10 +45,6 @@ int weft__lane_terms_decode(const void *bytes, size_t len_bytes, struct weft__la
 
 void weft__credit_encode(const struct weft__credit *credit, unsigned char out[WEFT__CREDIT_BYTES]);
 int weft__credit_decode(const void *bytes, size_t len_bytes, struct weft__credit *out);
-
-/* Returns the length. */
-size_t weft__resume_encode(const struct weft__resume *resume, unsigned char out[WEFT__RESUME_MAX]);
-int weft__resume_decode(const void *bytes, size_t len_bytes, struct weft__resume *out);
 
 /* Whether text is a name: 1 to 64 of [A-Za-z0-9._-], not beginning with a dot. */
 bool weft__name_valid(const char *text);

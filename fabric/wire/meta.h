@@ -24,10 +24,6 @@ enum weft__kind {
 	WEFT__IDLE_NO,    /* no: there is something to do */
 	WEFT__IDLE_OFF,   /* I have changed my mind */
 	WEFT__IDLE_CLOSE, /* I close the path now; this is no farewell */
-	/* Going on over another path, see link/move.h. */
-	WEFT__RESUME,      /* what I have of your lanes */
-	WEFT__RESUME_DONE, /* I have heard all of that from you: send */
-	WEFT__LANE_CLOSED, /* receiver to sender, where paths may change: it has been, so you need keep nothing of it */
 };
 
 enum weft__meta_flags {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hello, terms, credit and resume as peers send them: what is taken has one encoding only, which is what came, and holds
- * nothing that is not a name. The first byte says which of the four follows.
+ * Hello, terms and credit as peers send them: what is taken has one encoding only, which is what came, and holds
+ * nothing that is not a name. The first byte says which of the three follows.
  */
 #include "fuzz.h"
 #include "wire/control.h"
@@ -55,20 +55,11 @@ static void try_credit(const uint8_t *data, size_t len_bytes)
 	same(again, sizeof again, data, len_bytes);
 }
 
-static void try_resume(const uint8_t *data, size_t len_bytes)
-{
-	unsigned char again[WEFT__RESUME_MAX];
-	struct weft__resume resume;
-
-	if (weft__resume_decode(data, len_bytes, &resume) == 0)
-		same(again, weft__resume_encode(&resume, again), data, len_bytes);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 {
-	static void (*const tries[])(const uint8_t *, size_t) = {try_hello, try_terms, try_credit, try_resume};
+	static void (*const tries[])(const uint8_t *, size_t) = {try_hello, try_terms, try_credit};
 
 	if (len_bytes)
-		tries[data[0] % 4](data + 1, len_bytes - 1);
+		tries[data[0] % 3](data + 1, len_bytes - 1);
 	return 0;
 }

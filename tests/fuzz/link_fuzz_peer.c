@@ -79,33 +79,6 @@ static void put_credit(struct saying *saying, struct fuzz_input *in)
 	put(saying, bytes, sizeof bytes);
 }
 
-/* What it has of the node's lanes: as much as was confirmed, or less, or more. */
-static size_t resume_list(const struct weft__link *link, uint8_t what, unsigned char *bytes)
-{
-	struct weft__resume resume = {0};
-
-	for (uint16_t id = 0; id < WEFT__LINK_LANES && resume.count < WEFT__RESUME_LANES; id++) {
-		const struct weft__tx_lane *lane = link->tx_lanes[id];
-
-		if (!lane || !lane->opened)
-			continue;
-		resume.lanes[resume.count++] = (struct weft__resume_lane){id, lane->generation,
-									  what & 1 ? lane->delivered_sequence
-										   : lane->next_sequence - what / 64};
-	}
-	return weft__resume_encode(&resume, bytes);
-}
-
-static void put_resume(struct saying *saying, struct fuzz_input *in)
-{
-	unsigned char bytes[WEFT__RESUME_MAX];
-	size_t len_bytes = resume_list(saying->link, fuzz_byte(in), bytes);
-
-	if (fuzz_byte(in) & 1)
-		bytes[fuzz_byte(in) % len_bytes] = fuzz_byte(in);
-	put(saying, bytes, len_bytes);
-}
-
 static uint32_t sequence(const struct saying *saying, struct fuzz_input *in)
 {
 	const struct weft__rx_lane *rx = saying->link->rx_lanes[saying->lane % WEFT__LINK_LANES];
@@ -176,14 +149,6 @@ static void say_in_both(struct mock_path *path, enum weft__kind kind, uint32_t r
 		mock_say(path, weft__meta(kind, 0, class_, round), NULL, 0, 0);
 }
 
-static void say_resume(struct mock_path *path, const struct weft__link *link, uint8_t what)
-{
-	unsigned char bytes[WEFT__RESUME_MAX];
-
-	mock_say(path, weft__meta(WEFT__RESUME, 0, 0, 0), bytes, (uint32_t)resume_list(link, what, bytes), 0);
-	mock_say(path, weft__meta(WEFT__RESUME_DONE, 0, 0, 0), NULL, 0, 0);
-}
-
 void fuzz_say_right(struct fuzz_input *in)
 {
 	uint8_t what = fuzz_byte(in);
@@ -212,10 +177,7 @@ void fuzz_say_right(struct fuzz_input *in)
 		mock_down(path, WEFT_DOWN_CLOSED);
 		break;
 	default:
-		if (what & 64)
-			say_resume(path, link, what >> 3 & 7);
-		else
-			mock_say(path, weft__meta(WEFT__LANE_CLOSE, 0, what >> 4 & 3, 0), NULL, 0, 0);
+		mock_say(path, weft__meta(WEFT__LANE_CLOSE, 0, what >> 4 & 3, 0), NULL, 0, 0);
 	}
 	fuzz_turn(0);
 }
@@ -234,12 +196,9 @@ void fuzz_say(struct fuzz_input *in)
 
 	if (!begin(&saying, in, &path))
 		return;
-	kind = fuzz_byte(in) % 17;
+	kind = fuzz_byte(in) % 16;
 	meta = weft__meta((enum weft__kind)kind, how & 7, saying.lane, sequence(&saying, in));
-	if (kind == WEFT__RESUME)
-		put_resume(&saying, in);
-	else
-		parts[how >> 4 & 3](&saying, in);
+	parts[how >> 4 & 3](&saying, in);
 	if (how & 8 && saying.len_bytes > MOCK_LOAN_HEAD_MAX)
 		saying.len_bytes = MOCK_LOAN_HEAD_MAX;
 	mock_say(path, meta, saying.bytes, saying.len_bytes, how & 8 ? loans_bytes[fuzz_byte(in) % 4] : 0);

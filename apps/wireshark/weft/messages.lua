@@ -7,8 +7,8 @@ if not names then
 	return -- Wireshark reads every file of its folders for plugins by itself
 end
 local F, E, metas, malformed = names.fields, names.experts, names.metas, names.malformed
-local PROTOCOL, NAME_MAX, LANES = 3, 64, 64
-local REQUEST, REPLY, LANE_OPEN, CREDIT, IDLE_ASK, IDLE_CLOSE, RESUME = 2, 3, 4, 8, 9, 13, 14
+local PROTOCOL, NAME_MAX, LANES = 2, 64, 64
+local REQUEST, REPLY, LANE_OPEN, CREDIT, IDLE_ASK = 2, 3, 4, 8, 9
 
 -- A name with its length before it, at an offset of range: where the next thing is, and the name; nil: it is none.
 local function read_name(tree, id, range, at, may_be_empty)
@@ -26,7 +26,7 @@ end
 
 local function hello(tree, range)
 	local item = tree:add(F.hello, range)
-	if range:len() < 20 then
+	if range:len() < 9 then
 		return malformed(item, "A hello is longer")
 	end
 	item:add_le(F["hello.protocol"], range(0, 4))
@@ -35,12 +35,7 @@ local function hello(tree, range)
 		return
 	end
 	item:add_le(F["hello.spread"], range(4, 4))
-	local role, at, node = item:add(F["hello.role"], range(8, 1)), 20, nil
-	item:add(F["hello.may_move"], range(9, 1))
-	item:add(F["hello.resumes"], range(9, 1))
-	item:add(F["hello.from"], range(10, 1))
-	item:add(F["hello.to"], range(11, 1))
-	item:add_le(F["hello.token"], range(12, 8))
+	local role, at, node = item:add(F["hello.role"], range(8, 1)), 9, nil
 	if range(8, 1):uint() < 1 or range(8, 1):uint() > 3 then
 		malformed(role, "No role")
 	end
@@ -84,26 +79,6 @@ local function credit(tree, range)
 	return string.format(" (%u delivered, up to %u)", range(0, 4):le_uint(), range(4, 4):le_uint())
 end
 
--- What one side has of the lanes that the other sends on.
-local function resume(tree, range)
-	local len = range:len()
-	local flags, count = len >= 4 and range(0, 1):uint() or 4, len >= 4 and range(1, 1):uint() or 0
-	if flags > 3 or count > 16 or len ~= 4 + 10 * count or range(2, 2):uint() ~= 0 or (flags % 2 == 1 and len > 4) or
-		flags == 3 then
-		return malformed(tree, "A list of lanes has 4 bytes, and 10 for each lane")
-	end
-	tree:add(F["resume.unknown"], range(0, 1))
-	tree:add(F["resume.more"], range(0, 1))
-	tree:add(F["resume.count"], range(1, 1))
-	for at = 4, len - 10, 10 do
-		local lane = tree:add(F["resume.lane"], range(at, 10))
-		lane:add_le(F["resume.id"], range(at, 2))
-		lane:add_le(F["resume.generation"], range(at + 2, 4))
-		lane:add_le(F["resume.next"], range(at + 6, 4))
-	end
-	return string.format(" (%u lanes)", count)
-end
-
 -- Header and request id, as flags and kind say. Where the data begins; nil: they are not all there.
 local function message_heads(tree, range, kind, flags)
 	local at = 0
@@ -131,8 +106,6 @@ local function message_body(tree, tvb, at, len, kind, flags, is_large)
 		return lane_terms(tree, range)
 	elseif kind == CREDIT then
 		return credit(tree, range)
-	elseif kind == RESUME then
-		return resume(tree, range)
 	end
 	local begin = kind <= REPLY and message_heads(tree, range, kind, flags) or 0
 	local is_error = kind == REPLY and math.floor(flags / 4) % 2 == 1
@@ -158,9 +131,9 @@ local function meta(tree, range, stream)
 	item:add_le(F["meta.sequence"], range(4, 4))
 	if not metas[kind] then
 		malformed(kind_item, "No kind of message")
-	elseif kind >= IDLE_ASK and kind <= IDLE_CLOSE and stream ~= 2 * LANES + lane then
+	elseif kind >= IDLE_ASK and stream ~= 2 * LANES + lane then
 		malformed(lane_item, "What is said of an idle link goes on the streams 128 and 129")
-	elseif (kind < IDLE_ASK or kind > IDLE_CLOSE) and (lane >= LANES or stream % LANES ~= lane or stream >= 2 * LANES) then
+	elseif kind < IDLE_ASK and (lane >= LANES or stream % LANES ~= lane or stream >= 2 * LANES) then
 		malformed(lane_item, "The lane of a message is that of its stream")
 	end
 	return metas[kind] or "message", kind, flags

@@ -7,7 +7,7 @@ local names = {}
 names.forms = {[0] = "Path", "Knock", "Cookie", "Accept", "Refuse"}
 names.kinds = {"Ping", "Message", "Large", "Chunk", "Grant", "Acknowledgement", "Close", "Allowance"}
 names.metas = {"data", "request", "reply", "lane open", "lane close", "lane waiting", "lane reset", "credit", "idle ask",
-	"idle yes", "idle no", "idle off", "idle close", "resume", "resume done", "lane closed"}
+	"idle yes", "idle no", "idle off", "idle close"}
 names.errors = {
 	[0] = "none",
 	[1] = "EPERM", [2] = "ENOENT", [4] = "EINTR", [5] = "EIO", [6] = "ENXIO", [9] = "EBADF", [11] = "EAGAIN",
@@ -45,11 +45,6 @@ field("hello", "none", "Hello")
 field("hello.protocol", "uint32", "Version of the protocol")
 field("hello.spread", "uint32", "Spread")
 field("hello.role", "uint8", "Role", base.DEC, {"leaf", "member", "leaf and member"})
-field("hello.may_move", "bool", "The link may go on by another path", 8, nil, 0x01)
-field("hello.resumes", "bool", "A link goes on by this path", 8, nil, 0x02)
-field("hello.from", "uint8", "Place of the worker that speaks")
-field("hello.to", "uint8", "Place of the worker that is wanted")
-field("hello.token", "uint64", "Token", base.HEX)
 field("hello.node", "string", "Node")
 field("hello.worker", "string", "Worker")
 field("hello.target", "string", "Wanted worker")
@@ -96,13 +91,6 @@ field("terms.delivery", "uint8", "Delivery", base.DEC, {[0] = "reliable", "best 
 field("terms.priority", "uint8", "Priority", base.DEC, {[0] = "urgent", "high", "normal", "bulk"})
 field("terms.max_message", "uint64", "Longest message")
 field("terms.channel", "string", "Channel")
-field("resume.unknown", "bool", "There is no such link", 8, nil, 0x01)
-field("resume.more", "bool", "More lanes follow", 8, nil, 0x02)
-field("resume.count", "uint8", "Lanes")
-field("resume.lane", "none", "Lane that it has")
-field("resume.id", "uint16", "Lane")
-field("resume.generation", "uint32", "Generation")
-field("resume.next", "uint32", "Next message that it expects")
 field("credit.delivered", "uint32", "Messages delivered before")
 field("credit.limit", "uint32", "Messages may be sent before")
 field("credit.limit_bytes", "uint64", "Bytes may be sent since the lane was opened")

@@ -16,7 +16,7 @@ struct weft_call;
 /*
  * Ends a request, once. status 0: reply holds the answer, borrowed for the callback (weft_rx_keep works). Else reply is NULL:
  * what weft_reply_error said, or -WEFT_ETIMEDOUT, -WEFT_ECANCELED, -WEFT_ECLOSED, -WEFT_EPEERRESET, -WEFT_EPROTO: then
- * nobody can know whether it was carried out. -WEFT_EPEERRESET comes also when the link goes on by another path.
+ * nobody can know whether it was carried out.
  */
 typedef void weft_reply_fn(struct weft_rx *reply, int status, void *user);
 

@@ -65,7 +65,7 @@ WEFT_API void weft_sender_close(struct weft_sender **sender);
  * deadline_ns on the worker's clock), or why it failed. Not inside a callback. Thread: owner.
  */
 WEFT_API int weft_sender_wait(struct weft_sender *sender, uint64_t deadline_ns);
-/* 0 when ready (or closed for being idle, or between two paths), -WEFT_EAGAIN while connecting or waiting, or why it is lost. Thread: owner. */
+/* 0 when ready (or closed for being idle), -WEFT_EAGAIN while connecting or waiting, or why it is lost. Thread: owner. */
 WEFT_API int weft_sender_status(const struct weft_sender *sender);
 /* The node that answered at the peer's address on a network under another name, since the peer was there; NULL: none did.
  * Borrowed until the sender's next event. Thread: owner. */

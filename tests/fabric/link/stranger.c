@@ -33,14 +33,9 @@ static unsigned int links_of(struct weft_node *node)
 	return stats.links;
 }
 
-uint8_t stranger_hello_flags;
-uint64_t stranger_hello_token;
-
-void stranger_knock(struct stranger *stranger)
+void stranger_connect(struct stranger *stranger)
 {
-	struct weft__hello hello = {.role = WEFT_NODE_LEAF,
-				    .flags = stranger_hello_flags,
-				    .token = stranger_hello_token};
+	struct weft__hello hello = {.role = WEFT_NODE_LEAF};
 	struct weft_hello bytes;
 	unsigned int ups = stranger->end->ups;
 
@@ -50,11 +45,6 @@ void stranger_knock(struct stranger *stranger)
 							     &bytes, NULL),
 			      0);
 	CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(stranger, stranger->end->ups > ups || stranger->end->failures));
-}
-
-void stranger_connect(struct stranger *stranger)
-{
-	stranger_knock(stranger);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(stranger->end->path);
 	/* And until the node's worker knows it: it could not connect to the stranger by itself. */
 	CU_ASSERT_TRUE_FATAL(STRANGER_UNTIL(stranger, links_of(stranger->node) > 0));

@@ -38,11 +38,6 @@ void stranger_crowd_join(struct stranger *crowd, unsigned int first, unsigned in
 void stranger_crowd_end(struct stranger *crowd, unsigned int count);
 /* Connects (once more). */
 void stranger_connect(struct stranger *stranger);
-/* What it says of paths that may change when it connects, see link/move.h: with flags 0 nothing. */
-extern uint8_t stranger_hello_flags; /* enum weft__hello_flags */
-extern uint64_t stranger_hello_token;
-/* The same, without waiting for more than an outcome. */
-void stranger_knock(struct stranger *stranger);
 /* Closes its path in good order. */
 void stranger_leave(struct stranger *stranger);
 void stranger_turn(struct stranger *stranger);
