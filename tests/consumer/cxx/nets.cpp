@@ -26,6 +26,12 @@ static void call_udp()
 	weft_net_port_opts_init(&port_opts, sizeof port_opts);
 	port_opts.worker = worker;
 	REQUIRE(weft_net_port_open(udp, net, &port_opts, &port) == 0 && port->index == 0);
+	struct weft_net_route *route = nullptr;
+	struct weft_net_address address;
+	udp->address(net, &address);
+	REQUIRE(weft_net_is_host(udp, &address) && udp->route_open(port, &address, &route) == 0);
+	weft_net_route_from(route, &address);
+	udp->route_close(&route);
 	udp->port_close(&port);
 	udp->close(&net);
 	weft_worker_close(&worker);
