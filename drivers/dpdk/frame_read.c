@@ -214,10 +214,12 @@ void weft__frame_read(const uint8_t *bytes, uint32_t len_bytes, const struct fra
 		read_v4(&reader, rest, len_bytes);
 		break;
 	case TYPE_V6:
-		read_v6(&reader, rest, len_bytes);
+		if (own->host.version == 6)
+			read_v6(&reader, rest, len_bytes);
 		break;
-	case TYPE_ARP:
-		read_arp(&reader, rest, len_bytes);
+	case TYPE_ARP: /* also what somebody says of himself to all: there is nobody of the other IP here */
+		if (own->host.version == 4)
+			read_arp(&reader, rest, len_bytes);
 		break;
 	case TYPE_FAREWELL:
 		if (len_bytes >= FAREWELL_BYTES && memcmp(rest, FAREWELL_TEXT, FAREWELL_BYTES) == 0)

@@ -107,6 +107,18 @@ static void frames_for_others_are_foreign(void)
 	CU_ASSERT_EQUAL(read_golden("question6", &other).kind, FRAME_FOREIGN);
 }
 
+/* Also what somebody says of himself, to all. */
+static void frames_of_the_other_ip_are_foreign(void)
+{
+	static const char *const of_4[] = {"udp4", "announce4", "answer4", "question4"};
+	static const char *const of_6[] = {"udp6", "announce6", "answer6", "question6"};
+
+	for (size_t i = 0; i < sizeof of_4 / sizeof *of_4; i++) {
+		CU_ASSERT_EQUAL(read_golden(of_4[i], &golden_him6).kind, FRAME_FOREIGN);
+		CU_ASSERT_EQUAL(read_golden(of_6[i], &golden_him4).kind, FRAME_FOREIGN);
+	}
+}
+
 static void padding_is_no_payload(void)
 {
 	uint8_t bytes[GOLDEN_MAX];
@@ -261,6 +273,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(questions_and_answers_are_told_apart),
 		SUITE_CASE(what_one_says_himself_is_nothing_to_him),
 		SUITE_CASE(frames_for_others_are_foreign),
+		SUITE_CASE(frames_of_the_other_ip_are_foreign),
 		SUITE_CASE(padding_is_no_payload),
 		SUITE_CASE(none_that_is_cut_short_comes_up),
 		SUITE_CASE(none_of_which_a_byte_was_altered_comes_up),
