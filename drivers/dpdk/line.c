@@ -88,9 +88,10 @@ static bool is_due(struct dpdk_device *device, uint64_t now_ns)
 {
 	uint64_t next_ns = atomic_load_explicit(&device->next_look_ns, memory_order_relaxed);
 
+	/* acquire and release: each caller's exchange pairs with that of the one before, whose counts of looks it goes on with. */
 	return now_ns >= next_ns &&
 	       atomic_compare_exchange_strong_explicit(&device->next_look_ns, &next_ns, now_ns + LOOK_NS,
-						       memory_order_relaxed, memory_order_relaxed);
+						       memory_order_acq_rel, memory_order_relaxed);
 }
 
 bool weft__dpdk_line_is_open(const struct dpdk_device *device)
